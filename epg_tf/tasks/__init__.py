@@ -1,0 +1,15 @@
+"""p(M): distributions of MuJoCo tasks, and ways to step them.
+
+Importing this package registers the tasks with gymnasium. It imports no TensorFlow: of the modules
+only `environment` does.
+"""
+
+import gymnasium
+
+for _family in ("reacher:RandomReacher", "hopper:RandomHopper", "hopper:DirHopper"):
+    gymnasium.register(
+        f"epg/{_family.split(':')[1]}-v0",
+        entry_point="epg_tf.tasks.gymnasium_env:TaskEnv",
+        vector_entry_point="epg_tf.tasks.gymnasium_env:TaskVectorEnv",
+        kwargs={"family": f"epg_tf.tasks.{_family}"},
+    )

@@ -1,0 +1,191 @@
+"""p(M): a family of tasks, and one task drawn from it (Algorithm 1, line 6).
+
+A family is a set of ranges and a few rules. `TaskFamily.sample` turns a seed into a `Task`: a
+MuJoCo model and the quantities that were drawn for it. The rules (what is observed, rewarded, and
+when an episode ends) are written once, for W workers at a time, and serve the batched simulator and
+the scalar environment alike.
+
+How the models are stepped is left to `simulator` and `gymnasium_env`.
+"""
+
+import abc
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mujoco
+import numpy as np
+
+# Meta-training draws from the first half of the 32-bit seeds and evaluation from the second, so
+# that a held-out task was never trained on, whatever the run's own seed.
+TRAINING_TASK_SEEDS = range(0, 2**31)
+HELD_OUT_TASK_SEEDS = range(2**31, 2**32)
+
+# Keeps the stream that draws a task apart from the one that an environment seeded with the same
+# number draws its episodes from.
+_TASK_STREAM = 0x7A5C
+
+Parameters = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One task: a MuJoCo model and what was drawn for it.
+
+    Attributes:
+        model: The compiled model. Models of one family have equal sizes; their numbers differ.
+        parameters: The drawn quantities, and those derived from them that the family's rules need.
+            Keys and shapes are the same for all tasks of a family.
+    """
+
+    model: mujoco.MjModel
+    parameters: Mapping[str, np.ndarray | float]
+
+
+class TaskFamily(abc.ABC):
+    """A distribution over tasks that share observation, action and rules.
+
+    A new robot is a subclass: a frozen dataclass whose fields are its ranges, the class attributes
+    below, and the abstract methods. In the rules W is the number of workers, `parameters` holds
+    every entry of `Task.parameters` with a leading axis W, and nothing of one worker may enter
+    another's row.
+
+    Attributes:
+        observation_size: S, the length of an observation.
+        action_size: A, the length of the box action, each number meant for [-1, 1].
+        num_actions: The size of a finite action space; None where the action is a box.
+        frame_skip: MuJoCo steps per environment step.
+        time_limit: Environment steps after which an episode is truncated.
+    """
+
+    observation_size: int
+    action_size: int
+    num_actions: int | None = None
+    frame_skip: int
+    time_limit: int
+
+    def sample(self, task_seed: int) -> Task:
+        """Draws the task that belongs to a seed.
+
+        Args:
+            task_seed: Any non-negative integer; see `TRAINING_TASK_SEEDS` and
+                `HELD_OUT_TASK_SEEDS`.
+
+        Returns:
+            The task, the same for the same seed and family.
+
+        Raises:
+            ValueError: If the seed is negative or not an integer.
+        """
+        if not isinstance(task_seed, int | np.integer) or task_seed < 0:
+            raise ValueError(f"`task_seed` (={task_seed!r}) must be a non-negative integer.")
+        return self.draw(np.random.default_rng((int(task_seed), _TASK_STREAM)))
+
+    @abc.abstractmethod
+    def draw(self, rng: np.random.Generator) -> Task:
+        """Draws one task, taking every random number from `rng`."""
+
+    @abc.abstractmethod
+    def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draws where an episode starts.
+
+        Args:
+            task: The task of the worker that starts an episode.
+            rng: That worker's own generator.
+
+        Returns:
+            Positions `[nq]` and velocities `[nv]`, in MuJoCo's units.
+        """
+
+    @abc.abstractmethod
+    def observe(
+        self,
+        qpos: np.ndarray,
+        qvel: np.ndarray,
+        parameters: Parameters,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """What the agents see.
+
+        Args:
+            qpos: Positions `[W, nq]`.
+            qvel: Velocities `[W, nv]`.
+            parameters: Stacked task parameters.
+            out: Where to write, `[W, S]` float64; a new array by default.
+
+        Returns:
+            Observations `[W, S]`.
+        """
+
+    @abc.abstractmethod
+    def reward(
+        self,
+        qpos_before: np.ndarray,
+        qpos: np.ndarray,
+        qvel: np.ndarray,
+        action: np.ndarray,
+        parameters: Parameters,
+    ) -> np.ndarray:
+        """The reward of a step.
+
+        Args:
+            qpos_before: Positions before the step, `[W, nq]`.
+            qpos: Positions after it, `[W, nq]`.
+            qvel: Velocities after it, `[W, nv]`.
+            action: Actions as the agents gave them, `[W, A]` (or `[W]` integers), not clipped.
+            parameters: Stacked task parameters.
+
+        Returns:
+            Rewards `[W]`, float64.
+        """
+
+    @abc.abstractmethod
+    def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
+        """Which workers' episodes end here, other than by the time limit.
+
+        Args:
+            qpos: Positions after the step, `[W, nq]`.
+            qvel: Velocities after the step, `[W, nv]`.
+            parameters: Stacked task parameters.
+
+        Returns:
+            A new array `[W]` of bool.
+        """
+
+    def control(self, action: np.ndarray) -> np.ndarray:
+        """Turns actions into actuator controls `[W, nu]`; who steps clips them to their range."""
+        return action
+
+    def _require_range(self, name: str) -> None:
+        """Raises ValueError unless the field `name` is a pair (low, high) with 0 < low <= high."""
+        value = getattr(self, name)
+        self._require(name, _is_range(value), "a pair (low, high) with 0 < low <= high")
+
+    def _require_positive_integer(self, name: str) -> None:
+        """Raises ValueError unless the field `name` is a positive integer."""
+        value = getattr(self, name)
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        self._require(name, is_integer and value > 0, "a positive integer")
+
+    def _require(self, name: str, holds: bool, rule: str) -> None:
+        if not holds:
+            value = getattr(self, name)
+            raise ValueError(f"`{type(self).__name__}.{name}` (={value!r}) must be {rule}.")
+
+
+def stack_parameters(tasks: Sequence[Task]) -> dict[str, np.ndarray]:
+    """Stacks the parameters of W tasks into arrays with a leading axis W, for the rules."""
+    return {
+        name: np.stack([np.asarray(task.parameters[name], dtype=np.float64) for task in tasks])
+        for name in tasks[0].parameters
+    }
+
+
+def _is_range(value: Any) -> bool:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
+        return False
+    if not all(isinstance(bound, int | float | np.number) for bound in value):
+        return False
+    low, high = value
+    return 0 < low <= high and math.isfinite(high)

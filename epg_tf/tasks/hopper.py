@@ -1,0 +1,217 @@
+"""RandomHopper and DirHopper: a one-legged robot with a body and gravity of its own (section 4.1).
+
+The body is gymnasium's Hopper-v5, changed in four independent ways. Two reward rules are offered:
+that of the code the paper's authors released, and Hopper-v5's.
+"""
+
+import abc
+import dataclasses
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from epg_tf.tasks import assets
+from epg_tf.tasks.family import Parameters, Task, TaskFamily
+
+_FILE = "hopper.xml"
+_ROBOT_BODIES = ("torso", "thigh", "leg", "foot")
+_ROBOT_GEOMS = tuple(f"{body}_geom" for body in _ROBOT_BODIES)
+_START_NOISE = 5e-3  # m, rad and their rates, as Hopper-v5
+# The start noise lowers the foot by at most 0.0105 m (0.005 m of height, and four joints times
+# 0.26 m of lever). The nominal foot starts 0.04 m above the floor, so it is not lifted.
+_CLEARANCE = 0.015  # m
+
+
+@dataclasses.dataclass(frozen=True)
+class _Hopper(TaskFamily, abc.ABC):
+    """What both families share; see `RandomHopper` for the table."""
+
+    gravity: tuple[float, float] = (2.0, 20.0)
+    mass: tuple[float, float] = (0.5, 2.0)
+    friction: tuple[float, float] = (0.5, 2.0)
+    thickness: tuple[float, float] = (0.5, 2.0)
+    frame_skip: int = 2
+    reward_rule: str = "velocity"
+
+    observation_size = 11
+    action_size = 3
+    time_limit = 1000
+
+    # The directions a task may ask for, each equally likely.
+    directions: ClassVar[tuple[float, ...]]
+
+    def __post_init__(self):
+        for name in ("gravity", "mass", "friction", "thickness"):
+            self._require_range(name)
+        self._require_positive_integer("frame_skip")
+        known = self.reward_rule in ("velocity", "gymnasium")
+        self._require("reward_rule", known, "'velocity' or 'gymnasium'")
+
+    def draw(self, rng: np.random.Generator) -> Task:
+        """Draws the body, gravity and direction, and builds the model."""
+        gravity = rng.uniform(*self.gravity)
+        mass = rng.uniform(*self.mass, size=len(_ROBOT_BODIES))
+        friction = rng.uniform(*self.friction, size=len(_ROBOT_GEOMS))
+        thickness = rng.uniform(*self.thickness, size=len(_ROBOT_GEOMS))
+        # Drawn last, so that both families have the same body for the same seed.
+        direction = self.directions[rng.integers(len(self.directions))]
+        model = _build(gravity, mass, friction, thickness)
+        parameters = {
+            "gravity": gravity,
+            "mass": mass,
+            "friction": friction,
+            "thickness": thickness,
+            "direction": direction,
+            "lift": _lift(model),
+            "seconds_per_step": self.frame_skip * model.opt.timestep,
+        }
+        return Task(model, parameters)
+
+    def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draws a state near upright and at rest as Hopper-v5 does, lifted off the floor."""
+        model = task.model
+        qpos = model.qpos0 + rng.uniform(-_START_NOISE, _START_NOISE, size=model.nq)
+        qvel = rng.uniform(-_START_NOISE, _START_NOISE, size=model.nv)
+        qpos[1] += task.parameters["lift"]
+        return qpos, qvel
+
+    def observe(
+        self,
+        qpos: np.ndarray,
+        qvel: np.ndarray,
+        parameters: Parameters,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Writes positions without x, `[W, 5]`, and velocities clipped to ±10, `[W, 6]`."""
+        if out is None:
+            out = np.empty((len(qpos), self.observation_size))
+        out[:, :5] = qpos[:, 1:]
+        velocity = out[:, 5:]
+        np.maximum(qvel, -10.0, out=velocity)
+        np.minimum(velocity, 10.0, out=velocity)
+        return out
+
+    def reward(
+        self,
+        qpos_before: np.ndarray,
+        qpos: np.ndarray,
+        qvel: np.ndarray,
+        action: np.ndarray,
+        parameters: Parameters,
+    ) -> np.ndarray:
+        """Velocity along the task's direction, m/s; see `RandomHopper` for both rules."""
+        distance = (qpos[:, 0] - qpos_before[:, 0]) * parameters["direction"]
+        velocity = distance / parameters["seconds_per_step"]
+        if self.reward_rule == "velocity":
+            return velocity
+        cost = 1e-3 * np.einsum("wa,wa->w", action, action, dtype=np.float64)
+        return velocity + _healthy(qpos, qvel) - cost
+
+    def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
+        """Where the torso is too low or leans too far."""
+        if self.reward_rule == "gymnasium":
+            return ~_healthy(qpos, qvel)
+        # Written as "not upright" so that a NaN ends the episode.
+        return ~((qpos[:, 1] > 0.7) & (np.abs(qpos[:, 2]) < 0.5))
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomHopper(_Hopper):
+    """Hoppers with random bodies in random gravity, rewarded for moving forward.
+
+    | quantity | unit | range |
+    |---|---|---|
+    | gravity, downwards | m/s² | U(2, 20) |
+    | mass of each body, its inertia with it | nominal | U(0.5, 2), one factor per body |
+    | sliding friction of each robot geom | nominal | U(0.5, 2), one factor per geom |
+    | thickness (capsule radius) of each robot geom | nominal | U(0.5, 2), one factor per geom |
+    | start of every position and velocity | m, rad, 1/s | nominal + U(-0.005, 0.005) |
+
+    All factors are independent: thickness changes the geometry alone, and a body's mass and inertia
+    are its nominal ones times one factor. The floor keeps its friction of 1, and MuJoCo takes the
+    larger of the two of a contact: the foot, nominally 2, slides with U(1, 4), and the other parts,
+    nominally 0.9, with at least 1. A body so thick that it would begin inside the floor begins that
+    much higher.
+
+    Observation, 11 numbers: height (m), torso angle, three joint angles (rad), and the six
+    velocities clipped to ±10; not the forward position, and none of the drawn quantities.
+
+    Reward rule "velocity", of the code released in 2018: forward velocity (m/s); the episode ends
+    at a height of 0.7 m or less, or a torso angle of 0.5 rad or more. "gymnasium", Hopper-v5's:
+    forward velocity + 1 while healthy - 0.001 squared norm of the action; the episode ends when
+    height, angle (0.2 rad) or any other state leaves its healthy range. Either way it is truncated
+    after 1000 steps.
+
+    Attributes:
+        gravity: Range of the downward acceleration, m/s².
+        mass: Range of the factor on each body's mass and inertia.
+        friction: Range of the factor on each robot geom's sliding friction.
+        thickness: Range of the factor on each robot geom's radius.
+        frame_skip: MuJoCo steps of 0.002 s per environment step; the 2018 code has 2, Hopper-v5 has
+            4.
+        reward_rule: "velocity" or "gymnasium".
+    """
+
+    directions = (1.0,)
+
+
+@dataclasses.dataclass(frozen=True)
+class DirHopper(_Hopper):
+    """Random hoppers of which half are rewarded for moving backward.
+
+    | quantity | unit | range |
+    |---|---|---|
+    | direction | sign of the rewarded velocity | -1 or 1, equally likely |
+    | all others | | as `RandomHopper` |
+
+    The observation does not show the direction, so the agent needs the reward, or a loss that sees
+    it (Figure 7). Attributes are those of `RandomHopper`.
+    """
+
+    directions = (-1.0, 1.0)
+
+
+def _build(
+    gravity: float, mass: np.ndarray, friction: np.ndarray, thickness: np.ndarray
+) -> mujoco.MjModel:
+    """Compiles a hopper; with gravity 9.81 and all factors 1 it is gymnasium's to the bit."""
+    spec = assets.specification(_FILE)
+    for name, friction_factor, thickness_factor in zip(
+        _ROBOT_GEOMS, friction, thickness, strict=True
+    ):
+        geom = spec.geom(name)
+        geom.friction[0] *= friction_factor
+        geom.size[0] *= thickness_factor
+    model = spec.compile()
+    # The compiler took mass and inertia from the thick geoms: go back to the nominal ones.
+    nominal = assets.nominal_model(_FILE)
+    model.body_ipos[:] = nominal.body_ipos
+    model.body_iquat[:] = nominal.body_iquat
+    for name, factor in zip(_ROBOT_BODIES, mass, strict=True):
+        body = model.body(name).id
+        model.body_mass[body] = nominal.body_mass[body] * factor
+        model.body_inertia[body] = nominal.body_inertia[body] * factor
+    model.opt.gravity[2] = -gravity
+    # Recomputes what the compiler derived from mass and inertia.
+    mujoco.mj_setConst(model, mujoco.MjData(model))
+    return model
+
+
+def _lift(model: mujoco.MjModel) -> float:
+    """How far the upright robot must be raised to clear the floor, in metres."""
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    geoms = [model.geom(name).id for name in _ROBOT_GEOMS]
+    radius, half_length = model.geom_size[geoms, 0], model.geom_size[geoms, 1]
+    # A capsule's axis is its frame's z; entry 8 of the rotation matrix is its vertical component.
+    drop = np.abs(data.geom_xmat[geoms, 8]) * half_length + radius
+    lowest = np.min(data.geom_xpos[geoms, 2] - drop)
+    return max(0.0, _CLEARANCE - float(lowest))
+
+
+def _healthy(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+    """Hopper-v5's healthy states, `[W]` bool."""
+    upright = (qpos[:, 1] > 0.7) & (np.abs(qpos[:, 2]) < 0.2)
+    bounded = np.abs(qpos[:, 2:]).max(axis=1) < 100.0
+    return upright & bounded & (np.abs(qvel).max(axis=1) < 100.0)

@@ -1,0 +1,158 @@
+"""RandomReacher: a two-link arm with link lengths of its own reaches for a point (section 4.1).
+
+The rules are those of gymnasium's Reacher-v5. With both lengths at their nominal value the physics
+is that of Reacher-v5 too; the differences are where targets are drawn and how fresh the fingertip
+is, see `RandomReacher`.
+"""
+
+import cmath
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from epg_tf.tasks import assets
+from epg_tf.tasks.family import Parameters, Task, TaskFamily
+
+_FILE = "reacher.xml"
+_LINK = 0.1  # m, nominal length of either link
+_FINGERTIP_OFFSET = 0.01  # m, the fingertip's centre beyond the end of the second link
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomReacher(TaskFamily):
+    """Reachers with random link lengths.
+
+    | quantity | unit | range |
+    |---|---|---|
+    | length of each link | nominal length, 0.1 m | U(0.5, 1.5), one factor per link |
+    | target, drawn at every reset | m | uniform over the area of the annulus within reach |
+    | start of both joints, at every reset | rad | U(-0.1, 0.1) |
+    | start of both joint velocities | rad/s | U(-0.005, 0.005) |
+
+    A link's mass and inertia follow its geometry, at gymnasium's density. The annulus reaches from
+    the closest the fingertip comes to the shoulder, with the elbow at its limit of 3.0 rad, out to
+    the summed length of the links (for nominal links gymnasium's 0.2 m).
+
+    Observation, 10 numbers: cosines of both joint angles, their sines, the target's x and y (m),
+    both joint velocities (rad/s), and fingertip minus target in x and y (m). Reward: minus the
+    distance from fingertip to target (m), minus the squared norm of the action as given, not
+    clipped. An episode never terminates; it is truncated after 50 steps.
+
+    gymnasium reads the fingertip from `xpos`, which MuJoCo leaves at an intermediate stage of the
+    last substep (Gymnasium issue 1690). Here it is computed from the new joint angles, so the last
+    two numbers of the observation and the reward differ from gymnasium's by the way of a fraction
+    of a substep.
+
+    Attributes:
+        link_length: Range of the factor on each link's length.
+    """
+
+    link_length: tuple[float, float] = (0.5, 1.5)
+
+    observation_size = 10
+    action_size = 2
+    frame_skip = 2
+    time_limit = 50
+
+    def __post_init__(self):
+        self._require_range("link_length")
+
+    def draw(self, rng: np.random.Generator) -> Task:
+        """Draws both factors and builds the arm."""
+        factors = rng.uniform(*self.link_length, size=2)
+        upper, lower = _LINK * factors
+        spec = assets.specification(_FILE)
+        spec.geom("link0").fromto = [0, 0, 0, upper, 0, 0]
+        spec.geom("link1").fromto = [0, 0, 0, lower, 0, 0]
+        spec.body("body1").pos = [upper, 0, 0]
+        spec.body("fingertip").pos = [lower + _FINGERTIP_OFFSET, 0, 0]
+        reach = float(upper + lower)
+        for name in ("target_x", "target_y"):
+            # The target hangs on slide joints whose limits would push a far target back.
+            slide = spec.joint(name)
+            slide.range = [min(slide.range[0], -reach), max(slide.range[1], reach)]
+        model = spec.compile()
+        forearm = float(lower + _FINGERTIP_OFFSET)
+        elbow_limit = float(model.joint("joint1").range[1])
+        parameters = {
+            "link_length": factors,
+            "upper_arm": float(upper),
+            "forearm": forearm,
+            "nearest_target": abs(upper + forearm * cmath.exp(1j * elbow_limit)),
+            "farthest_target": reach,
+        }
+        return Task(model, parameters)
+
+    def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draws joint angles and velocities as Reacher-v5 does, and the target."""
+        near, far = task.parameters["nearest_target"], task.parameters["farthest_target"]
+        # The area within a radius grows with its square, so the square is what is uniform.
+        radius = np.sqrt(rng.uniform(near**2, far**2))
+        angle = rng.uniform(0.0, 2 * np.pi)
+        qpos, qvel = np.zeros(4), np.zeros(4)
+        qpos[:2] = rng.uniform(-0.1, 0.1, size=2)
+        qpos[2] = radius * np.cos(angle)
+        qpos[3] = radius * np.sin(angle)
+        qvel[:2] = rng.uniform(-0.005, 0.005, size=2)
+        return qpos, qvel
+
+    def observe(
+        self,
+        qpos: np.ndarray,
+        qvel: np.ndarray,
+        parameters: Parameters,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Writes Reacher-v5's ten numbers, with the fingertip where it is now."""
+        if out is None:
+            out = np.empty((len(qpos), self.observation_size))
+        turns = _turns(qpos)
+        out[:, 0:2] = turns.real
+        out[:, 2:4] = turns.imag
+        out[:, 4:6] = qpos[:, 2:4]
+        out[:, 6:8] = qvel[:, 0:2]
+        np.subtract(
+            _fingertip(turns, parameters), _as_complex(qpos[:, 2:4]), out=_as_complex(out[:, 8:10])
+        )
+        return out
+
+    def reward(
+        self,
+        qpos_before: np.ndarray,
+        qpos: np.ndarray,
+        qvel: np.ndarray,
+        action: np.ndarray,
+        parameters: Parameters,
+    ) -> np.ndarray:
+        """Minus the distance to the target, minus the squared norm of the action."""
+        fingertip = _fingertip(_turns(qpos), parameters)
+        distance = np.abs(fingertip - _as_complex(qpos[:, 2:4]))
+        return -distance - np.einsum("wa,wa->w", action, action, dtype=np.float64)
+
+    def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
+        """Never."""
+        return np.zeros(len(qpos), dtype=bool)
+
+
+# Points of the plane are complex numbers, x + iy: turning by an angle is one product, and cosine
+# and sine come from one call.
+
+
+def _turns(qpos: np.ndarray) -> npt.NDArray[np.complex128]:
+    """Joint angles as complex numbers of modulus one, cos + i sin, `[W, 2]`."""
+    turns = np.zeros((len(qpos), 2), dtype=np.complex128)
+    turns.imag = qpos[:, 0:2]
+    return np.exp(turns, out=turns)
+
+
+def _fingertip(
+    turns: npt.NDArray[np.complex128], parameters: Parameters
+) -> npt.NDArray[np.complex128]:
+    """Where the fingertip is, in metres, `[W]`: two-link forward kinematics."""
+    return turns[:, 0] * (parameters["upper_arm"] + parameters["forearm"] * turns[:, 1])
+
+
+def _as_complex(pairs: np.ndarray) -> npt.NDArray[np.complex128]:
+    """The same memory, `[W, 2]` of x and y, seen as points `[W]`."""
+    return pairs.view(np.complex128)[:, 0]

@@ -80,7 +80,8 @@ class TaskEnv(gymnasium.Env):
         data.ctrl[:] = np.where(np.isnan(control), 0.0, control)
         mujoco.mj_step(self.model, data, nstep=family.frame_skip)
         # MuJoCo resets a simulation that it cannot integrate, and the clock with it.
-        failed = data.time < time or not np.isfinite([data.qpos, data.qvel]).all()
+        finite = np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all()
+        failed = data.time < time or not bool(finite)
         if failed:
             self._set_state(time, qpos_before, qvel_before)
         state = data.qpos[None], data.qvel[None]

@@ -46,6 +46,22 @@ def test_a_seed_is_a_task(family):
 
 def test_training_and_held_out_seeds_are_disjoint():
     assert TRAINING_TASK_SEEDS[-1] < HELD_OUT_TASK_SEEDS[0]
+    # Nor do seeds that share their lower bits share their task.
+    seeds = (3, 3 + 2**31, 3 + 2**32)
+    lengths = [tuple(RandomReacher().sample(seed).parameters["link_length"]) for seed in seeds]
+    assert len({*lengths}) == 3
+
+
+def test_a_task_does_not_share_its_stream_with_episodes_of_the_same_seed():
+    task = RandomReacher(link_length=(1.0, 2.0)).sample(7)
+    assert not np.isin(task.parameters["link_length"] - 1, np.random.default_rng(7).random(8)).any()
+
+
+def test_hoppers_observe_as_gymnasiums():
+    qpos, qvel = np.random.default_rng(0).normal(0, 20, (2, 50, 6))
+    parameters = {}  # the observation shows none of the drawn quantities
+    expected = np.concatenate([qpos[:, 1:], np.clip(qvel, -10, 10)], axis=1)
+    np.testing.assert_array_equal(DirHopper().observe(qpos, qvel, parameters), expected)
 
 
 def test_the_nominal_models_are_gymnasiums():
@@ -171,6 +187,7 @@ def test_no_hopper_starts_inside_the_floor():
 
 def test_targets_are_within_reach_and_uniform_over_the_area():
     family = RandomReacher()
+    squares = []
     for seed in range(60):
         task = family.sample(seed)
         rng = np.random.default_rng(seed)
@@ -179,7 +196,6 @@ def test_targets_are_within_reach_and_uniform_over_the_area():
         data.qpos[1] = 3.0
         mujoco.mj_kinematics(task.model, data)
         nearest = np.linalg.norm(data.body("fingertip").xpos[:2])
-        squares = []
         for _ in range(50):
             qpos, _ = family.initial_state(task, rng)
             distance = np.linalg.norm(qpos[2:])
@@ -190,7 +206,10 @@ def test_targets_are_within_reach_and_uniform_over_the_area():
             assert np.arccos(np.clip(cosine, -1, 1)) <= 3.0 + 1e-6
             outer = upper + lower - 0.01
             squares.append((distance**2 - nearest**2) / (outer**2 - nearest**2))
-        assert 0.3 < np.mean(squares) < 0.7
+    # The share of the annulus's area within a target's distance is uniform on [0, 1].
+    np.testing.assert_allclose(
+        np.quantile(squares, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.04
+    )
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,11 @@ def test_the_step_after_an_end_begins_the_next_episode():
     assert truncated.all() and not terminated.any()
     # Arms start straight, within 0.1 rad; after fifty pushes they are elsewhere, with their target.
     assert (first[:, :2] > 0.99).all()
-    np.testing.assert_array_equal(np.stack(info["final_obs"])[:, 4:6], last[:, 4:6])
+    final = np.stack(info["final_obs"])
+    np.testing.assert_array_equal(final[:, 4:6], last[:, 4:6])
     assert not np.array_equal(first[:, 4:6], last[:, 4:6])
+    env.step(np.ones((2, 2)))
+    np.testing.assert_array_equal(np.stack(info["final_obs"]), final)
 
 
 def test_seeds_and_masks():

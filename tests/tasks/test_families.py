@@ -48,13 +48,14 @@ def test_training_and_held_out_seeds_are_disjoint():
     assert TRAINING_TASK_SEEDS[-1] < HELD_OUT_TASK_SEEDS[0]
     # Nor do seeds that share their lower bits share their task.
     seeds = (3, 3 + 2**31, 3 + 2**32)
-    lengths = [tuple(RandomReacher().sample(seed).parameters["link_length"]) for seed in seeds]
+    lengths = [str(RandomReacher().sample(seed).parameters["link_length"]) for seed in seeds]
     assert len({*lengths}) == 3
 
 
 def test_a_task_does_not_share_its_stream_with_episodes_of_the_same_seed():
-    task = RandomReacher(link_length=(1.0, 2.0)).sample(7)
-    assert not np.isin(task.parameters["link_length"] - 1, np.random.default_rng(7).random(8)).any()
+    drawn = np.asarray(RandomReacher(link_length=(1.0, 2.0)).sample(7).parameters["link_length"])
+    episodes = 1 + np.random.default_rng(7).random(8)
+    assert np.abs(drawn[:, None] - episodes).min() > 1e-9
 
 
 def test_hoppers_observe_as_gymnasiums():

@@ -1,0 +1,1 @@
+"""Evolved Policy Gradients in TensorFlow."""

@@ -1,0 +1,1 @@
+"""theta: the agents, what they live through, and how they act."""

@@ -1,0 +1,95 @@
+"""pi as the simulator meets it: Algorithm 1, line 9, for W agents at a time, in NumPy.
+
+TensorFlow is called once per update, never per step: a call costs more than a whole forward pass of
+these small networks (and leaks memory on Python 3.11, tensorflow#62551). The weights are copied from
+the Keras models after each update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from tf_agents.policies import py_policy
+from tf_agents.specs import array_spec
+from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import time_step as ts
+
+from epg_tf.agent.normaliser import RunningStatistics
+
+
+class ActingPolicy(py_policy.PyPolicy):
+    """Acts for W agents, each with its own weights, statistics and random numbers.
+
+    The same generators give the same actions whether noise is drawn step by step (`action`) or for
+    many steps at once (`draw_noise`, then `act`).
+    """
+
+    def __init__(
+        self,
+        time_step_spec: ts.TimeStep,
+        action_spec: array_spec.BoundedArraySpec,
+        generators: Sequence[np.random.Generator],
+    ):
+        """Makes a policy that has yet to be given weights (`load`).
+
+        Args:
+            time_step_spec: What the environment gives, per worker.
+            action_spec: What it takes; an integer for a finite action space.
+            generators: One per worker, for the noise of its actions.
+        """
+        super().__init__(time_step_spec, action_spec)
+        self._generators = list(generators)
+        self._discrete = np.issubdtype(action_spec.dtype, np.integer)
+        self._noise_shape = (1,) if self._discrete else tuple(action_spec.shape)
+
+    def load(self, weights: Sequence[np.ndarray], statistics: RunningStatistics) -> None:
+        """Takes over weights and the statistics that observations are normalised by.
+
+        Args:
+            weights: Those of a `GaussianPolicy` or `CategoricalPolicy`, [W, ...] each.
+            statistics: Of observations, [W, S].
+        """
+        if not self._discrete:
+            *weights, log_std = weights
+            self._std = np.exp(log_std[:, 0])
+        self._layers = list(zip(weights[::2], weights[1::2], strict=True))
+        self._statistics = statistics
+
+    def draw_noise(self, num_steps: int) -> np.ndarray:
+        """Random numbers for the next steps, time first: [num_steps, W, A] (or 1, if discrete)."""
+        shape = (num_steps, *self._noise_shape)
+        draw = np.random.Generator.random if self._discrete else np.random.Generator.standard_normal
+        noise = [draw(generator, shape, dtype=np.float32) for generator in self._generators]
+        return np.ascontiguousarray(np.stack(noise, axis=1))
+
+    def act(self, observation: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Samples actions.
+
+        Args:
+            observation: As the simulator gave it, [W, S].
+            noise: One step of `draw_noise`, [W, A] or [W, 1].
+
+        Returns:
+            [W, A] float32, or [W] action numbers.
+        """
+        outputs = self._forward(self._statistics.normalise(observation[:, np.newaxis]))
+        if not self._discrete:
+            return outputs[:, 0] + self._std * noise
+        weights = np.exp(outputs[:, 0] - outputs[:, 0].max(axis=1, keepdims=True))
+        cumulative = np.cumsum(weights, axis=1)
+        return np.sum(cumulative[:, :-1] <= noise * cumulative[:, -1:], axis=1)
+
+    def _forward(self, hidden: np.ndarray) -> np.ndarray:
+        last = len(self._layers) - 1
+        for position, (kernel, bias) in enumerate(self._layers):
+            hidden = np.matmul(hidden, kernel)
+            hidden += bias
+            if position < last:
+                np.tanh(hidden, out=hidden)
+        return hidden
+
+    def _action(self, time_step: ts.TimeStep, policy_state, seed=None) -> policy_step.PolicyStep:
+        del seed
+        action = self.act(time_step.observation, self.draw_noise(1)[0])
+        return policy_step.PolicyStep(action, policy_state)

@@ -1,0 +1,69 @@
+"""theta of W agents: policy, memory and value function, drawn afresh for every lifetime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from epg_tf.agent.networks import (
+    CategoricalPolicy,
+    GaussianPolicy,
+    Memory,
+    Multilayer,
+    Policy,
+    draw_weights,
+)
+
+
+class Agents:
+    """The networks of W agents.
+
+    Attributes:
+        num_workers: W.
+        policy: pi, seen by the loss through its output.
+        memory: The memory unit, seen by the loss alone.
+        value_function: V, for the guidance alone.
+    """
+
+    def __init__(
+        self,
+        num_workers: int,
+        observation_size: int,
+        action_size: int,
+        num_actions: int | None = None,
+        *,
+        hidden_sizes: Sequence[int] = (64, 64),
+        memory_size: int = 32,
+        initial_log_std: float = 0.0,
+    ):
+        """Makes the networks; `reset` gives them their weights.
+
+        Args:
+            num_workers: W.
+            observation_size: S.
+            action_size: A, where actions are a box.
+            num_actions: The size of a finite action space, None for a box.
+            hidden_sizes: Units of the hidden layers of policy and value function.
+            memory_size: Units of the memory.
+            initial_log_std: Where a Gaussian policy's log standard deviation starts.
+        """
+        self.num_workers = num_workers
+        self.num_actions = num_actions
+        self.policy: Policy = (
+            GaussianPolicy(num_workers, action_size, hidden_sizes, initial_log_std)
+            if num_actions is None
+            else CategoricalPolicy(num_workers, num_actions, hidden_sizes)
+        )
+        self.memory = Memory(num_workers, memory_size)
+        self.value_function = Multilayer(num_workers, hidden_sizes, 1)
+        observation = tf.zeros([num_workers, 1, observation_size])
+        self.policy(observation)
+        self.value_function(observation)
+        self.memory(None)
+
+    def reset(self, generators: Sequence[np.random.Generator]) -> None:
+        """Draws new weights for every agent, worker w's from `generators[w]` alone."""
+        for network in (self.policy, self.memory, self.value_function):
+            network.set_weights(draw_weights(network, generators))

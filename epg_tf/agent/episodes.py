@@ -1,0 +1,68 @@
+"""R_i: the return of a lifetime (footnote 1), from the returns of its episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from epg_tf.agent.experience import Experience
+
+LAST_EPISODES = 3
+
+Objective = Callable[[Sequence[float]], float]
+
+
+class EpisodeReturns:
+    """Adds up undiscounted episode returns as experience comes in.
+
+    Attributes:
+        completed: For each worker the returns of its completed episodes, oldest first.
+        last_steps: For each of them, the number of the worker's step that ended it.
+    """
+
+    def __init__(self, num_workers: int):
+        self.completed: list[list[float]] = [[] for _ in range(num_workers)]
+        self.last_steps: list[list[int]] = [[] for _ in range(num_workers)]
+        self._running = np.zeros(num_workers)
+        self._steps = 0
+
+    def add(self, experience: Experience) -> None:
+        """Takes in T more steps of every worker."""
+        for worker, ended in enumerate(experience.ended):
+            start = 0
+            for end in np.flatnonzero(ended) + 1:
+                segment = experience.reward[worker, start:end].sum()
+                self.completed[worker].append(float(self._running[worker] + segment))
+                self.last_steps[worker].append(self._steps + int(end))
+                self._running[worker] = 0.0
+                start = end
+            self._running[worker] += experience.reward[worker, start:].sum()
+        self._steps += experience.length
+
+    def of_lifetimes(self) -> list[list[float]]:
+        """Each worker's completed episodes, or the running one where none was completed."""
+        return [
+            episodes or [float(running)]
+            for episodes, running in zip(self.completed, self._running, strict=True)
+        ]
+
+
+def last_episodes(returns: Sequence[float]) -> float:
+    """The mean return of the last three episodes: what a lifetime arrived at."""
+    return float(np.mean(returns[-LAST_EPISODES:]))
+
+
+def weighted_episodes(returns: Sequence[float]) -> float:
+    """Footnote 1: what a lifetime arrived at, and how soon.
+
+    `R = R_last + mean_t((t + 1) / T * R_t)` over the T episodes, R_last the mean of the last three.
+    """
+    weights = np.arange(1, len(returns) + 1) / len(returns)
+    return last_episodes(returns) + float(np.mean(weights * np.asarray(returns)))
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "weighted_episodes": weighted_episodes,
+    "last_episodes": last_episodes,
+}

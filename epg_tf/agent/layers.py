@@ -1,0 +1,130 @@
+"""Keras layers with a worker axis: W small networks evaluated as one.
+
+Every weight has a leading axis W, so that one batched product serves all workers and the sum of their losses has W
+independent gradients. A layer made for one worker broadcasts its weights over any number of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+KernelRule = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+
+
+def unit_columns(gain: float = 1.0) -> KernelRule:
+    """Gaussian kernels whose columns, one per output, are scaled to the norm `gain`."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        kernel = rng.standard_normal(shape)
+        return gain * kernel / np.linalg.norm(kernel, axis=0, keepdims=True)
+
+    return draw
+
+
+def lecun_normal() -> KernelRule:
+    """Gaussian kernels of variance 1 / fan-in (LeCun et al. 1998)."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return rng.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))
+
+    return draw
+
+
+class WorkerLayer(tf.keras.layers.Layer):
+    """A kernel and a bias per worker; subclasses say how they meet the input."""
+
+    def __init__(
+        self, num_workers: int, units: int, kernel_rule: KernelRule, activation: Callable | None = None
+    ):
+        super().__init__()
+        self.num_workers = num_workers
+        self.units = units
+        self._kernel_rule = kernel_rule
+        self._activation = activation
+
+    def add_kernel(self, *shape: int) -> None:
+        """Adds kernel [W, *shape, units] and bias [W, 1, units]."""
+        self.kernel = self.add_weight(
+            "kernel", [self.num_workers, *shape, self.units], initializer="zeros"
+        )
+        self.bias = self.add_weight("bias", [self.num_workers, 1, self.units], initializer="zeros")
+
+    def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Initial weights of one worker, from its own generator, in the order of `weights`."""
+        kernel = self._kernel_rule(rng, tuple(self.kernel.shape[1:]))
+        return [kernel.astype(np.float32), np.zeros(self.bias.shape[1:], np.float32)]
+
+    def activate(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Adds the bias and applies the activation."""
+        outputs += self.bias
+        return outputs if self._activation is None else self._activation(outputs)
+
+
+class WorkerDense(WorkerLayer):
+    """A dense layer per worker over the concatenation of its inputs.
+
+    An input that does not vary in time may have length 1 on the time axis: it is multiplied once and broadcast, which
+    is exact and saves most of the learned loss's arithmetic.
+    """
+
+    def build(self, input_shape) -> None:
+        """Makes kernel [W, sum of input sizes, units] and bias [W, 1, units]."""
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        self._sizes = [int(shape[-1]) for shape in shapes]
+        self.add_kernel(sum(self._sizes))
+        super().build(input_shape)
+
+    def call(self, inputs: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
+        """Maps [W, T, in], or a list of [W, T or 1, in_i], to [W, T, units]."""
+        inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        kernels = tf.split(self.kernel, self._sizes, axis=1)
+        return self.activate(sum_broadcast(map(tf.matmul, inputs, kernels)))
+
+
+class WorkerConv1D(WorkerLayer):
+    """A temporal convolution per worker ("valid" padding) over the concatenation of its inputs.
+
+    A strided convolution with a kernel per worker is frames followed by one batched product.
+    """
+
+    def __init__(self, num_workers: int, filters: int, width: int, stride: int, **kwargs):
+        super().__init__(num_workers, filters, **kwargs)
+        self.width = width
+        self.stride = stride
+
+    def build(self, input_shape) -> None:
+        """Makes kernel [W, width, sum of input sizes, filters] and bias [W, 1, filters]."""
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        self._sizes = [int(shape[-1]) for shape in shapes]
+        self.add_kernel(self.width, sum(self._sizes))
+        super().build(input_shape)
+
+    def output_length(self, length: int) -> int:
+        """Number of positions on an input of `length` steps."""
+        return (length - self.width) // self.stride + 1
+
+    def call(self, inputs: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
+        """Maps [W, T, in], or a list of [W, T or 1, in_i], to [W, output_length(T), filters]."""
+        inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        kernels = tf.split(self.kernel, self._sizes, axis=2)
+        return self.activate(sum_broadcast(map(self._convolve, inputs, kernels)))
+
+    def _convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        if inputs.shape[1] == 1 and self.width > 1:  # constant in time: every frame is the same
+            return tf.matmul(inputs, tf.reduce_sum(kernel, axis=1))
+        frames = tf.signal.frame(inputs, self.width, self.stride, axis=1)  # [W, L, width, in]
+        size = self.width * int(inputs.shape[-1])
+        frames = tf.reshape(frames, [-1, self.output_length(int(inputs.shape[1])), size])
+        return tf.matmul(frames, tf.reshape(kernel, [-1, size, self.units]))
+
+
+def sum_broadcast(terms) -> tf.Tensor:
+    """Sums [W, T or 1, units] tensors, the constant ones first so that each is added once."""
+    terms = sorted(terms, key=lambda term: -1 if term.shape[1] is None else term.shape[1])
+    total = terms[0]
+    for term in terms[1:]:
+        total += term
+    return total

@@ -1,0 +1,139 @@
+"""theta: the networks of an agent (Fig. 2, yellow), with a worker axis.
+
+Section 3.3: an MLP policy, and a memory unit that only the loss sees. The value function serves the guidance alone.
+A policy's output is a tuple of tensors [W, T or 1, size], which is what the learned loss sees of it.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from epg_tf.agent.layers import WorkerDense, unit_columns
+
+OUTPUT_GAIN = 0.01  # a policy that starts close to the same action everywhere
+
+
+class Multilayer(tf.keras.Model):
+    """An MLP per worker with tanh between its layers: [W, T, in] -> [W, T, outputs]."""
+
+    def __init__(
+        self,
+        num_workers: int,
+        hidden_sizes: Sequence[int],
+        outputs: int,
+        output_gain: float = OUTPUT_GAIN,
+    ):
+        super().__init__()
+        hidden = [
+            WorkerDense(num_workers, size, unit_columns(), activation=tf.tanh)
+            for size in hidden_sizes
+        ]
+        self.stack = [*hidden, WorkerDense(num_workers, outputs, unit_columns(output_gain))]
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The output of the last layer, without activation."""
+        for layer in self.stack:
+            inputs = layer(inputs)
+        return inputs
+
+    def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Initial weights of one worker, in the order of `weights`."""
+        return [array for layer in self.stack for array in layer.draw(rng)]
+
+
+class Policy(tf.keras.Model, abc.ABC):
+    """pi(a | s): maps normalised observations [W, T, S] to a tuple of [W, T or 1, size]."""
+
+    @abc.abstractmethod
+    def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Initial weights of one worker, in the order of `weights`."""
+
+    @abc.abstractmethod
+    def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:
+        """The distribution over actions that an output of the policy describes."""
+
+
+class GaussianPolicy(Policy):
+    """N(mean(s), diag(exp(log_std))^2) over a box of actions; the output is (mean, log_std)."""
+
+    def __init__(
+        self,
+        num_workers: int,
+        action_size: int,
+        hidden_sizes: Sequence[int] = (64, 64),
+        initial_log_std: float = 0.0,
+    ):
+        super().__init__()
+        self._initial_log_std = initial_log_std
+        self.mean = Multilayer(num_workers, hidden_sizes, action_size)
+        self.log_std = self.add_weight(
+            "log_std", [num_workers, 1, action_size], initializer="zeros"
+        )
+
+    def call(self, observation: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Returns the mean [W, T, A] and the log standard deviation [W, 1, A]."""
+        return self.mean(observation), tf.convert_to_tensor(self.log_std)
+
+    def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Initial weights of one worker, in the order of `weights`."""
+        log_std = np.full(self.log_std.shape[1:], self._initial_log_std, np.float32)
+        return [*self.mean.draw(rng), log_std]
+
+    def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:
+        """A distribution of batch shape [W, T] over actions [A]."""
+        mean, log_std = output
+        return tfd.Independent(tfd.Normal(mean, tf.exp(log_std) * tf.ones_like(mean)), 1)
+
+
+class CategoricalPolicy(Policy):
+    """A multinomial over a finite set of actions; the output is (log-probabilities,)."""
+
+    def __init__(self, num_workers: int, num_actions: int, hidden_sizes: Sequence[int] = (64, 64)):
+        super().__init__()
+        self.logits = Multilayer(num_workers, hidden_sizes, num_actions)
+
+    def call(self, observation: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Returns the log-probabilities [W, T, num_actions]."""
+        return (tf.nn.log_softmax(self.logits(observation)),)
+
+    def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Initial weights of one worker, in the order of `weights`."""
+        return self.logits.draw(rng)
+
+    def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:
+        """A distribution of batch shape [W, T] over action numbers."""
+        return tfd.Categorical(logits=output[0])
+
+
+class Memory(tf.keras.Model):
+    """One layer of tanh units fed by a constant vector of ones (section 3.3)."""
+
+    def __init__(self, num_workers: int, units: int = 32, constant_size: int = 64):
+        super().__init__()
+        self._constant = tf.ones([1, 1, constant_size])
+        self.layer = WorkerDense(num_workers, units, unit_columns(), activation=tf.tanh)
+        self.layer.build(self._constant.shape)
+
+    def call(self, inputs: None = None) -> tf.Tensor:
+        """The memory [W, 1, units]; it has no inputs."""
+        del inputs
+        return self.layer(self._constant)
+
+    def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Initial weights of one worker, in the order of `weights`."""
+        return self.layer.draw(rng)
+
+
+def draw_weights(model, generators: Sequence[np.random.Generator]) -> list[np.ndarray]:
+    """Initial weights for all workers of a network, worker w's from `generators[w]` alone.
+
+    Returns:
+        One array [W, ...] per variable, in the order of `model.weights`.
+    """
+    drawn = [model.draw(rng) for rng in generators]
+    return [np.stack(arrays) for arrays in zip(*drawn, strict=True)]

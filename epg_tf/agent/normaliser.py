@@ -1,0 +1,62 @@
+"""Running mean and standard deviation of what a worker has met in its own lifetime (section 4.1).
+
+Statistics are records that are replaced, one row of sums per worker. When they are refreshed is the
+inner loop's business: they stand still while M steps are collected.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+STD_FLOOR = 0.1
+
+# The sums start as if a hundredth of a sample of mean 0 and variance 1 had been seen, as in the
+# 2018 release: without data the normaliser is the identity, and a few samples outweigh it.
+_PRIOR_COUNT = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class RunningStatistics:
+    """Sums over what each of W workers has seen.
+
+    Attributes:
+        count: Samples seen, a number.
+        total: Their sum, [W, D] float64.
+        total_of_squares: The sum of their squares, [W, D] float64.
+    """
+
+    count: float
+    total: np.ndarray
+    total_of_squares: np.ndarray
+
+    @classmethod
+    def start(cls, num_workers: int, size: int) -> RunningStatistics:
+        """Statistics before any data: mean 0, standard deviation 1."""
+        shape = (num_workers, size)
+        return cls(_PRIOR_COUNT, np.zeros(shape), np.full(shape, _PRIOR_COUNT))
+
+    def updated(self, samples: np.ndarray) -> RunningStatistics:
+        """Takes in samples [W, T, D]."""
+        samples = np.asarray(samples, np.float64)
+        return RunningStatistics(
+            self.count + samples.shape[1],
+            self.total + samples.sum(axis=1),
+            self.total_of_squares + np.square(samples).sum(axis=1),
+        )
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The running mean, [W, D]."""
+        return self.total / self.count
+
+    @property
+    def std(self) -> np.ndarray:
+        """The running (population) standard deviation, floored at 0.1, [W, D]."""
+        variance = self.total_of_squares / self.count - np.square(self.mean)
+        return np.sqrt(np.maximum(variance, STD_FLOOR**2))
+
+    def normalise(self, samples: np.ndarray) -> np.ndarray:
+        """Maps samples [W, T, D] to (samples - mean) / std, float32."""
+        return ((samples - self.mean[:, None]) / self.std[:, None]).astype(np.float32)

@@ -1,0 +1,1 @@
+"""How good a loss is: what fresh agents learn with it on held-out tasks."""

@@ -1,0 +1,249 @@
+"""Algorithm 1, line 12: theta <- theta - delta grad L_i(pi_theta, tau), Eqs. 4 and 6.
+
+One compiled step for all W workers. The sum over workers of their losses has exactly the W
+independent gradients, and an element-wise optimiser on [W, ...] variables is W independent ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from epg_tf.agent.agents import Agents
+from epg_tf.loss.guidance import GuideBatch, GuideTargets
+from epg_tf.loss.inputs import LossInputs
+from epg_tf.tasks.family import TaskFamily
+from epg_tf.update_batch import UpdateBatch
+
+if TYPE_CHECKING:
+    from epg_tf.inner_loop import InnerLoop
+
+
+class Learner:
+    """Trains W agents, each on its own loss.
+
+    Attributes:
+        agents: theta.
+        loss: phi, a network with W sets of weights.
+        optimizers: One Adam per trained network of the agents.
+    """
+
+    def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
+        """Makes a learner; `reset` begins a lifetime.
+
+        Args:
+            settings: The inner loop's.
+            family: For the sizes of observations and actions.
+            num_workers: W.
+        """
+        self._num_workers = num_workers
+        self._num_minibatches = settings.num_minibatches
+        self._guide = settings.guide
+        # XLA simplifies an axis of length 1 away and then adds in another order. With a ghost at
+        # its side a lone worker's results are the same to the bit as among many.
+        width = max(2, num_workers)
+        self.agents = Agents(
+            width,
+            family.observation_size,
+            family.action_size,
+            family.num_actions,
+            hidden_sizes=settings.hidden_sizes,
+            memory_size=settings.memory_size,
+            initial_log_std=settings.initial_log_std,
+        )
+        self.loss = settings.learned_loss.build(width)
+        self._build_loss(settings, family)
+        networks = {"policy": self.agents.policy, "value_function": self.agents.value_function}
+        if settings.train_memory and "memory" in settings.learned_loss.inputs:
+            networks["memory"] = self.agents.memory
+        self.optimizers: dict[str, tf.keras.optimizers.Adam] = {}
+        self._variables: dict[str, Sequence[tf.Variable]] = {}
+        for name, network in networks.items():
+            optimizer = tf.keras.optimizers.Adam(
+                settings.learning_rate, epsilon=settings.adam_epsilon, jit_compile=False
+            )
+            optimizer.build(network.trainable_variables)
+            self.optimizers[name] = optimizer
+            self._variables[name] = network.trainable_variables
+
+    def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
+        """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
+        width = self.agents.num_workers
+        self.agents.reset((list(generators) * 2)[:width])
+        self.loss.assign(_widened(phi, width))
+        for optimizer in self.optimizers.values():
+            for variable in optimizer.variables:
+                if variable is not optimizer.learning_rate:
+                    variable.assign(tf.zeros_like(variable))
+
+    def policy_weights(self) -> list[np.ndarray]:
+        """The policies' weights, [W, ...] each, in the order of the Keras model."""
+        return [variable.numpy()[: self._num_workers] for variable in self.agents.policy.weights]
+
+    def update(self, batch: UpdateBatch, guidance: float) -> dict[str, np.ndarray]:
+        """Takes one update's gradient steps.
+
+        Args:
+            batch: What the agents lived through.
+            guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
+
+        Returns:
+            `loss`, the mean learned loss over the update's steps, and `diverged`, whether a gradient
+            was not finite, so that the worker kept its parameters in that step; [W] each.
+        """
+        batch = UpdateBatch(*(_widened(array, self.agents.num_workers) for array in batch))
+        loss, diverged = self._update(
+            batch, tf.constant(guidance, tf.float32), guidance < 1.0, guidance > 0.0
+        )
+        return {
+            "loss": loss.numpy()[: self._num_workers],
+            "diverged": diverged.numpy()[: self._num_workers],
+        }
+
+    def _build_loss(self, settings: InnerLoop, family: TaskFamily) -> None:
+        """Makes the variables of phi by showing the loss a buffer of zeros."""
+        shape = [self.agents.num_workers, settings.buffer_size]
+        observation = tf.zeros([*shape, family.observation_size])
+        self.loss(
+            LossInputs(
+                observation=observation,
+                action=tf.zeros([*shape, family.num_actions or family.action_size]),
+                termination=tf.zeros([*shape, 1]),
+                policy=self.agents.policy(observation),
+                memory=self.agents.memory(None),
+                reward=tf.zeros([*shape, 1]),
+            ),
+            settings.steps_per_update,
+        )
+
+    @tf.function(jit_compile=True)
+    def _update(self, batch: UpdateBatch, guidance: tf.Tensor, learned: bool, guided: bool):
+        num_workers, buffer_size = batch.observation.shape[:2]
+        num_steps = batch.newest_action.shape[1]
+        newest = buffer_size - num_steps
+        output_before = self.agents.policy(batch.observation[:, newest:])
+        targets = self._guide_targets(batch, output_before, newest) if guided else None
+        minibatches = tf.reshape(
+            batch.permutation, [num_workers, -1, num_steps // self._num_minibatches]
+        )
+        total = tf.zeros([num_workers])
+        diverged = tf.zeros([num_workers], tf.bool)
+        for step in tf.range(minibatches.shape[1]):  # a loop, not unrolled: it compiles once
+            rows = minibatches[:, step]
+            loss, finite = self._gradient_step(
+                batch, rows, newest, output_before, targets, guidance, learned
+            )
+            total += loss
+            diverged |= ~finite
+        return total / minibatches.shape[1], diverged
+
+    def _gradient_step(self, batch, rows, newest, output_before, targets, guidance, learned):
+        """One Adam step on the steps `rows` [W, B] of the M newest; Eqs. 4 and 6."""
+        agents = self.agents
+        with tf.GradientTape() as tape:
+            # Only the temporal context needs the policy on steps outside the minibatch.
+            whole = learned and self.loss.to_context is not None
+            observation = batch.observation if whole else _take(batch.observation, rows + newest)
+            output = agents.policy(observation)
+            learned_loss = tf.zeros([observation.shape[0]])
+            if learned:
+                inputs = self._loss_inputs(batch, output, None if whole else rows + newest)
+                per_step = self.loss.per_step(inputs, rows + newest if whole else None)
+                learned_loss = tf.reduce_mean(per_step, axis=1)
+            total = learned_loss
+            if targets is not None:
+                output = _take_output(output, rows + newest) if whole else output
+                guide_loss = self._guide_loss(batch, rows, newest, output_before, output, targets)
+                total = guidance * guide_loss
+                if learned:
+                    total += (1.0 - guidance) * learned_loss
+        names = [
+            name
+            for name in self._variables
+            if (name != "value_function" or targets is not None) and (name != "memory" or learned)
+        ]
+        variables = [variable for name in names for variable in self._variables[name]]
+        gradients = tape.gradient(total, variables, unconnected_gradients="zero")
+        finite = tf.reduce_all(
+            [
+                tf.reduce_all(tf.math.is_finite(gradient), axis=range(1, gradient.shape.rank))
+                for gradient in gradients
+            ],
+            axis=0,
+        )
+        # A worker whose gradient is not finite stands still; nothing of it reaches another.
+        pairs = [
+            (_where(finite, gradient, 0.0), variable)
+            for gradient, variable in zip(gradients, variables, strict=True)
+        ]
+        kept = [tf.identity(variable) for variable in variables]
+        for name in names:
+            mine = {id(variable) for variable in self._variables[name]}
+            self.optimizers[name].apply_gradients([pair for pair in pairs if id(pair[1]) in mine])
+        for variable, before in zip(variables, kept, strict=True):
+            variable.assign(_where(finite, variable, before))
+        return learned_loss, finite
+
+    def _loss_inputs(self, batch, output, rows) -> LossInputs:
+        def take(tensor):
+            return tensor if tensor is None or rows is None else _take(tensor, rows)
+
+        return LossInputs(
+            observation=take(batch.observation),
+            action=take(batch.action),
+            termination=take(batch.termination),
+            policy=output,
+            memory=self.agents.memory(None),
+            reward=take(batch.reward),
+            mask=batch.mask,
+        )
+
+    def _guide_targets(self, batch, output_before, newest) -> GuideTargets:
+        value = self.agents.value_function
+        distribution = self.agents.policy.distribution(output_before)
+        return self._guide.targets(
+            GuideBatch(
+                log_prob=distribution.log_prob(batch.newest_action),
+                reward=batch.newest_reward,
+                terminated=batch.newest_terminated,
+                ended=batch.termination[:, newest:, 0],
+                value=value(batch.observation[:, newest:])[..., 0],
+                next_value=value(batch.newest_next_observation)[..., 0],
+            )
+        )
+
+    def _guide_loss(self, batch, rows, newest, output_before, output, targets) -> tf.Tensor:
+        agents = self.agents
+        distribution = agents.policy.distribution(output)
+        before = agents.policy.distribution(_take_output(output_before, rows))
+        observation = _take(batch.observation, rows + newest)
+        return self._guide.loss(
+            GuideTargets(*(_take(target, rows) for target in targets)),
+            distribution.log_prob(_take(batch.newest_action, rows)),
+            before.kl_divergence(distribution),
+            agents.value_function(observation)[..., 0],
+        )
+
+
+def _take(tensor: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Worker w's steps rows[w], from [W, T, ...]."""
+    return tf.gather(tensor, rows, axis=1, batch_dims=1)
+
+
+def _take_output(output: tuple[tf.Tensor, ...], rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(part if part.shape[1] == 1 else _take(part, rows) for part in output)
+
+
+def _where(finite: tf.Tensor, tensor, otherwise) -> tf.Tensor:
+    shape = [-1] + [1] * (len(tensor.shape) - 1)
+    return tf.where(tf.reshape(finite, shape), tensor, otherwise)
+
+
+def _widened(array: np.ndarray | None, width: int) -> np.ndarray | None:
+    """Repeats a lone worker's array [1, ...] where there is to be a ghost at its side."""
+    if array is None or array.shape[0] == width:
+        return array
+    return np.repeat(array, width, axis=0)

@@ -1,0 +1,189 @@
+"""L_phi: the learned loss (Fig. 2 and section 4.1).
+
+Temporal convolutions over the buffer of N steps give a context; a small dense network maps each of the newest steps,
+with that context, to a number; their mean is the loss that the agent descends. phi is everything here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from epg_tf.agent.layers import WorkerConv1D, WorkerDense, lecun_normal
+from epg_tf.checks import require_integer, require_member, require_number
+from epg_tf.loss.inputs import PER_STEP_INPUTS, LossInputs
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnedLoss:
+    """The architecture of the learned loss: settings, from which `build` makes networks.
+
+    Attributes:
+        inputs: What each step shows the loss, by name and in this order.
+        convolutions: (width, stride, channels) of each temporal convolution.
+        pooling: How the last convolution's positions enter the context: "flatten" or "mean".
+        context_size: Units of the dense layer that ends in the context; 0 for no temporal context.
+        hidden_size: Units of the hidden layer of the per-step network.
+        leaky_slope: Negative slope of the leaky ReLUs.
+        normalised: Which of action and reward are normalised by the worker's running statistics;
+            observations always are.
+
+    Raises:
+        ValueError: If a name is unknown or repeated, or a size is not positive.
+    """
+
+    inputs: tuple[str, ...] = ("observation", "action", "termination", "memory", "policy")
+    convolutions: tuple[tuple[int, int, int], ...] = ((8, 7, 8), (4, 2, 8))
+    pooling: str = "flatten"
+    context_size: int = 32
+    hidden_size: int = 16
+    leaky_slope: float = 0.2
+    normalised: tuple[str, ...] = ("action", "reward")
+
+    def __post_init__(self) -> None:
+        inputs = tuple(self.inputs)
+        if not inputs or len(set(inputs)) < len(inputs) or set(inputs) - set(PER_STEP_INPUTS):
+            raise ValueError(
+                f"`LearnedLoss.inputs` (={inputs}) must be distinct names out of {PER_STEP_INPUTS}."
+            )
+        if "policy" not in inputs:
+            raise ValueError(
+                f"`LearnedLoss.inputs` (={inputs}) must contain 'policy', through which alone the "
+                "gradient reaches the agent."
+            )
+        for name in self.normalised:
+            require_member("LearnedLoss.normalised", name, ("action", "reward"))
+        require_member("LearnedLoss.pooling", self.pooling, ("flatten", "mean"))
+        require_integer("LearnedLoss.context_size", self.context_size, at_least=0)
+        require_integer("LearnedLoss.hidden_size", self.hidden_size)
+        require_number("LearnedLoss.leaky_slope", self.leaky_slope, positive=False)
+        for convolution in self.convolutions:
+            if len(convolution) != 3:
+                raise ValueError(
+                    f"`LearnedLoss.convolutions` (={self.convolutions}) must be triples of width, "
+                    "stride and channels."
+                )
+            for size in convolution:
+                require_integer("LearnedLoss.convolutions", size)
+
+    @property
+    def sees_reward(self) -> bool:
+        """Whether the loss has to be shown rewards."""
+        return "reward" in self.inputs
+
+    @property
+    def shortest_buffer(self) -> int:
+        """Steps that the convolutions need to have one output."""
+        length = 1
+        for width, stride, _ in reversed(self.convolutions):
+            length = (length - 1) * stride + width
+        return length if self.context_size else 1
+
+    def build(self, num_workers: int) -> LossNetwork:
+        """A network with W sets of weights."""
+        return LossNetwork(self, num_workers)
+
+
+class LossNetwork(tf.keras.Model):
+    """The learned losses of W workers; its weights, flattened, are W vectors phi of P numbers."""
+
+    def __init__(self, settings: LearnedLoss, num_workers: int):
+        super().__init__()
+        self.settings = settings
+        self.num_workers = num_workers
+
+        def leaky(outputs: tf.Tensor) -> tf.Tensor:
+            return tf.nn.leaky_relu(outputs, settings.leaky_slope)
+
+        self.convolutions = [
+            WorkerConv1D(
+                num_workers, channels, width, stride, kernel_rule=lecun_normal(), activation=leaky
+            )
+            for width, stride, channels in (settings.convolutions if settings.context_size else ())
+        ]
+        self.to_context = (
+            WorkerDense(num_workers, settings.context_size, lecun_normal())
+            if settings.context_size
+            else None
+        )
+        self.to_hidden = WorkerDense(
+            num_workers, settings.hidden_size, lecun_normal(), activation=leaky
+        )
+        self.to_loss = WorkerDense(num_workers, 1, lecun_normal())
+
+    def context(self, inputs: LossInputs) -> tf.Tensor:
+        """f_context: what the convolutions make of the whole buffer.
+
+        The memory is held constant here: its gradient comes from the per-step network alone.
+
+        Returns:
+            [W, 1, context_size].
+        """
+        inputs = inputs._replace(memory=tf.stop_gradient(inputs.memory))
+        features = inputs.select(self.settings.inputs)
+        if inputs.mask is not None:
+            features = [feature * inputs.mask for feature in features]
+        for convolution in self.convolutions:
+            features = convolution(features)
+        features = tf.convert_to_tensor(features)
+        if self.settings.pooling == "mean":
+            pooled = tf.reduce_mean(features, axis=1, keepdims=True)
+        else:
+            pooled = tf.reshape(features, [-1, 1, features.shape[1] * features.shape[2]])
+        return self.to_context(pooled)
+
+    def per_step(self, inputs: LossInputs, rows: tf.Tensor | None = None) -> tf.Tensor:
+        """The loss of single steps, L_t.
+
+        Args:
+            inputs: The buffer.
+            rows: Which steps, as positions in the buffer, [W, B]; all of them by default.
+
+        Returns:
+            [W, B].
+        """
+        steps = inputs.select(self.settings.inputs)
+        if rows is not None:
+            steps = [
+                step if step.shape[1] == 1 else tf.gather(step, rows, axis=1, batch_dims=1)
+                for step in steps
+            ]
+        context = [] if self.to_context is None else [self.context(inputs)]
+        return tf.squeeze(self.to_loss(self.to_hidden(steps + context)), axis=2)
+
+    def call(self, inputs: LossInputs, num_newest: int) -> tf.Tensor:
+        """L_phi, the mean of L_t over the `num_newest` = M newest steps of the buffer, [W]."""
+        length = inputs.observation.shape[1]
+        rows = tf.range(length - num_newest, length)[tf.newaxis]
+        rows = tf.tile(rows, [tf.shape(inputs.observation)[0], 1])
+        return tf.reduce_mean(self.per_step(inputs, rows), axis=1)
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """A fresh phi [P]."""
+        arrays = [array for layer in self._stack for array in layer.draw(rng)]
+        return np.concatenate([array.ravel() for array in arrays])
+
+    def assign(self, phi: np.ndarray | tf.Tensor) -> None:
+        """Gives worker w the loss phi[w], from an array [W, P]."""
+        sizes = [int(np.prod(variable.shape[1:])) for variable in self.phi_variables]
+        for variable, flat in zip(
+            self.phi_variables, tf.split(tf.cast(phi, tf.float32), sizes, axis=1), strict=True
+        ):
+            variable.assign(tf.reshape(flat, variable.shape))
+
+    @property
+    def size(self) -> int:
+        """P, the number of parameters of one loss (once the network has been called)."""
+        return sum(int(np.prod(variable.shape[1:])) for variable in self.phi_variables)
+
+    @property
+    def phi_variables(self) -> list[tf.Variable]:
+        """The variables that make up phi, in its order."""
+        return [variable for layer in self._stack for variable in layer.weights]
+
+    @property
+    def _stack(self) -> list:
+        context = [] if self.to_context is None else [self.to_context]
+        return [*self.convolutions, *context, self.to_hidden, self.to_loss]

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Makes .venv with everything the project needs, Horovod included; a second run takes seconds. Never needs root.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fail() {
+  echo "setup: $1" >&2
+  exit 1
+}
+
+find_python() {
+  local candidate
+  for candidate in python3.11 python3.10 python3 \
+    "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.11.*/bin/python "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.10.*/bin/python; do
+    # Running it tells a working interpreter from a pyenv shim of a version that is not selected.
+    if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 10)))' \
+      2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  fail "Python 3.11 (or 3.10) with venv was not found on PATH or in pyenv: install it, for instance with 'apt-get install python3.11 python3.11-venv' or 'pyenv install 3.11'."
+}
+
+# What was installed is remembered by content, so that an edited pin is installed and an unchanged one costs nothing.
+wanted=$(cat requirements.txt launch/horovod.txt pyproject.toml | sha256sum | cut -d ' ' -f 1)
+if [[ -x .venv/bin/python && "$(cat .venv/epg_tf_installed 2>/dev/null || true)" == "$wanted" ]]; then
+  exit 0
+fi
+
+if [[ ! -x .venv/bin/python ]]; then
+  python=$(find_python)
+fi
+command -v "${CXX:-g++}" >/dev/null || fail "a C++ compiler was not found, and Horovod is built from source: install it, for instance with 'apt-get install g++'."
+command -v cmake >/dev/null || fail "cmake was not found, and Horovod is built with it: install it, for instance with 'apt-get install cmake' or 'pip install cmake'."
+if [[ ! -x .venv/bin/python ]]; then
+  echo "setup: making .venv with $("$python" --version)"
+  "$python" -m venv .venv
+fi
+
+pip() {
+  .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"
+}
+
+echo "setup: installing requirements.txt (about a minute)"
+pip install -r requirements.txt
+# An installed GPU build of TensorFlow serves as well; Horovod links against whichever is there.
+if ! .venv/bin/python -c 'import horovod.tensorflow' 2>/dev/null; then
+  echo "setup: building Horovod (two to three minutes)"
+  HOROVOD_WITH_TENSORFLOW=1 HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 HOROVOD_WITHOUT_PYTORCH=1 HOROVOD_WITHOUT_MXNET=1 \
+    pip install --no-build-isolation --no-cache-dir -r launch/horovod.txt
+fi
+pip install --no-deps --no-build-isolation --editable .
+echo "$wanted" >.venv/epg_tf_installed
+echo "setup: done"

@@ -1,0 +1,173 @@
+"""The recorded updates of the 2018 release (data/golden/README.md): numbers that nobody here wrote."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from epg_tf.agent.experience import Experience
+from epg_tf.inner_loop import InnerLoop
+from epg_tf.inner_update import Learner
+from epg_tf.loss.guidance import PPO
+from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.tasks.hopper import RandomHopper
+from epg_tf.update_batch import make_update_batch, refresh_statistics, start_statistics
+
+GOLDEN = pathlib.Path(__file__).parent / "data" / "golden"
+CASES = ("update_alpha0", "update_alpha1", "update_alpha05_memory")
+# Relative to the largest magnitude of each array. Measured: 4e-7 for what is computed once per
+# update, 3e-5 for the learned loss and 4e-5 for the worst parameter after twelve Adam steps.
+TOLERANCE = {"loss": 1e-4, "policy": 1e-4, "value_function": 1e-4, "memory": 1e-4}
+TOLERANCE_ONCE = 1e-5
+
+# The release's rows: 11 observation, 3 action, reward, constant, done; mean, log std, memory. Ours
+# have no constant and put the context last.
+_CONSTANT = 15
+_TRAJECTORY = [*range(15), 16]
+_CONVOLUTION_ROWS = [*_TRAJECTORY, *range(17, 55)]
+_DENSE_ROWS = [*_TRAJECTORY, *range(17 + 32, 87), *range(17, 17 + 32)]
+
+SETTINGS_OF_2018 = InnerLoop(
+    num_minibatches=4,
+    learned_loss=LearnedLoss(
+        inputs=("observation", "action", "reward", "termination", "policy", "memory"),
+        convolutions=((6, 5, 16), (4, 2, 32)),
+        pooling="mean",
+        normalised=("action",),
+    ),
+    guide=PPO(kl_coefficient=0.001, bootstrap="last_step"),
+    refresh_statistics="before_update",
+)
+
+def load(case):
+    with np.load(GOLDEN / f"{case}.npz") as data:
+        return dict(data)
+
+
+def our_phi(theta, constant):
+    """The release's theta as our phi; what its constant column adds goes into the biases."""
+    shapes = ((16, 87), (16,), (1, 16), (1,), (16, 55, 6), (16,), (32, 16, 4), (32,), (32, 32), (32,))
+    sizes = np.cumsum([np.prod(shape) for shape in shapes])
+    parts = [
+        part.reshape(shape)
+        for part, shape in zip(np.split(theta, sizes[:-1]), shapes, strict=True)
+    ]
+    dense, dense_b, output, output_b, conv1, conv1_b, conv2, conv2_b, context, context_b = parts
+    conv1_b = conv1_b + constant * conv1[:, _CONSTANT].sum(axis=1)
+    dense_b = dense_b + constant * dense[:, _CONSTANT]
+    ordered = [
+        conv1[:, _CONVOLUTION_ROWS].transpose(2, 1, 0),
+        conv1_b,
+        conv2.transpose(2, 1, 0),
+        conv2_b,
+        context.T,
+        context_b,
+        dense[:, _DENSE_ROWS].T,
+        dense_b,
+        output.T,
+        output_b,
+    ]
+    return np.concatenate([part.ravel() for part in ordered])
+
+
+def constant_column(update):
+    """What the release makes of its constant 1: normalised, it is nearly 0 but not quite."""
+    seen = 128 * (update + 1)
+    return (1.0 - seen / (seen + 0.01)) / 0.1
+
+
+def recorded_weights(data, prefix):
+    """The agent's weights in the order of our networks' variables."""
+    policy = [data[f"{prefix}_pi_{kind}{i}"].T for i in range(3) for kind in "wb"]
+    value = [data[f"{prefix}_vf_{kind}{i}"].T for i in range(3) for kind in "wb"]
+    memory = [data[f"{prefix}_mem_w"].T, data[f"{prefix}_mem_b"]]
+    return {
+        "policy": [*policy, data[f"{prefix}_logstd"]],
+        "value_function": value,
+        "memory": memory,
+    }
+
+
+def experience_of(data, update, num_workers, slot):
+    """The recorded steps in one slot, random ones in the others."""
+
+    def fill(name, *shape):
+        values = np.random.default_rng(7).normal(size=(num_workers, 128, *shape))
+        values[slot] = data[f"u{update}_{name}"]
+        return values.astype(np.float32)
+
+    done = np.random.default_rng(8).random((num_workers, 128)) < 0.02
+    done[slot] = data[f"u{update}_done"]
+    observation = fill("obs", 11)
+    return Experience(observation, fill("act", 3), fill("rew"), done, done, observation)
+
+
+def close(ours, recorded, what):
+    ours, recorded = np.squeeze(ours), np.squeeze(recorded)
+    assert ours.shape == recorded.shape, what
+    error = np.abs(ours - recorded).max() / max(np.abs(recorded).max(), 1e-12)
+    assert error < TOLERANCE.get(what.split()[0], TOLERANCE_ONCE), f"{what}: relative error {error:.1e}"
+
+
+@pytest.mark.parametrize(("num_workers", "slot"), [(1, 0), (3, 1)])
+@pytest.mark.parametrize("case", CASES)
+def test_every_quantity(case, num_workers, slot):
+    """Normaliser, inputs, advantages, loss, KL and all parameters over three updates."""
+    data = load(case)
+    family = RandomHopper()
+    settings = dataclasses.replace(SETTINGS_OF_2018, train_memory=bool(data["mem"]))
+    learner = Learner(settings, family, num_workers)
+    rngs = [np.random.default_rng(worker) for worker in range(num_workers)]
+    phi = np.stack([learner.loss.draw(rng) for rng in rngs])
+    learner.reset(phi, rngs)
+    networks = {
+        "policy": learner.agents.policy,
+        "value_function": learner.agents.value_function,
+        "memory": learner.agents.memory,
+    }
+    for name, weights in recorded_weights(data, "init").items():
+        for variable, weight in zip(networks[name].weights, weights, strict=True):
+            # A lone worker shares its arrays with a ghost, which gets the same weights.
+            where = slice(None) if num_workers == 1 else slice(slot, slot + 1)
+            variable[where].assign(np.broadcast_to(weight, variable[where].shape))
+
+    statistics = start_statistics(settings, family, num_workers)
+    alpha = float(data["alpha"])
+    for u in range(3):
+        phi[slot] = our_phi(data["theta"], constant_column(u))
+        learner.loss.assign(np.repeat(phi, 2, axis=0) if num_workers == 1 else phi)
+        experience = experience_of(data, u, num_workers, slot)
+        statistics = refresh_statistics(statistics, experience, None)
+        for name, columns in (("observation", slice(0, 11)), ("action", slice(11, 14))):
+            close(statistics[name].mean[slot], data[f"u{u}_mean"][columns], f"mean {name} {u}")
+            close(statistics[name].std[slot], data[f"u{u}_std"][columns], f"std {name} {u}")
+        batch = make_update_batch(settings, experience, statistics, rngs, None, True)
+        seen = [batch.observation, batch.action, batch.reward, batch.termination]
+        close(
+            np.concatenate(seen, axis=2)[slot], data[f"u{u}_traj"][:, _TRAJECTORY], f"inputs {u}"
+        )
+        batch.permutation[slot] = data[f"u{u}_perm"]
+        wide = type(batch)(
+            *(a if a is None or num_workers > 1 else np.repeat(a, 2, axis=0) for a in batch)
+        )
+        before = learner.agents.policy(wide.observation)
+        targets = learner._guide_targets(wide, before, 0)
+        ours = np.stack([targets.advantage[slot], targets.value[slot]])[:, data[f"u{u}_perm"]]
+        for row, name in enumerate(("advantage", "value target")):
+            close(ours[row], data[f"u{u}_at_vt_in_perm_order"][row], f"{name} {u}")
+
+        logs = learner.update(batch, alpha)
+        if alpha < 1.0:
+            close(logs["loss"][slot], data[f"u{u}_loss"], f"loss {u}")
+        policy = learner.agents.policy
+        after = policy.distribution(policy(wide.observation))
+        kl = tf.reduce_mean(policy.distribution(before).kl_divergence(after), axis=1)
+        np.testing.assert_allclose(kl[slot], data[f"u{u}_kl"], rtol=1e-2)
+        assert not logs["diverged"].any()
+        for name, weights in recorded_weights(data, f"u{u}").items():
+            for i, (variable, weight) in enumerate(
+                zip(networks[name].weights, weights, strict=True)
+            ):
+                close(variable[slot], weight, f"{name} {i} after update {u}")

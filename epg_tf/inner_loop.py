@@ -183,6 +183,10 @@ class Workers:
         self.num_workers = num_workers
         self.learner = Learner(settings, family, num_workers)
 
+    def draw_phi(self, seed: int) -> np.ndarray:
+        """A fresh loss, [P] float32."""
+        return self.learner.loss.draw(np.random.default_rng(seed))
+
     def live(
         self,
         phi: np.ndarray,

@@ -1,0 +1,38 @@
+"""Lifetimes on tasks that training can never draw, without reward: what a loss is worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from epg_tf.evolution.ranks import Ranks
+from epg_tf.inner_loop import LifetimeSeed, Workers
+from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
+
+if TYPE_CHECKING:
+    from epg_tf.outer_loop import MetaTraining
+
+
+def compare_held_out(
+    workers: Workers,
+    ranks: Ranks,
+    share: range,
+    settings: MetaTraining,
+    first_phi: np.ndarray,
+    last_phi: np.ndarray,
+) -> dict[str, list[float]]:
+    """Trains n fresh agents with each of two losses, guidance 0, on the same n held-out tasks.
+
+    Returns:
+        `first` and `last`: the final return (mean of the last three episodes) of every agent.
+    """
+    seeds = [
+        LifetimeSeed(HELD_OUT_TASK_SEEDS[task], (settings.seed, HELD_OUT_TASK_SEEDS[task]))
+        for task in share
+    ]
+    finals = {}
+    for name, phi in (("first", first_phi), ("last", last_phi)):
+        phi = np.broadcast_to(phi.astype(np.float32), (len(share), len(phi)))
+        finals[name] = ranks.allgather(workers.live(phi, seeds, guidance=0.0).final_returns)
+    return {name: list(map(float, returns)) for name, returns in finals.items()}

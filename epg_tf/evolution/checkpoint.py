@@ -1,0 +1,104 @@
+"""Checkpoints: the state of the search, the best loss so far, and the config that led there.
+
+A checkpoint is written aside and then renamed, so that there is never half of one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+from typing import Any
+
+import numpy as np
+
+from epg_tf.evolution.strategy import EvolutionState
+
+_NAME = re.compile(r"epoch_(\d+)\.npz")
+_STATE = [field.name for field in dataclasses.fields(EvolutionState)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """All that a run needs to go on.
+
+    Attributes:
+        state: Where the search stands.
+        best_phi: The loss of the best epoch so far, [P].
+        best_return: Its mean return; NaN before the first epoch.
+        best_guidance: The guidance of that epoch.
+        env_steps: Environment steps so far, of all ranks.
+        config: What fixes the run's numbers, flat: name -> value.
+    """
+
+    state: EvolutionState
+    best_phi: np.ndarray
+    best_return: float
+    best_guidance: float
+    env_steps: int
+    config: dict[str, Any]
+
+
+class CheckpointFolder:
+    """A folder of checkpoints, of which the last few are kept."""
+
+    def __init__(self, path: pathlib.Path, num_kept: int = 3):
+        self.path = path
+        self._num_kept = num_kept
+
+    def save(self, checkpoint: Checkpoint) -> pathlib.Path:
+        """Writes a checkpoint and removes the oldest beyond those to keep."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        path = self.path / f"epoch_{checkpoint.state.epoch:06d}.npz"
+        aside = path.with_suffix(".partial")
+        with open(aside, "wb") as file:
+            np.savez(
+                file,
+                **{name: getattr(checkpoint.state, name) for name in _STATE},
+                best_phi=checkpoint.best_phi,
+                best_return=checkpoint.best_return,
+                best_guidance=checkpoint.best_guidance,
+                env_steps=checkpoint.env_steps,
+                config=json.dumps(checkpoint.config),
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+        for old in self._paths()[: -self._num_kept]:
+            old.unlink()
+        return path
+
+    def latest(self) -> Checkpoint | None:
+        """The newest checkpoint, or None where there is none."""
+        paths = self._paths()
+        return load_checkpoint(paths[-1]) if paths else None
+
+    def _paths(self) -> list[pathlib.Path]:
+        if not self.path.is_dir():
+            return []
+        return sorted(path for path in self.path.iterdir() if _NAME.fullmatch(path.name))
+
+
+def load_checkpoint(path: pathlib.Path) -> Checkpoint:
+    """Reads a checkpoint file.
+
+    Raises:
+        ValueError: If the file is not a checkpoint.
+    """
+    try:
+        with np.load(path) as data:
+            state = EvolutionState(
+                int(data["epoch"]), *(np.array(data[name]) for name in _STATE if name != "epoch")
+            )
+            return Checkpoint(
+                state,
+                np.array(data["best_phi"]),
+                float(data["best_return"]),
+                float(data["best_guidance"]),
+                int(data["env_steps"]),
+                json.loads(str(data["config"])),
+            )
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"`checkpoint` (={path}) must be a readable checkpoint file.") from error

@@ -1,0 +1,39 @@
+"""Algorithm 1, lines 4-5: the noise and the seeds of each worker, from (seed, epoch, worker) alone.
+
+`independent` sampling is the paper's. In `paired` sampling workers 2p and 2p + 1 are a pair: noise
++epsilon and -epsilon, and the same task, initial policy, resets and action noise, so that what
+differs between their returns is the losses' doing (about a tenth of the variance; measured).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SAMPLINGS = ("independent", "paired")
+
+_NOISE, _TASK, _LIFETIME = range(3)
+
+
+def _generator(*key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(key[0], spawn_key=key[1:]))
+
+
+def noise(seed: int, epoch: int, worker: int, size: int, sampling: str) -> np.ndarray:
+    """epsilon_i ~ N(0, I), [size] float32."""
+    if sampling == "independent":
+        return _generator(seed, epoch, worker, _NOISE).standard_normal(size, np.float32)
+    pair, is_second = divmod(worker, 2)
+    epsilon = _generator(seed, epoch, pair, _NOISE).standard_normal(size, np.float32)
+    return -epsilon if is_second else epsilon
+
+
+def lifetime_key(seed: int, epoch: int, worker: int, sampling: str) -> tuple[int, ...]:
+    """The key of all random numbers in a worker's lifetime; the same for both of a pair."""
+    member = worker // 2 if sampling == "paired" else worker
+    return (seed, epoch, member, _LIFETIME)
+
+
+def task_seed(seed: int, epoch: int, worker: int, sampling: str, seeds: range) -> int:
+    """A task seed out of `seeds`; the same for both of a pair."""
+    member = worker // 2 if sampling == "paired" else worker
+    return int(_generator(seed, epoch, member, _TASK).integers(seeds.start, seeds.stop))

@@ -1,0 +1,41 @@
+"""Fitness shaping: what enters Eq. 5 in place of the returns R_i.
+
+All functions map returns [n] to weights [n]; a return that is not a number is the worst.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+
+def _ranked(returns: np.ndarray) -> np.ndarray:
+    worst_first = np.where(np.isnan(returns), -np.inf, returns)
+    return stats.rankdata(worst_first, method="average")
+
+
+def centred_ranks(returns: np.ndarray) -> np.ndarray:
+    """Ranks scaled to [-1/2, 1/2]; ties share their mean rank (Salimans et al. 2017)."""
+    if len(returns) == 1:
+        return np.zeros(1)
+    return (_ranked(returns) - 1.0) / (len(returns) - 1.0) - 0.5
+
+
+def raw_returns(returns: np.ndarray) -> np.ndarray:
+    """Eq. 5 as it stands; returns that are not finite count as the worst finite one."""
+    finite = returns[np.isfinite(returns)]
+    return np.where(np.isfinite(returns), returns, finite.min() if len(finite) else 0.0)
+
+
+def pair_signs(returns: np.ndarray) -> np.ndarray:
+    """+1/2 and -1/2 for the better and the worse of each pair, 0 for both where they tie."""
+    pairs = np.where(np.isnan(returns), -np.inf, returns).reshape(-1, 2)
+    sign = np.greater(pairs[:, 0], pairs[:, 1]) * 1.0 - np.less(pairs[:, 0], pairs[:, 1]) * 1.0
+    return np.stack([sign, -sign], axis=1).ravel() / 2.0
+
+
+SHAPINGS = {
+    "none": raw_returns,
+    "centred_ranks": centred_ranks,
+    "pair_signs": pair_signs,
+}

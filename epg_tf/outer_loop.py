@@ -1,0 +1,141 @@
+"""Algorithm 1, lines 2-3 and 13-14: evolve phi over epochs.
+
+Everything random follows from (seed, epoch, worker), and every rank takes the same step from the same
+n returns, so the same seed gives the same phi whatever the number of ranks, interrupted or not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import zlib
+
+import numpy as np
+
+from epg_tf.checks import require_integer
+from epg_tf.evaluation.held_out import compare_held_out
+from epg_tf.evolution import sampling
+from epg_tf.evolution.ranks import Ranks
+from epg_tf.evolution.strategy import EvolutionState, EvolutionStrategy
+from epg_tf.inner_loop import InnerLoop, Lifetimes, LifetimeSeed, Workers
+from epg_tf.run_folder import RunFolder
+from epg_tf.schedules import Schedule
+from epg_tf.stop import StopRequest
+from epg_tf.tasks.family import TRAINING_TASK_SEEDS, TaskFamily
+
+
+@dataclasses.dataclass(frozen=True)
+class MetaTraining:
+    """The settings of a run; all but the last three fix its numbers.
+
+    Attributes:
+        family: p(M), the distribution of tasks.
+        inner_loop: What a lifetime is like.
+        strategy: How phi is searched.
+        guidance: The weight alpha of Eq. 6 over epochs.
+        num_workers: n, lifetimes per epoch.
+        seed: Of everything random.
+        num_epochs: E; may be raised to carry a finished run on.
+        simulator_threads: Per rank; None for the host's cores over its ranks.
+        compare_at_end: Whether to end with lifetimes on held-out tasks, without reward, of the first
+            and the last loss.
+
+    Raises:
+        ValueError: If a value is outside its range.
+    """
+
+    family: TaskFamily
+    inner_loop: InnerLoop
+    strategy: EvolutionStrategy
+    guidance: Schedule
+    num_workers: int = 32
+    seed: int = 0
+    num_epochs: int = 1
+    simulator_threads: int | None = None
+    compare_at_end: bool = False
+
+    def __post_init__(self) -> None:
+        require_integer("meta_train.num_epochs", self.num_epochs)
+        require_integer("meta_train.seed", self.seed, at_least=0)
+        require_integer("meta_train.num_workers", self.num_workers)
+        if self.simulator_threads is not None:
+            require_integer("meta_train.simulator_threads", self.simulator_threads, at_least=0)
+        self.strategy.check_population(self.num_workers)
+        for epoch in (1, self.num_epochs):
+            if not 0.0 <= self.guidance(epoch) <= 1.0:
+                raise ValueError(
+                    f"`meta_train.guidance` (={self.guidance}) must stay within [0, 1]."
+                )
+
+
+def meta_train(settings: MetaTraining, ranks: Ranks, run: RunFolder) -> bool:
+    """Evolves a loss, or goes on where the run stands.
+
+    Args:
+        settings: The run's.
+        ranks: The processes that share its workers.
+        run: Where it is written down.
+
+    Returns:
+        Whether all epochs are done; False if a signal has stopped it at the end of an earlier one.
+    """
+    share = ranks.share(settings.num_workers)
+    threads = settings.simulator_threads
+    workers = Workers(
+        settings.inner_loop,
+        settings.family,
+        len(share),
+        ranks.threads() if threads is None else threads,
+    )
+    start = settings.strategy.init(workers.draw_phi(settings.seed))
+    with run, StopRequest(announce=ranks.is_first) as stop:
+        checkpoint = ranks.broadcast(run.open(start))
+        for epoch in range(checkpoint.state.epoch + 1, settings.num_epochs + 1):  # line 2
+            began = time.perf_counter()
+            before = checkpoint.state
+            guidance = settings.guidance(epoch)
+            phi = settings.strategy.ask(before, settings.seed, share)  # lines 3-4
+            seeds = [_lifetime_seed(settings, epoch, worker) for worker in share]
+            lifetimes = workers.live(phi, seeds, guidance, run.show_update)  # lines 5-12
+            gathered = _gather(ranks, lifetimes, before, stop.requested)  # line 13
+            state, logs = settings.strategy.tell(before, settings.seed, gathered["returns"])  # 14
+            logs |= {"guidance": guidance, "seconds": time.perf_counter() - began}
+            checkpoint = run.record_epoch(checkpoint, state, gathered, logs)
+            if gathered["stop"].any() and epoch < settings.num_epochs:
+                return False
+        if settings.compare_at_end:
+            last_phi = checkpoint.state.phi
+            run.record_comparison(
+                checkpoint,
+                lambda: compare_held_out(workers, ranks, share, settings, start.phi, last_phi),
+            )
+    return True
+
+
+def _lifetime_seed(settings: MetaTraining, epoch: int, worker: int) -> LifetimeSeed:
+    """Line 5: the task of a worker, and the random numbers of its lifetime."""
+    how = settings.strategy.sampling
+    return LifetimeSeed(
+        sampling.task_seed(settings.seed, epoch, worker, how, TRAINING_TASK_SEEDS),
+        sampling.lifetime_key(settings.seed, epoch, worker, how),
+    )
+
+
+def _gather(
+    ranks: Ranks, lifetimes: Lifetimes, state: EvolutionState, stop: bool
+) -> dict[str, np.ndarray]:
+    """Line 13: what every rank must know of every worker, [n] each."""
+    num_workers = len(lifetimes.returns)
+    columns = {
+        "returns": lifetimes.returns,
+        "diverged": lifetimes.diverged,
+        "physics_seconds": np.full(num_workers, lifetimes.physics_seconds),
+        "update_seconds": np.full(num_workers, lifetimes.update_seconds),
+        "stop": np.full(num_workers, stop),
+        "checksum": np.full(num_workers, zlib.crc32(state.phi.tobytes())),
+    }
+    table = ranks.allgather(np.stack(list(columns.values()), axis=1).astype(np.float64))
+    gathered = dict(zip(columns, table.T, strict=True))
+    if len(set(gathered["checksum"])) > 1:
+        raise RuntimeError("the ranks hold different phi; are all hosts of the same kind?")
+    return gathered

@@ -1,0 +1,208 @@
+"""A run as an artefact: what rank 0 writes to the root folder and shows on the terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
+from epg_tf.evolution.ranks import Ranks
+from epg_tf.evolution.strategy import EvolutionState
+from epg_tf.loss.saved_model import export_loss
+from epg_tf.reporting import Reporter
+
+if TYPE_CHECKING:
+    from epg_tf.outer_loop import MetaTraining
+
+_EPOCHS_PER_EXPORT = 10
+
+# What may differ between a run and its continuation, because no number depends on it.
+_FREE_SETTINGS = ("num_epochs", "simulator_threads", "compare_at_end")
+
+
+class RunFolder:
+    """The folder of one run: metrics, TensorBoard events, config, checkpoints, exported losses.
+
+    On ranks other than the first all of it does nothing.
+    """
+
+    def __init__(
+        self,
+        root_dir: str,
+        settings: MetaTraining,
+        ranks: Ranks,
+        config_text: Callable[[], str] = str,
+    ):
+        """Checks that the run can live in the folder.
+
+        Args:
+            root_dir: The folder; made where it is missing.
+            settings: The run's.
+            ranks: The processes that share it.
+            config_text: The complete config, for the records.
+
+        Raises:
+            ValueError: On all ranks alike, if the folder cannot be written to or holds a run with
+                another config.
+        """
+        self._ranks = ranks
+        self._settings = settings
+        self._root = pathlib.Path(root_dir)
+        self._checkpoints = CheckpointFolder(self._root / "checkpoints")
+        self._config = json.loads(json.dumps(flatten(settings)))
+        problem = ranks.broadcast(self._problem() if ranks.is_first else None)
+        if problem:
+            raise ValueError(problem)
+        self._config_text = config_text
+        self._reporter: Reporter | None = None
+
+    def open(self, start: EvolutionState) -> Checkpoint | None:
+        """Opens the records where the run stands.
+
+        Args:
+            start: The state of a run that has not begun.
+
+        Returns:
+            The latest checkpoint, or one of the start; None on ranks other than the first.
+        """
+        if not self._ranks.is_first:
+            return None
+        checkpoint = self._checkpoints.latest() or Checkpoint(
+            start, start.phi, math.nan, math.inf, 0, self._config
+        )
+        self._reporter = Reporter(
+            self._root, self._settings, self._ranks.size, checkpoint, self._config_text()
+        )
+        return checkpoint
+
+    def __enter__(self) -> RunFolder:
+        """Nothing more; `open` has been called."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Closes the records."""
+        if self._reporter is not None:
+            self._reporter.close()
+
+    def show_update(self, k: int) -> None:
+        """Moves the progress bar on."""
+        if self._reporter is not None:
+            self._reporter.show_update(k)
+
+    def record_epoch(
+        self,
+        last: Checkpoint,
+        state: EvolutionState,
+        gathered: dict[str, np.ndarray],
+        logs: dict[str, float],
+    ) -> Checkpoint:
+        """Writes down an epoch.
+
+        Args:
+            last: The checkpoint before it.
+            state: The state after it.
+            gathered: What was gathered of all workers, [n] each.
+            logs: `guidance`, `seconds`, and what `tell` reported.
+
+        Returns:
+            The new checkpoint.
+        """
+        loop, guidance = self._settings.inner_loop, logs["guidance"]
+        steps = self._settings.num_workers * loop.num_updates * loop.steps_per_update
+        return_mean = float(np.mean(gathered["returns"]))
+        # Returns compare only at equal guidance: less of it is more of what the loss is for.
+        better = guidance < last.best_guidance or (
+            guidance == last.best_guidance and not return_mean <= last.best_return
+        )
+        best = (last.state.phi, return_mean, guidance)
+        if not better:
+            best = (last.best_phi, last.best_return, last.best_guidance)
+        checkpoint = Checkpoint(state, *best, last.env_steps + steps, self._config)
+        if self._reporter is not None:
+            self._reporter.record_epoch(checkpoint, gathered, logs, steps)
+            self._checkpoints.save(checkpoint)
+            stopped = bool(gathered["stop"].any()) and state.epoch < self._settings.num_epochs
+            ends = stopped or state.epoch >= self._settings.num_epochs
+            if ends or state.epoch % _EPOCHS_PER_EXPORT == 0:
+                self._export(checkpoint)
+            if stopped:
+                self._reporter.say(
+                    f"Stopped after epoch {state.epoch} of {self._settings.num_epochs}; the same "
+                    "command goes on from there."
+                )
+        return checkpoint
+
+    def record_comparison(
+        self, checkpoint: Checkpoint, compare: Callable[[], dict[str, list[float]]]
+    ) -> None:
+        """Writes down, and says, what the first and the last loss teach on held-out tasks.
+
+        Args:
+            checkpoint: Where the last loss comes from.
+            compare: Trains the agents; called unless the folder has the answer already.
+        """
+        path, epoch = self._root / "held_out.json", checkpoint.state.epoch
+        known = None
+        if self._reporter is not None and path.is_file():
+            known = json.loads(path.read_text())
+            known = known if known["epoch"] == epoch else None
+        known = self._ranks.broadcast(known)
+        result = known or {"epoch": epoch, **compare()}
+        if self._reporter is not None:
+            path.write_text(json.dumps(result) + "\n")
+            self._reporter.say_comparison(result)
+
+    def _export(self, checkpoint: Checkpoint) -> None:
+        for name, phi in (("latest", checkpoint.state.phi), ("best", checkpoint.best_phi)):
+            export_loss(
+                self._settings.inner_loop, self._settings.family, phi, self._root / "export" / name
+            )
+
+    def _problem(self) -> str | None:
+        """What keeps the run from living here, as a sentence."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            probe = self._root / f".writable_{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            return f"`--root_dir` (={self._root}) must be a folder one can write to ({error.strerror})."
+        try:
+            latest = self._checkpoints.latest()
+        except ValueError as error:
+            return str(error)
+        if latest is None or latest.config == self._config:
+            return None
+        names = sorted(latest.config.keys() | self._config.keys())
+        differing = [
+            f"`{name}` is {latest.config.get(name, 'absent')} there and "
+            f"{self._config.get(name, 'absent')} here"
+            for name in names
+            if latest.config.get(name) != self._config.get(name)
+        ]
+        return (
+            f"`--root_dir` (={self._root}) must not hold a run with another config: "
+            f"{'; '.join(differing)}."
+        )
+
+
+def flatten(settings: Any, prefix: str = "meta_train") -> dict[str, Any]:
+    """Settings as names and values, like gin's: nested records by their class."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if prefix == "meta_train" and field.name in _FREE_SETTINGS:
+            continue
+        if dataclasses.is_dataclass(value) and not callable(value):
+            values[f"{prefix}.{field.name}"] = type(value).__name__
+            values.update(flatten(value, type(value).__name__))
+        else:
+            values[f"{prefix}.{field.name}"] = repr(value) if callable(value) else value
+    return values

@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM as a request: stop at the end of the epoch at hand."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Notes the first signal and lets a second one end the process at once.
+
+    Attributes:
+        requested: Whether a signal has come.
+    """
+
+    def __init__(self, announce: bool):
+        """Makes a request that nobody has made yet.
+
+        Args:
+            announce: Whether this process says that it has heard.
+        """
+        self.requested = False
+        self._announce = announce
+        self._previous: dict[int, object] = {}
+
+    def __enter__(self) -> StopRequest:
+        """Starts to listen."""
+        self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Puts back what listened before."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
+
+    def _note(self, number: int, frame) -> None:
+        del frame
+        self.requested = True
+        signal.signal(number, signal.SIG_DFL)
+        if self._announce:
+            print(
+                f"\n{signal.Signals(number).name}: stopping at the end of this epoch; every epoch "
+                "before it is in the checkpoints. Once more ends the run at once.",
+                file=sys.stderr,
+                flush=True,
+            )

@@ -1,0 +1,47 @@
+"""Evolves a loss: meta-trains it on a family of tasks.
+
+    python -m epg_tf.train --gin_file gin/reacher.gin --root_dir runs/reacher
+    horovodrun -np 32 python -m epg_tf.train --gin_file gin/reacher.gin --root_dir runs/reacher
+
+A setting of the preset is changed with --gin_binding, for instance
+--gin_binding "meta_train.num_epochs=100" --gin_binding "InnerLoop.num_updates=64". The same command
+goes on where the run in --root_dir stands; Ctrl-C stops it at the end of the epoch at hand.
+"""
+
+from __future__ import annotations
+
+from absl import app, flags
+
+from epg_tf import command_line
+
+_GIN_FILE = flags.DEFINE_multi_string("gin_file", None, "A preset; may be given several times.")
+_GIN_BINDING = flags.DEFINE_multi_string(
+    "gin_binding", [], "A binding that overrides the presets; may be given several times."
+)
+_ROOT_DIR = flags.DEFINE_string(
+    "root_dir", None, "The run's folder: metrics, events, checkpoints, exported losses."
+)
+flags.mark_flags_as_required(["gin_file", "root_dir"])
+
+
+def main(argv: list[str]) -> None:
+    """Does what the flags say."""
+    if len(argv) > 1:
+        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    from epg_tf import config
+    from epg_tf.evolution.ranks import Ranks
+    from epg_tf.outer_loop import meta_train
+    from epg_tf.run_folder import RunFolder
+
+    ranks = Ranks()
+    with command_line.one_sentence(ranks):
+        settings = config.read(_GIN_FILE.value, _GIN_BINDING.value)
+        ranks.share(settings.num_workers)
+        run = RunFolder(_ROOT_DIR.value, settings, ranks, config.complete_config)
+    if not meta_train(settings, ranks, run):
+        raise SystemExit(command_line.STOPPED)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from epg_tf import config
 from epg_tf.agent.experience import Experience
-from epg_tf.inner_loop import InnerLoop
 from epg_tf.inner_update import Learner
-from epg_tf.loss.guidance import PPO
-from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.hopper import RandomHopper
 from epg_tf.update_batch import make_update_batch, refresh_statistics, start_statistics
 
@@ -29,17 +27,6 @@ _TRAJECTORY = [*range(15), 16]
 _CONVOLUTION_ROWS = [*_TRAJECTORY, *range(17, 55)]
 _DENSE_ROWS = [*_TRAJECTORY, *range(17 + 32, 87), *range(17, 17 + 32)]
 
-SETTINGS_OF_2018 = InnerLoop(
-    num_minibatches=4,
-    learned_loss=LearnedLoss(
-        inputs=("observation", "action", "reward", "termination", "policy", "memory"),
-        convolutions=((6, 5, 16), (4, 2, 32)),
-        pooling="mean",
-        normalised=("action",),
-    ),
-    guide=PPO(kl_coefficient=0.001, bootstrap="last_step"),
-    refresh_statistics="before_update",
-)
 
 def load(case):
     with np.load(GOLDEN / f"{case}.npz") as data:
@@ -117,7 +104,8 @@ def test_every_quantity(case, num_workers, slot):
     """Normaliser, inputs, advantages, loss, KL and all parameters over three updates."""
     data = load(case)
     family = RandomHopper()
-    settings = dataclasses.replace(SETTINGS_OF_2018, train_memory=bool(data["mem"]))
+    preset = config.read(["gin/openai2018.gin"], []).inner_loop
+    settings = dataclasses.replace(preset, train_memory=bool(data["mem"]))
     learner = Learner(settings, family, num_workers)
     rngs = [np.random.default_rng(worker) for worker in range(num_workers)]
     phi = np.stack([learner.loss.draw(rng) for rng in rngs])

@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from epg_tf.loss.inputs import LossInputs
+from epg_tf.loss.learned_loss import LearnedLoss
+
+WITH_REWARD = ("observation", "action", "reward", "termination", "memory", "policy")
+
+
+def random_inputs(num_workers=2, length=128, size=11, actions=3, reward=True, seed=0):
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape):
+        return tf.constant(rng.normal(size=shape), tf.float32)
+
+    return LossInputs(
+        observation=normal(num_workers, length, size),
+        action=normal(num_workers, length, actions),
+        termination=tf.constant(rng.random((num_workers, length, 1)) < 0.05, tf.float32),
+        policy=(normal(num_workers, length, actions), normal(num_workers, 1, actions)),
+        memory=tf.tanh(normal(num_workers, 1, 32)),
+        reward=normal(num_workers, length, 1) if reward else None,
+    )
+
+
+def network_of(settings, inputs, newest=128):
+    network = settings.build(inputs.observation.shape[0])
+    network(inputs, newest)
+    network.assign(
+        np.stack([network.draw(np.random.default_rng(w)) for w in range(network.num_workers)])
+    )
+    return network
+
+
+def leaky(x):
+    return np.where(x > 0, x, 0.2 * x)
+
+
+def numpy_loss(phi, inputs, worker, newest, conv=((8, 7, 8), (4, 2, 8))):
+    """Fig. 2 and section 4.1, step by step, from the flat phi."""
+    length = inputs.observation.shape[1]
+    columns = [inputs.observation, inputs.action, inputs.termination, inputs.memory, *inputs.policy]
+    rows = np.concatenate(
+        [np.broadcast_to(c[worker], (length, c.shape[2])) for c in columns], axis=1
+    )
+    position = 0
+
+    def take(*shape):
+        nonlocal position
+        values = phi[position : position + int(np.prod(shape))].reshape(shape)
+        position += values.size
+        return values
+
+    features = rows
+    for width, stride, channels in conv:
+        kernel, bias = take(width, features.shape[1], channels), take(channels)
+        starts = range(0, len(features) - width + 1, stride)
+        features = leaky(
+            np.array([np.tensordot(features[s : s + width], kernel, 2) for s in starts]) + bias
+        )
+    flat = features.ravel()
+    context = flat @ take(len(flat), 32) + take(32)
+    steps = np.concatenate([rows[-newest:], np.tile(context, (newest, 1))], axis=1)
+    hidden = leaky(steps @ take(steps.shape[1], 16) + take(16))
+    losses = hidden @ take(16, 1) + take(1)
+    assert position == len(phi)
+    return losses.mean()
+
+
+def test_hopper_without_reward_has_7137_parameters():
+    assert network_of(LearnedLoss(), random_inputs()).size == 7137
+
+
+@pytest.mark.parametrize("newest", [128, 32])
+def test_the_loss_is_that_of_figure_2(newest):
+    inputs = random_inputs()
+    network = network_of(LearnedLoss(), inputs)
+    for worker in range(2):
+        phi = network.draw(np.random.default_rng(worker))
+        assert network(inputs, newest)[worker].numpy() == pytest.approx(
+            numpy_loss(phi, inputs, worker, newest), rel=1e-4, abs=1e-5
+        )
+
+
+def test_the_reward_changes_no_bit_unless_asked_for():
+    inputs = random_inputs()
+    changed = inputs._replace(reward=inputs.reward * 1e6 + 3.0)
+    blind = network_of(LearnedLoss(), inputs)
+    np.testing.assert_array_equal(blind(inputs, 128), blind(changed, 128))
+    np.testing.assert_array_equal(blind(inputs, 128), blind(inputs._replace(reward=None), 128))
+    seeing = network_of(LearnedLoss(inputs=WITH_REWARD), inputs)
+    assert np.all(seeing(inputs, 128).numpy() != seeing(changed, 128).numpy())
+
+
+def test_the_gradient_reaches_the_policy_on_all_steps_and_the_memory_per_step_only():
+    inputs = random_inputs()
+    network = network_of(LearnedLoss(), inputs)
+    mean = inputs.policy[0]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([mean, inputs.memory])
+        loss = tf.reduce_sum(network(inputs, 32))
+        context = tf.reduce_sum(network.context(inputs))
+    on_steps = np.abs(tape.gradient(loss, mean)).sum(axis=(0, 2))
+    assert np.all(on_steps[-32:] > 0)
+    # Two strided convolutions leave the buffer's first steps to the context alone.
+    assert np.all(on_steps[:90] > 0)
+    assert tape.gradient(context, inputs.memory) is None
+    assert np.all(np.abs(tape.gradient(loss, inputs.memory)) > 0)
+
+
+def test_padding_changes_nothing():
+    inputs = random_inputs()
+    mask = np.ones((2, 128, 1), np.float32)
+    mask[:, :70] = 0.0
+    mask = tf.constant(mask)
+
+    def garbage(values):
+        return values * mask + 1e3 * (1.0 - mask)
+
+    masked = inputs._replace(mask=mask)
+    filled = masked._replace(
+        observation=garbage(inputs.observation),
+        action=garbage(inputs.action),
+        termination=garbage(inputs.termination),
+        policy=(garbage(inputs.policy[0]), inputs.policy[1]),
+    )
+    network = network_of(LearnedLoss(), inputs)
+    np.testing.assert_array_equal(network(masked, 32), network(filled, 32))
+    assert np.all(network(masked, 32).numpy() != network(inputs, 32).numpy())
+
+
+def test_a_full_mask_is_no_mask():
+    inputs = random_inputs()
+    network = network_of(LearnedLoss(), inputs)
+    full = inputs._replace(mask=tf.ones((2, 128, 1)))
+    np.testing.assert_allclose(network(inputs, 32), network(full, 32), rtol=1e-4, atol=1e-5)
+
+
+def test_without_context_a_step_stands_for_itself():
+    inputs = random_inputs()
+    network = network_of(LearnedLoss(context_size=0), inputs)
+    one = network.per_step(inputs)[:, -1:]
+    last = inputs._replace(
+        observation=inputs.observation[:, -1:],
+        action=inputs.action[:, -1:],
+        termination=inputs.termination[:, -1:],
+        policy=(inputs.policy[0][:, -1:], inputs.policy[1]),
+    )
+    np.testing.assert_allclose(network.per_step(last), one, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"inputs": ("observation", "policy", "weather")}, "LearnedLoss.inputs"),
+        ({"inputs": ("observation",)}, "must contain 'policy'"),
+        ({"pooling": "max"}, "must be one of 'flatten', 'mean'"),
+        ({"convolutions": ((8, 7),)}, "triples"),
+        ({"hidden_size": 0}, "must be a positive integer"),
+        ({"normalised": ("termination",)}, "LearnedLoss.normalised"),
+    ],
+)
+def test_bad_settings_get_a_sentence(values, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        LearnedLoss(**values)

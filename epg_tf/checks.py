@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
 from typing import Any
+
+_KINDS = {  # one, several
+    int: ("an integer", "integers"),
+    float: ("a number", "numbers"),
+    bool: ("True or False", "booleans"),
+    str: ("a string", "strings"),
+    type(None): ("None", "None"),
+}
 
 
 def require_integer(name: str, value: Any, at_least: int = 1) -> None:
@@ -23,7 +35,7 @@ def require_number(name: str, value: Any, *, positive: bool = True) -> None:
         ValueError: If it is not.
     """
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not (0 < value if positive else 0 <= value) or value == float("inf"):
+    if not is_number or not (value > 0 if positive else value >= 0) or value == float("inf"):
         kind = "positive" if positive else "non-negative"
         raise ValueError(f"`{name}` (={value!r}) must be a finite {kind} number.")
 
@@ -36,3 +48,51 @@ def require_member(name: str, value: Any, members: tuple[str, ...]) -> None:
     """
     if value not in members:
         raise ValueError(f"`{name}` (={value!r}) must be one of {', '.join(map(repr, members))}.")
+
+
+def require_types(name: str, record: type, arguments: Mapping[str, Any]) -> None:
+    """Checks arguments of a dataclass against the types of its fields.
+
+    Args:
+        name: What the user knows the dataclass by.
+        record: The dataclass.
+        arguments: Values of some of its fields, by name.
+
+    Raises:
+        ValueError: If one is of another type.
+    """
+    hints = typing.get_type_hints(record)
+    for field, value in arguments.items():
+        if not _is(value, hints[field]):
+            shown = repr(value)
+            if callable(value) or dataclasses.is_dataclass(value):
+                shown = "@" + getattr(value, "__name__", f"{type(value).__name__}()")
+            raise ValueError(f"`{name}.{field}` (={shown}) must be {_kind(hints[field])}.")
+
+
+def _is(value: Any, hint: Any) -> bool:
+    parts = typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        return any(_is(value, part) for part in parts)
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, (tuple, list)):
+            return False
+        if parts[-1] is ...:
+            parts = parts[:1] * len(value)
+        return len(parts) == len(value) and all(map(_is, value, parts))
+    if hint in (int, float):
+        numbers = int if hint is int else (int, float)
+        return isinstance(value, numbers) and not isinstance(value, bool)
+    if getattr(hint, "_is_protocol", False):  # a protocol here is a function of some kind
+        return callable(value)
+    return isinstance(value, hint)
+
+
+def _kind(hint: Any, several: bool = False) -> str:
+    parts = typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        return " or ".join(map(_kind, parts))
+    if typing.get_origin(hint) is tuple:
+        number = "" if parts[-1] is ... else f"{len(parts)} "
+        return f"{'tuples' if several else 'a tuple'} of {number}{_kind(parts[0], True)}"
+    return _KINDS[hint][several] if hint in _KINDS else f"of type {hint.__name__} (`@Name()`)"

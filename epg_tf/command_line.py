@@ -1,6 +1,6 @@
 """What all command lines share: errors as one sentence, and a quiet start.
 
-Importing this module, before anything else, keeps TensorFlow's and gym's notices off the terminal and
+Importing this module, before anything else, keeps TensorFlow's notices off the terminal and
 holds the linear algebra to one thread per process: ranks share the cores among them.
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn
 
-from absl import logging
+from absl import app, logging
 
 if TYPE_CHECKING:
     from epg_tf.evolution.ranks import Ranks
@@ -32,6 +33,14 @@ BAD_INPUT = 2
 STOPPED = 130
 
 
+def run(main: Callable[[list[str]], None]) -> NoReturn:
+    """Parses the flags and runs `main`; Ctrl-C ends it, as SIGTERM does, without a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    app.run(main)
+    raise SystemExit
+
+
 def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:
     """Says one sentence and ends the process."""
     print(f"epg_tf: {sentence}", file=sys.stderr, flush=True)
@@ -42,13 +51,17 @@ def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:
 def one_sentence(ranks: Ranks) -> Iterator[None]:
     """Turns a ValueError into one sentence, said once however many ranks there are.
 
-    For what comes before any work: there a ValueError is about what the user gave, and is raised
-    on all ranks alike.
+    For what comes before any work: there a ValueError is about what the user gave. Where it is
+    raised on some ranks only (a file that one host lacks), the others end with them.
     """
+    mine = None
     try:
         yield
     except ValueError as error:
+        mine = str(error)
+    said = [sentence for sentence in ranks.gather(mine) if sentence is not None]
+    if said:
         if ranks.is_first:
-            print(f"epg_tf: {error}", file=sys.stderr, flush=True)
+            print(f"epg_tf: {said[0]}", file=sys.stderr, flush=True)
         ranks.broadcast(None)  # nobody leaves, and takes the others along, before it has been said
-        raise SystemExit(BAD_INPUT) from None
+        raise SystemExit(BAD_INPUT)

@@ -5,15 +5,19 @@ The only module that imports gin. Everything else is configured by plain argumen
 
 from __future__ import annotations
 
+import inspect
+import logging
 import pathlib
-from collections.abc import Sequence
+import tokenize
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import gin
-
+from epg_tf.checks import require_types
+from epg_tf.evolution.strategy import EvolutionStrategy
 from epg_tf.inner_loop import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
-from epg_tf.evolution.strategy import EvolutionStrategy
 from epg_tf.outer_loop import MetaTraining
 from epg_tf.schedules import Constant, Linear
 from epg_tf.tasks.discrete import DiscreteActions
@@ -22,8 +26,27 @@ from epg_tf.tasks.reacher import RandomReacher
 
 _PROJECT = pathlib.Path(__file__).resolve().parent.parent
 
-_make_meta_training = gin.external_configurable(MetaTraining, name="meta_train")
-for _class in (
+
+def _checked(record: type, name: str) -> Any:
+    """The dataclass as gin sees it: what is missing or of a wrong type gets a sentence."""
+
+    def make(**values):
+        for parameter in signature.parameters.values():
+            if parameter.default is parameter.empty and parameter.name not in values:
+                raise ValueError(f"`{name}.{parameter.name}` is missing: a preset must bind it.")
+        require_types(name, record, values)
+        return record(**values)
+
+    signature = inspect.signature(record)
+    make.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
+    make.__name__, make.__doc__ = name, record.__doc__
+    return make
+
+
+_make_meta_training: Any = gin.external_configurable(
+    _checked(MetaTraining, "meta_train"), name="meta_train", module="epg_tf"
+)
+for _record in (
     InnerLoop,
     EvolutionStrategy,
     LearnedLoss,
@@ -36,7 +59,9 @@ for _class in (
     DirHopper,
     DiscreteActions,
 ):
-    gin.register(_class)
+    gin.external_configurable(
+        _checked(_record, _record.__name__), name=_record.__name__, module=_record.__module__
+    )
 
 # Presets include one another by the path from the project's root, wherever they are read from.
 gin.add_config_file_search_path(str(_PROJECT))
@@ -59,11 +84,17 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> MetaTraining:
     for file in files:
         if not pathlib.Path(file).is_file() and not (_PROJECT / file).is_file():
             raise ValueError(f"`--gin_file` (={file}) must be an existing file.")
-        _in_one_sentence(f"`--gin_file` (={file})", lambda: gin.parse_config_file(file))
+        _parse(f"`--gin_file` (={file})", gin.parse_config_file, file)
     for binding in bindings:
-        _in_one_sentence(f"`--gin_binding` (={binding})", lambda: gin.parse_config(binding))
-    gin.finalize()
-    return _in_one_sentence("", _make_meta_training)
+        _parse(f"`--gin_binding` (={binding})", gin.parse_config, binding)
+    _parse("The config", gin.finalize)
+    try:
+        return _make_meta_training()
+    except ValueError as error:
+        # gin says below it who called whom.
+        raise ValueError(str(error).partition("\n")[0]) from error
+    except RecursionError as error:
+        raise ValueError("The config is not understood: a binding refers to itself.") from error
 
 
 def complete_config() -> str:
@@ -71,13 +102,20 @@ def complete_config() -> str:
     return gin.operative_config_str()
 
 
-def _in_one_sentence(where: str, action):
-    """Runs `action`; what gin says over many lines becomes one ValueError of one line."""
+def _parse(where: str, parse: Callable[..., Any], *arguments: str) -> None:
+    """Lets gin parse; what it says of a mistake, over many lines, becomes one sentence."""
+    logging.disable()  # gin logs what it also raises
     try:
-        return action()
-    except (ValueError, TypeError, OSError, SyntaxError, RuntimeError, NameError) as error:
+        parse(*arguments)
+    except Exception as error:  # whatever it is, it is about what the user wrote
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         message = lines[0] if lines else type(error).__name__
-        if isinstance(error, TypeError) and "missing" in message:
-            message = f"`meta_train` is incomplete: {message}"
-        raise ValueError(f"{where} {'is not understood: ' if where else ''}{message}".strip()) from error
+        if message.startswith("malformed node"):  # Python's words for what is not a literal
+            message = next((line for line in lines if "Failed to parse" in line), lines[0])
+        place = next((f" (in{line[2:]})" for line in lines if line.startswith("In file")), "")
+        if isinstance(error, tokenize.TokenError):
+            message = error.args[0]
+        message = message.removesuffix(" in config string:").removesuffix(".")
+        raise ValueError(f"{where} is not understood: {message}{place}.") from error
+    finally:
+        logging.disable(logging.NOTSET)

@@ -1,7 +1,7 @@
 """Algorithm 1, lines 2-3 and 13-14: evolve phi over epochs.
 
-Everything random follows from (seed, epoch, worker), and every rank takes the same step from the same
-n returns, so the same seed gives the same phi whatever the number of ranks, interrupted or not.
+Everything random follows from (seed, epoch, worker), and every rank takes the same step from the
+same n returns, so a seed gives the same phi whatever the number of ranks, interrupted or not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from epg_tf.evolution.ranks import Ranks
 from epg_tf.evolution.strategy import EvolutionState, EvolutionStrategy
 from epg_tf.inner_loop import InnerLoop, Lifetimes, LifetimeSeed, Workers
 from epg_tf.run_folder import RunFolder
-from epg_tf.schedules import Schedule
+from epg_tf.schedules import Schedule, require_schedule
 from epg_tf.stop import StopRequest
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS, TaskFamily
 
@@ -37,8 +37,8 @@ class MetaTraining:
         seed: Of everything random.
         num_epochs: E; may be raised to carry a finished run on.
         simulator_threads: Per rank; None for the host's cores over its ranks.
-        compare_at_end: Whether to end with lifetimes on held-out tasks, without reward, of the first
-            and the last loss.
+        compare_at_end: Whether to end with lifetimes on held-out tasks, without reward, of the
+            first and the last loss.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -61,11 +61,10 @@ class MetaTraining:
         if self.simulator_threads is not None:
             require_integer("meta_train.simulator_threads", self.simulator_threads, at_least=0)
         self.strategy.check_population(self.num_workers)
-        for epoch in (1, self.num_epochs):
-            if not 0.0 <= self.guidance(epoch) <= 1.0:
-                raise ValueError(
-                    f"`meta_train.guidance` (={self.guidance}) must stay within [0, 1]."
-                )
+        require_schedule("meta_train.guidance", self.guidance, self.num_epochs, highest=1.0)
+        rate = self.strategy.learning_rate
+        if callable(rate):
+            require_schedule("EvolutionStrategy.learning_rate", rate, self.num_epochs)
 
 
 def meta_train(settings: MetaTraining, ranks: Ranks, run: RunFolder) -> bool:

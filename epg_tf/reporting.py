@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import sys
 from typing import TYPE_CHECKING
@@ -42,19 +43,27 @@ class Reporter:
         self._root = root
         self._settings = settings
         self._metrics = root / "metrics.jsonl"
-        self._forget_after(checkpoint.state.epoch)
-        (root / "operative_config.gin").write_text(config_text)
-        self._events = tf.summary.create_file_writer(str(root / "events"))
-        with self._events.as_default(step=checkpoint.state.epoch):
-            # TensorBoard renders Markdown: four spaces make it code.
-            tf.summary.text("config", "\n".join("    " + line for line in config_text.splitlines()))
         epoch = checkpoint.state.epoch
-        self.say(
-            f"{'Going on from' if epoch else 'Starting at'} epoch {epoch} of {settings.num_epochs}: "
-            f"{settings.num_workers} workers on {num_ranks} rank{'s' * (num_ranks > 1)}, "
-            f"{type(settings.family).__name__}, loss of {len(checkpoint.state.phi):,} parameters.\n"
-            f"Watch it with: tensorboard --logdir {root}"
-        )
+        self._events = tf.summary.create_file_writer(str(root / "events"))
+        if epoch >= settings.num_epochs:
+            self.say(
+                f"Nothing to do: the run in {root} has reached epoch {epoch}, and "
+                f"`meta_train.num_epochs` is {settings.num_epochs}; raise it to go on."
+            )
+        else:
+            self._forget_after(epoch)
+            replace_text(root / "operative_config.gin", config_text)
+            with self._events.as_default(step=epoch):
+                # TensorBoard renders Markdown: four spaces make it code.
+                text = "\n".join("    " + line for line in config_text.splitlines())
+                tf.summary.text("config", text)
+            self.say(
+                f"{'Going on from' if epoch else 'Starting at'} epoch {epoch} of "
+                f"{settings.num_epochs}: {settings.num_workers} workers on {num_ranks} "
+                f"rank{'s' * (num_ranks > 1)}, {type(settings.family).__name__}, loss of "
+                f"{len(checkpoint.state.phi):,} parameters.\n"
+                f"Watch it with: tensorboard --logdir {root}"
+            )
         self._bar = tqdm.tqdm(
             total=settings.num_epochs,
             initial=min(epoch, settings.num_epochs),
@@ -62,6 +71,7 @@ class Reporter:
             bar_format=_BAR,
             mininterval=0.5 if sys.stderr.isatty() else 15.0,
             file=sys.stderr,
+            disable=epoch >= settings.num_epochs,
         )
 
     def show_update(self, k: int) -> None:
@@ -76,7 +86,7 @@ class Reporter:
         logs: dict[str, float],
         steps: int,
     ) -> None:
-        """Writes one epoch to metrics.jsonl, TensorBoard and the bar; see WORKSPACE.md's glossary."""
+        """Writes one epoch to metrics.jsonl, TensorBoard and the bar; WORKSPACE.md explains."""
         returns, state = gathered["returns"], checkpoint.state
         metrics = {
             "epoch": state.epoch,
@@ -147,8 +157,15 @@ class Reporter:
                     kept.append(line + "\n")
             except ValueError:  # cut short when the run was killed
                 continue
-        self._metrics.write_text("".join(kept))
+        replace_text(self._metrics, "".join(kept))
 
     def say(self, text: str) -> None:
         """Prints a line."""
         print(text, flush=True)
+
+
+def replace_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file so that whoever is killed meanwhile leaves the old one or the new one."""
+    aside = path.with_name(path.name + ".partial")
+    aside.write_text(text)
+    os.replace(aside, path)

@@ -16,7 +16,7 @@ from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.evolution.strategy import EvolutionState
 from epg_tf.loss.saved_model import export_loss
-from epg_tf.reporting import Reporter
+from epg_tf.reporting import Reporter, replace_text
 
 if TYPE_CHECKING:
     from epg_tf.outer_loop import MetaTraining
@@ -52,6 +52,8 @@ class RunFolder:
             ValueError: On all ranks alike, if the folder cannot be written to or holds a run with
                 another config.
         """
+        if not root_dir:
+            raise ValueError("`--root_dir` (='') must name a folder.")
         self._ranks = ranks
         self._settings = settings
         self._root = pathlib.Path(root_dir)
@@ -80,6 +82,8 @@ class RunFolder:
         self._reporter = Reporter(
             self._root, self._settings, self._ranks.size, checkpoint, self._config_text()
         )
+        if checkpoint.state.epoch >= self._settings.num_epochs and not self._is_exported():
+            self._export(checkpoint)
         return checkpoint
 
     def __enter__(self) -> RunFolder:
@@ -118,8 +122,9 @@ class RunFolder:
         steps = self._settings.num_workers * loop.num_updates * loop.steps_per_update
         return_mean = float(np.mean(gathered["returns"]))
         # Returns compare only at equal guidance: less of it is more of what the loss is for.
-        better = guidance < last.best_guidance or (
-            guidance == last.best_guidance and not return_mean <= last.best_return
+        better = not math.isnan(return_mean) and (
+            guidance < last.best_guidance
+            or (guidance == last.best_guidance and return_mean > last.best_return)
         )
         best = (last.state.phi, return_mean, guidance)
         if not better:
@@ -156,8 +161,14 @@ class RunFolder:
         known = self._ranks.broadcast(known)
         result = known or {"epoch": epoch, **compare()}
         if self._reporter is not None:
-            path.write_text(json.dumps(result) + "\n")
+            replace_text(path, json.dumps(result) + "\n")
             self._reporter.say_comparison(result)
+
+    def _is_exported(self) -> bool:
+        """Whether the exported losses are those of the latest checkpoint, not killed before it."""
+        exports = [self._root / "export" / name for name in ("latest", "best")]
+        saved = self._checkpoints.time_of_latest()
+        return all(path.is_dir() and path.stat().st_mtime >= saved for path in exports)
 
     def _export(self, checkpoint: Checkpoint) -> None:
         for name, phi in (("latest", checkpoint.state.phi), ("best", checkpoint.best_phi)):
@@ -173,7 +184,10 @@ class RunFolder:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            return f"`--root_dir` (={self._root}) must be a folder one can write to ({error.strerror})."
+            return (
+                f"`--root_dir` (={self._root}) must be a folder one can write to "
+                f"({error.strerror})."
+            )
         try:
             latest = self._checkpoints.latest()
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""Schedules over epochs: for the weight of the guidance (alpha in Eq. 6) and the outer learning rate.
+"""Schedules over epochs: of the guidance's weight (alpha in Eq. 6) and the outer learning rate.
 
 A schedule is a frozen record that maps an epoch, counted from 1, to a value.
 """
@@ -6,7 +6,10 @@ A schedule is a frozen record that maps an epoch, counted from 1, to a value.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Protocol
+
+from epg_tf.checks import require_integer
 
 
 class Schedule(Protocol):
@@ -15,6 +18,26 @@ class Schedule(Protocol):
     def __call__(self, epoch: int) -> float:
         """The value in force during `epoch` (1, 2, ...)."""
         ...
+
+
+def require_schedule(
+    name: str, schedule: Schedule, last_epoch: int, highest: float = math.inf
+) -> None:
+    """Checks what a schedule says of the first and the last epoch.
+
+    Raises:
+        ValueError: If it is not a number from 0 to `highest`.
+    """
+    for epoch in (1, last_epoch):
+        try:
+            is_within = 0.0 <= schedule(epoch) <= highest
+        except TypeError:  # as of `@Constant` in the place of `@Constant()`
+            is_within = False
+        if not is_within:
+            shown = schedule if dataclasses.is_dataclass(schedule) else schedule.__name__
+            raise ValueError(
+                f"`{name}` (={shown}) must map epoch {epoch} to a number within [0, {highest}]."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +64,7 @@ class Linear:
     num_epochs: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.num_epochs, int) or self.num_epochs < 1:
-            raise ValueError(f"`Linear.num_epochs` (={self.num_epochs}) must be a positive integer.")
+        require_integer("Linear.num_epochs", self.num_epochs)
 
     def __call__(self, epoch: int) -> float:
         """The interpolated value."""

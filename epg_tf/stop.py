@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -40,9 +40,9 @@ class StopRequest:
         self.requested = True
         signal.signal(number, signal.SIG_DFL)
         if self._announce:
-            print(
+            sentence = (
                 f"\n{signal.Signals(number).name}: stopping at the end of this epoch; every epoch "
-                "before it is in the checkpoints. Once more ends the run at once.",
-                file=sys.stderr,
-                flush=True,
+                "before it is in the checkpoints. Once more ends the run at once.\n"
             )
+            # Not print: a signal may come in the middle of one, which does not bear a second.
+            os.write(2, sentence.encode())

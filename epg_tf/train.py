@@ -10,7 +10,7 @@ goes on where the run in --root_dir stands; Ctrl-C stops it at the end of the ep
 
 from __future__ import annotations
 
-from absl import app, flags
+from absl import flags
 
 from epg_tf import command_line
 
@@ -36,12 +36,13 @@ def main(argv: list[str]) -> None:
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
-        settings = config.read(_GIN_FILE.value, _GIN_BINDING.value)
+        settings = config.read(_GIN_FILE.value or [], _GIN_BINDING.value or [])
         ranks.share(settings.num_workers)
-        run = RunFolder(_ROOT_DIR.value, settings, ranks, config.complete_config)
+    with command_line.one_sentence(ranks):
+        run = RunFolder(_ROOT_DIR.value or "", settings, ranks, config.complete_config)
     if not meta_train(settings, ranks, run):
         raise SystemExit(command_line.STOPPED)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command_line.run(main)

@@ -1,1 +1,1 @@
-"""The outer optimiser: evolution strategies (Eq. 5) over ranks. It knows nothing of environments."""
+"""The outer optimiser: evolution strategies (Eq. 5) over ranks. It knows no environments."""

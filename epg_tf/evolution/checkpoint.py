@@ -10,6 +10,8 @@ import json
 import os
 import pathlib
 import re
+import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -75,10 +77,15 @@ class CheckpointFolder:
         paths = self._paths()
         return load_checkpoint(paths[-1]) if paths else None
 
+    def time_of_latest(self) -> float:
+        """When the newest checkpoint was written, in seconds since 1970; there must be one."""
+        return self._paths()[-1].stat().st_mtime
+
     def _paths(self) -> list[pathlib.Path]:
         if not self.path.is_dir():
             return []
-        return sorted(path for path in self.path.iterdir() if _NAME.fullmatch(path.name))
+        names = [match for path in self.path.iterdir() if (match := _NAME.fullmatch(path.name))]
+        return [self.path / name[0] for name in sorted(names, key=lambda name: int(name[1]))]
 
 
 def load_checkpoint(path: pathlib.Path) -> Checkpoint:
@@ -88,7 +95,7 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
         ValueError: If the file is not a checkpoint.
     """
     try:
-        with np.load(path) as data:
+        with open(path, "rb") as file, np.load(file) as data:
             state = EvolutionState(
                 int(data["epoch"]), *(np.array(data[name]) for name in _STATE if name != "epoch")
             )
@@ -100,5 +107,5 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
                 int(data["env_steps"]),
                 json.loads(str(data["config"])),
             )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"`checkpoint` (={path}) must be a readable checkpoint file.") from error

@@ -69,6 +69,10 @@ class Ranks:
         with tf.device("CPU:0"):
             return hvd.allgather(tf.constant(array)).numpy()
 
+    def gather(self, value: Any) -> list[Any]:
+        """All ranks' values, in rank order; anything that can be pickled."""
+        return [value] if self.size == 1 else hvd.allgather_object(value)
+
     def broadcast(self, value: Any) -> Any:
         """Rank 0's value, on every rank; anything that can be pickled."""
         return value if self.size == 1 else hvd.broadcast_object(value, 0)

@@ -52,9 +52,9 @@ class EvolutionStrategy:
         beta_1: Adam's; 0 so that no epoch's noise outlives it, as in the 2018 release.
         beta_2: Adam's.
         epsilon: Adam's.
-        weight_decay: Fraction of phi, times the learning rate, that each step takes away (decoupled,
-            as in Loshchilov & Hutter 2019; inside the gradient Adam would blow it up to full steps
-            wherever the returns say nothing, as in an epoch of guidance 1).
+        weight_decay: Fraction of phi, times the learning rate, that each step takes away
+            (decoupled, as in Loshchilov & Hutter 2019; inside the gradient Adam would blow it up to
+            full steps wherever the returns say nothing, as in an epoch of guidance 1).
 
     Raises:
         ValueError: If a value is outside its range.
@@ -97,9 +97,7 @@ class EvolutionStrategy:
         """
         require_integer("num_workers", num_workers)
         if self.sampling == "paired" and num_workers % 2:
-            raise ValueError(
-                f"`num_workers` (={num_workers}) must be even with sampling='paired'."
-            )
+            raise ValueError(f"`num_workers` (={num_workers}) must be even with sampling='paired'.")
 
     def init(self, phi: np.ndarray) -> EvolutionState:
         """The state before the first epoch, from phi [P]."""

@@ -1,0 +1,199 @@
+"""Presets and bindings: all presets run, and what is not understood gets one sentence."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from epg_tf import config
+from epg_tf.evolution.ranks import Ranks
+from epg_tf.outer_loop import MetaTraining, meta_train
+from epg_tf.run_folder import RunFolder
+
+PROJECT = pathlib.Path(__file__).parent.parent
+PRESETS = sorted(path.name for path in (PROJECT / "gin").glob("*.gin") if path.stem != "paper")
+TINY = [
+    "meta_train.num_workers = 2",
+    "meta_train.num_epochs = 1",
+    "InnerLoop.num_updates = 1",
+    "InnerLoop.hidden_sizes = (4,)",
+]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_runs_a_tiny_epoch(preset, tmp_path):
+    settings = config.read([f"gin/{preset}"], TINY)
+    ranks = Ranks()
+    run = RunFolder(str(tmp_path), settings, ranks, config.complete_config)
+    assert meta_train(settings, ranks, run)
+    metrics = json.loads((tmp_path / "metrics.jsonl").read_text())
+    assert metrics["epoch"] == 1
+    assert np.isfinite(metrics["return_mean"])
+    again = config.read([str(tmp_path / "operative_config.gin")], [])
+    assert again == settings
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_complete_config_makes_the_same_run(preset, tmp_path):
+    settings = config.read([f"gin/{preset}"], [])
+    written = tmp_path / "operative_config.gin"
+    written.write_text(config.complete_config())
+    assert config.read([str(written)], []) == settings
+    # Complete: nothing in it is left to a default that may change.
+    for field in dataclasses.fields(MetaTraining):
+        assert f"\nmeta_train.{field.name} = " in written.read_text()
+
+
+def test_presets_are_found_from_anywhere(tmp_path, monkeypatch):
+    expected = config.read(["gin/reacher.gin"], [])
+    monkeypatch.chdir(tmp_path)
+    assert config.read(["gin/reacher.gin"], []) == expected
+    assert config.read([str(PROJECT / "gin" / "reacher.gin")], []) == expected
+
+
+def test_paper_gin_is_the_papers_numbers():
+    settings = config.read(["gin/hopper.gin"], [])
+    loop = settings.inner_loop
+    assert (loop.num_updates, loop.steps_per_update, loop.buffer_size) == (128, 128, 128)
+    assert settings.num_workers == 32
+    assert [settings.guidance(epoch) for epoch in (1, 251, 501, 3000)] == [1.0, 0.5, 0.0, 0.0]
+
+
+def test_later_files_and_then_bindings_win(tmp_path):
+    mine = tmp_path / "mine.gin"
+    mine.write_text("include 'gin/reacher.gin'\nInnerLoop.num_updates = 7\nmeta_train.seed = 1\n")
+    settings = config.read([str(mine)], ["meta_train.seed = 5", "meta_train.seed = 6"])
+    assert (settings.inner_loop.num_updates, settings.seed) == (7, 6)
+    # And nothing of it is left for who reads next.
+    settings = config.read(["gin/reacher.gin"], [])
+    assert (settings.inner_loop.num_updates, settings.seed) == (512, 0)
+
+
+def test_schedules_with_a_scope_can_stand_side_by_side():
+    bindings = [
+        "EvolutionStrategy.learning_rate = @rate/Linear()",
+        "rate/Linear.start = 0.5",
+        "rate/Linear.num_epochs = 2",
+    ]
+    settings = config.read(["gin/reacher.gin"], bindings)
+    assert callable(settings.strategy.learning_rate)
+    assert settings.strategy.learning_rate(2) == 0.25
+    assert settings.guidance(251) == 0.5
+
+
+BAD_BINDINGS = [
+    ("InnerLop.num_updates = 3", "=InnerLop.num_updates = 3", "'InnerLop'"),
+    ("InnerLoop.num_update = 3", "=InnerLoop.num_update = 3", "'num_update'"),
+    ("InnerLoop.num_updates 3", "=InnerLoop.num_updates 3", "parse"),
+    ("InnerLoop.num_updates = x", "InnerLoop.num_updates = x", "'x'"),
+    ("InnerLoop.num_updates = (3", "InnerLoop.num_updates = (3", "multi-line"),
+    ("InnerLoop.num_updates = %three", "config", "'three"),
+    ("meta_train.family = @RandomReachr()", "=meta_train.family", "'@RandomReachr()'"),
+    ("include 'gin/nowhere.gin'", "gin/nowhere.gin", "Unable to open"),
+    ("import os.nowhere", "import os.nowhere", "No module named 'os.nowhere'"),
+    ("InnerLoop.num_updates = 0", "`InnerLoop.num_updates` (=0)", "must be a positive integer"),
+    ("InnerLoop.num_updates = -3", "`InnerLoop.num_updates` (=-3)", "must be a positive integer"),
+    ("InnerLoop.num_updates = 'all'", "`InnerLoop.num_updates` (='all')", "must be an integer"),
+    ("InnerLoop.num_updates = 1e3", "`InnerLoop.num_updates` (=1000.0)", "must be an integer"),
+    ("InnerLoop.num_updates = True", "`InnerLoop.num_updates` (=True)", "must be an integer"),
+    ("InnerLoop.num_updates = None", "`InnerLoop.num_updates` (=None)", "must be an integer"),
+    ("meta_train.num_workers = 0", "`meta_train.num_workers` (=0)", "must be a positive integer"),
+    ("meta_train.num_workers = 31", "`num_workers` (=31)", "must be even with sampling='paired'"),
+    ("meta_train.num_epochs = 0", "`meta_train.num_epochs` (=0)", "must be a positive integer"),
+    ("meta_train.seed = -1", "`meta_train.seed` (=-1)", "must be an integer, 0 or more"),
+    ("meta_train.compare_at_end = 'no'", "`meta_train.compare_at_end` (='no')", "True or False"),
+    ("meta_train.simulator_threads = '2'", "simulator_threads` (='2')", "an integer or None"),
+    ("meta_train.family = 3", "`meta_train.family` (=3)", "must be of type TaskFamily"),
+    ("meta_train.family = @RandomHopper", "(=@RandomHopper)", "must be of type TaskFamily"),
+    ("meta_train.strategy = @InnerLoop()", "(=@InnerLoop())", "must be of type Evolution"),
+    ("meta_train.guidance = None", "`meta_train.guidance` (=None)", "must be of type Schedule"),
+    ("meta_train.guidance = @Linear", "`meta_train.guidance` (=Linear)", "must map epoch 1"),
+    ("meta_train.guidance = @Constant()", "`Constant.value`", "is missing"),
+    ("Linear.start = 1.5", "`meta_train.guidance` (=Linear(start=1.5", "within [0, 1.0]"),
+    ("Linear.start = 'one'", "`Linear.start` (='one')", "must be a number"),
+    ("Linear.num_epochs = 0", "`Linear.num_epochs` (=0)", "must be a positive integer"),
+    (
+        "InnerLoop.buffer_size = 64",
+        "`InnerLoop.buffer_size` (=64)",
+        "must be at least `Inner",
+    ),
+    ("InnerLoop.num_minibatches = 3", "`InnerLoop.num_minibatches` (=3)", "must divide"),
+    ("InnerLoop.hidden_sizes = 64", "`InnerLoop.hidden_sizes` (=64)", "tuple of integers"),
+    ("InnerLoop.hidden_sizes = (64, 0)", "`InnerLoop.hidden_sizes` (=0)", "positive integer"),
+    ("InnerLoop.learning_rate = 'slow'", "`InnerLoop.learning_rate` (='slow')", "a number"),
+    ("InnerLoop.learning_rate = 0", "`InnerLoop.learning_rate` (=0)", "positive number"),
+    ("InnerLoop.objective = 'best'", "`InnerLoop.objective` (='best')", "must be one of"),
+    ("InnerLoop.guide = @InnerLoop()", "config", "refers to itself"),
+    ("InnerLoop.guide = 3", "`InnerLoop.guide` (=3)", "must be of type Guide"),
+    ("LearnedLoss.inputs = 'policy'", "`LearnedLoss.inputs` (='policy')", "tuple of strings"),
+    ("LearnedLoss.inputs = ('policy', 'rewards')", "`LearnedLoss.inputs`", "distinct names"),
+    ("LearnedLoss.convolutions = (8, 7)", "(=(8, 7))", "tuple of tuples of 3 integers"),
+    ("PPO.discount = 1.5", "`PPO.discount` (=1.5)", "must be in (0, 1]"),
+    ("RandomReacher.link_length = (2, 1)", "(=(2, 1))", "0 < low <= high"),
+    ("EvolutionStrategy.noise_std = 0", "`EvolutionStrategy.noise_std` (=0)", "positive number"),
+    ("EvolutionStrategy.beta_1 = 'no'", "`EvolutionStrategy.beta_1` (='no')", "a number"),
+    ("EvolutionStrategy.sampling = 'both'", "(='both')", "must be one of 'independent', 'paired'"),
+]
+
+
+def sentence_of(files, bindings, capfd):
+    """What config.read says of bad input; checks that it is one line, and all that is said."""
+    with pytest.raises(ValueError) as error:
+        config.read(files, bindings)
+    sentence = str(error.value)
+    assert "\n" not in sentence
+    assert sentence.endswith(".")
+    assert "object at 0x" not in sentence
+    assert capfd.readouterr() == ("", "")
+    return sentence
+
+
+@pytest.mark.parametrize(("binding", "name_and_value", "rule"), BAD_BINDINGS)
+def test_a_bad_binding_gets_one_sentence(binding, name_and_value, rule, capfd):
+    sentence = sentence_of(["gin/reacher.gin"], [binding], capfd)
+    assert name_and_value in sentence
+    assert rule in sentence
+
+
+def test_a_buffer_shorter_than_the_convolutions_need_gets_one_sentence(capfd):
+    bindings = ["InnerLoop.buffer_size = 28", "InnerLoop.steps_per_update = 28"]
+    sentence = sentence_of(["gin/reacher.gin"], bindings, capfd)
+    assert "`InnerLoop.buffer_size` (=28) must be at least 29" in sentence
+    config.read(["gin/reacher.gin"], [binding.replace("28", "32") for binding in bindings])
+
+
+def test_a_learning_rate_below_zero_gets_one_sentence(capfd):
+    bindings = ["EvolutionStrategy.learning_rate = @Constant()", "Constant.value = -1"]
+    sentence = sentence_of(["gin/reacher.gin"], bindings, capfd)
+    assert "`EvolutionStrategy.learning_rate` (=Constant(value=-1)) must map epoch 1" in sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("include 'gin/reacher.gin'\n\nInnerLoop.num_updaes = 3\n", ("'num_updaes'", "line 3")),
+        ("include 'gin/reacher.gin'\n\nInnerLop.num_updates = 3\n", ("'InnerLop'", "line 3")),
+        ("include 'gin/reacher.gin'\nInnerLoop.num_updates =\n", ("parse", "line 2")),
+        ("include 'gin/nowhere.gin'\n", ("gin/nowhere.gin", "line 1")),
+        (b"\xff\xfe\x00", ("decode",)),
+    ],
+)
+def test_a_mistake_in_a_file_is_named_with_its_place(text, says, tmp_path, capfd):
+    path = tmp_path / "mine.gin"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    sentence = sentence_of([str(path)], [], capfd)
+    for part in (f"`--gin_file` (={path})", *says):
+        assert part in sentence
+
+
+def test_a_file_that_is_not_there_gets_one_sentence(tmp_path, capfd):
+    for path in (tmp_path / "nowhere.gin", tmp_path):
+        sentence = sentence_of([str(path)], [], capfd)
+        assert sentence == f"`--gin_file` (={path}) must be an existing file."
+
+
+def test_a_preset_without_a_family_gets_one_sentence(capfd):
+    sentence = sentence_of(["gin/paper.gin"], [], capfd)
+    assert sentence == "`meta_train.family` is missing: a preset must bind it."

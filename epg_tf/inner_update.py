@@ -71,9 +71,8 @@ class Learner:
 
     def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
-        width = self.agents.num_workers
-        self.agents.reset((list(generators) * 2)[:width])
-        self.loss.assign(_widened(phi, width))
+        self.agents.reset(generators)
+        self.loss.assign(_widened(phi, self.agents.num_workers))
         for optimizer in self.optimizers.values():
             for variable in optimizer.variables:
                 if variable is not optimizer.learning_rate:

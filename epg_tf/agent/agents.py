@@ -64,6 +64,13 @@ class Agents:
         self.memory(None)
 
     def reset(self, generators: Sequence[np.random.Generator]) -> None:
-        """Draws new weights for every agent, worker w's from `generators[w]` alone."""
+        """Draws new weights for every agent, worker w's from `generators[w]` alone.
+
+        Args:
+            generators: One per worker, or a single one whose agent all workers are to be.
+        """
         for network in (self.policy, self.memory, self.value_function):
-            network.set_weights(draw_weights(network, generators))
+            drawn = draw_weights(network, generators)
+            network.set_weights(
+                [np.broadcast_to(w, (self.num_workers, *w.shape[1:])) for w in drawn]
+            )

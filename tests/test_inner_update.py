@@ -1,0 +1,206 @@
+"""Eqs. 4 and 6: what one update reads, changes and leaves alone."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from epg_tf.inner_loop import InnerLoop
+from epg_tf.inner_update import Learner
+from epg_tf.loss.guidance import PPO, Reinforce
+from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.tasks.discrete import DiscreteActions
+from epg_tf.tasks.reacher import RandomReacher
+from epg_tf.update_batch import UpdateBatch
+
+FAMILY = RandomReacher()
+SMALL = InnerLoop(steps_per_update=32, buffer_size=64, num_minibatches=2)
+SEEING = dataclasses.replace(
+    SMALL,
+    learned_loss=LearnedLoss(
+        inputs=("observation", "action", "reward", "termination", "memory", "policy")
+    ),
+)
+
+
+def random_batch(settings, workers, family=FAMILY, seed=0):
+    """A batch whose rows for a worker depend on that worker's number alone."""
+    rows = []
+    for worker in workers:
+        rng = np.random.default_rng([seed, worker])
+        n, m = settings.buffer_size, settings.steps_per_update
+
+        def normal(*shape, rng=rng):
+            return rng.normal(size=shape).astype(np.float32)
+
+        ended = rng.random((n, 1)) < 0.1
+        mask = np.ones((n, 1), np.float32)
+        mask[: worker * 3] = 0.0
+        actions = family.num_actions or family.action_size
+        rows.append(
+            UpdateBatch(
+                observation=normal(n, family.observation_size),
+                action=normal(n, actions),
+                termination=ended.astype(np.float32),
+                reward=normal(n, 1) if settings.learned_loss.sees_reward else None,
+                mask=mask if n > m else None,
+                newest_action=(
+                    normal(m, family.action_size)
+                    if family.num_actions is None
+                    else rng.integers(family.num_actions, size=m)
+                ),
+                newest_reward=normal(m),
+                newest_terminated=(ended[-m:, 0] & (rng.random(m) < 0.5)).astype(np.float32),
+                newest_next_observation=normal(m, family.observation_size),
+                permutation=np.stack([rng.permutation(m).astype(np.int32)]),
+            )
+        )
+    return UpdateBatch(*(None if f[0] is None else np.stack(f) for f in zip(*rows, strict=True)))
+
+
+def make_learner(settings, workers, family=FAMILY, phi_scale=1.0):
+    learner = Learner(settings, family, len(workers))
+    phi = np.stack([learner.loss.draw(np.random.default_rng([5, w])) for w in workers])
+    learner.reset(phi_scale * phi, [np.random.default_rng([6, w]) for w in workers])
+    return learner
+
+
+def theta(learner):
+    """All parameters of all agents, each [W, ...]."""
+    agents = learner.agents
+    networks = (agents.policy, agents.memory, agents.value_function)
+    return [weight for network in networks for weight in network.get_weights()]
+
+
+def changed(before, after):
+    return [not np.array_equal(b, a) for b, a in zip(before, after, strict=True)]
+
+
+def after_updates(settings, workers, alpha, batch=None, family=FAMILY, num_updates=2, **kwargs):
+    learner = make_learner(settings, workers, family, **kwargs)
+    for seed in range(num_updates):
+        data = random_batch(settings, workers, family, seed) if batch is None else batch
+        logs = learner.update(data, alpha)
+    return theta(learner), logs
+
+
+def test_the_update_reaches_policy_and_memory_and_never_phi():
+    learner = make_learner(SMALL, [0, 1])
+    phi, before = [v.numpy() for v in learner.loss.phi_variables], theta(learner)
+    learner.update(random_batch(SMALL, [0, 1]), 0.0)
+    moved = changed(before, theta(learner))
+    assert moved == [True] * 7 + [True] * 2 + [False] * 6  # policy, memory, value function
+    for old, variable in zip(phi, learner.loss.phi_variables, strict=True):
+        np.testing.assert_array_equal(old, variable)
+
+
+def test_alpha_0_ignores_rewards_to_the_bit():
+    batch = random_batch(SMALL, [0, 1])
+    other = batch._replace(
+        newest_reward=1e6 * batch.newest_reward,
+        newest_terminated=1.0 - batch.newest_terminated,
+        newest_next_observation=-batch.newest_next_observation,
+    )
+    without = batch._replace(
+        newest_reward=None, newest_terminated=None, newest_next_observation=None
+    )
+    ours, _ = after_updates(SMALL, [0, 1], 0.0, batch)
+    for changed_batch in (other, without):
+        theirs, _ = after_updates(SMALL, [0, 1], 0.0, changed_batch)
+        assert not any(changed(ours, theirs))
+    guided, _ = after_updates(SMALL, [0, 1], 0.5, batch)
+    differently_guided, _ = after_updates(SMALL, [0, 1], 0.5, other)
+    assert any(changed(guided, differently_guided))
+
+
+def test_a_loss_that_asks_for_the_reward_sees_it_at_alpha_0():
+    batch = random_batch(SEEING, [0, 1])
+    ours, _ = after_updates(SEEING, [0, 1], 0.0, batch)
+    theirs, _ = after_updates(SEEING, [0, 1], 0.0, batch._replace(reward=2.0 * batch.reward))
+    assert any(changed(ours, theirs))
+
+
+def test_alpha_1_ignores_phi_to_the_bit():
+    ours, logs = after_updates(SMALL, [0, 1], 1.0)
+    theirs, _ = after_updates(SMALL, [0, 1], 1.0, phi_scale=np.float32(np.nan))
+    assert not any(changed(ours, theirs))
+    assert not logs["diverged"].any()
+    mixed, _ = after_updates(SMALL, [0, 1], 0.5)
+    assert any(changed(ours, mixed))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("settings", [SMALL, SEEING, dataclasses.replace(SMALL, buffer_size=32)])
+def test_a_worker_depends_neither_on_its_neighbours_nor_on_their_number(alpha, settings):
+    if settings.buffer_size == 32:
+        settings = dataclasses.replace(
+            settings, learned_loss=LearnedLoss(convolutions=((8, 3, 8), (4, 2, 8)))
+        )
+    many, _ = after_updates(settings, [4, 3, 2, 1, 0], alpha)
+    alone, _ = after_updates(settings, [2], alpha)
+    two, _ = after_updates(settings, [2, 7], alpha)
+    for of_many, of_one, of_two in zip(many, alone, two, strict=True):
+        np.testing.assert_array_equal(of_many[2], of_one[0])
+        np.testing.assert_array_equal(of_many[2], of_two[0])
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_a_worker_that_diverges_is_counted_and_harms_nobody(alpha):
+    workers = [0, 1, 2]
+    healthy, logs = after_updates(SMALL, workers, alpha)
+    assert not logs["diverged"].any()
+    learner = make_learner(SMALL, workers)
+    phi = np.stack([learner.loss.draw(np.random.default_rng([5, w])) for w in workers])
+    phi[1] = 1e30
+    learner.loss.assign(phi)
+    before = theta(learner)
+    for seed in range(2):
+        logs = learner.update(random_batch(SMALL, workers, seed=seed), alpha)
+    np.testing.assert_array_equal(logs["diverged"], [False, True, False])
+    for old, new, expected in zip(before, theta(learner), healthy, strict=True):
+        np.testing.assert_array_equal(new[1], old[1])  # it keeps its parameters
+        np.testing.assert_array_equal(new[0], expected[0])
+        np.testing.assert_array_equal(new[2], expected[2])
+
+
+def test_one_update_is_adam_on_the_loss_of_equation_6():
+    """Against tape and Keras's Adam on an ordinary loss, written out again."""
+    settings = dataclasses.replace(SMALL, num_minibatches=1)
+    batch = random_batch(settings, [0, 1])
+    learner, expected = make_learner(settings, [0, 1]), make_learner(settings, [0, 1])
+    learner.update(batch, 0.0)
+    variables = [*expected.agents.policy.weights, *expected.agents.memory.weights]
+    with tf.GradientTape() as tape:
+        output = expected.agents.policy(batch.observation)
+        inputs = expected._loss_inputs(batch, output, None)
+        loss = tf.reduce_sum(expected.loss(inputs, settings.steps_per_update))
+    gradients = tape.gradient(loss, variables)
+    tf.keras.optimizers.Adam(1e-3, epsilon=1e-8).apply_gradients(zip(gradients, variables))
+    for ours, theirs in zip(theta(learner)[:9], theta(expected)[:9], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-6)
+
+
+@pytest.mark.parametrize("guide", [PPO(), Reinforce()])
+def test_every_guide_moves_box_and_finite_policies(guide):
+    settings = dataclasses.replace(SMALL, guide=guide, num_passes=1)
+    for family in (FAMILY, DiscreteActions(FAMILY)):
+        learner = make_learner(settings, [0, 1], family)
+        before = theta(learner)
+        for alpha in (0.0, 0.5, 1.0):
+            logs = learner.update(random_batch(settings, [0, 1], family), alpha)
+            assert not logs["diverged"].any()
+        num_policy = len(learner.agents.policy.weights)
+        assert all(changed(before, theta(learner))[:num_policy])
+
+
+def test_a_new_lifetime_starts_afresh():
+    learner = make_learner(SMALL, [0, 1])
+    first, again = [], []
+    for result in (first, again):
+        rngs = [np.random.default_rng([6, w]) for w in (0, 1)]
+        phi = np.stack([learner.loss.draw(np.random.default_rng([5, w])) for w in (0, 1)])
+        learner.reset(phi, rngs)
+        learner.update(random_batch(SMALL, [0, 1]), 0.5)
+        result.extend(theta(learner))
+    assert not any(changed(first, again))

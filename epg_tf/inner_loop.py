@@ -283,9 +283,7 @@ class Workers:
         running = np.zeros(self.num_workers)
         completed: list[list[float]] = [[] for _ in tasks]
         while min(map(len, completed)) < wanted:
-            action = policy.act(
-                simulator.observation.astype(np.float32), policy.draw_noise(1)[0]
-            )
+            action = policy.act(simulator.observation.astype(np.float32), policy.draw_noise(1)[0])
             step = environment.advance(action)
             running += step.reward
             for worker in np.flatnonzero(step.terminated | step.truncated):

@@ -4,6 +4,9 @@ One compiled step for all W workers. The sum over workers of their losses has ex
 independent gradients, and an element-wise optimiser on [W, ...] variables is W independent ones.
 """
 
+# Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -90,8 +93,8 @@ class Learner:
             guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
 
         Returns:
-            `loss`, the mean learned loss over the update's steps, and `diverged`, whether a gradient
-            was not finite, so that the worker kept its parameters in that step; [W] each.
+            `loss`, the mean learned loss over the update's steps, and `diverged`, whether a
+            gradient was not finite, so that the worker kept its parameters in that step; [W] each.
         """
         batch = UpdateBatch(*(_widened(array, self.agents.num_workers) for array in batch))
         loss, diverged = self._update(

@@ -1,4 +1,4 @@
-"""What an inner update learns from: a worker's buffer, normalised by its own statistics (section 4.1)."""
+"""What an update learns from: the buffer, normalised by the worker's own statistics (4.1)."""
 
 from __future__ import annotations
 
@@ -110,9 +110,7 @@ def make_update_batch(
     )
 
 
-def _permutations(
-    settings: InnerLoop, generators: Sequence[np.random.Generator]
-) -> np.ndarray:
+def _permutations(settings: InnerLoop, generators: Sequence[np.random.Generator]) -> np.ndarray:
     steps = np.arange(settings.steps_per_update, dtype=np.int32)
     shape = (len(generators), settings.num_passes, len(steps))
     if settings.num_minibatches == 1:  # a step on everything: the order means nothing

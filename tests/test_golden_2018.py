@@ -1,4 +1,4 @@
-"""The recorded updates of the 2018 release (data/golden/README.md): numbers that nobody here wrote."""
+"""The recorded updates of the 2018 release: numbers that nobody here wrote (data/golden)."""
 
 import dataclasses
 import pathlib
@@ -35,11 +35,21 @@ def load(case):
 
 def our_phi(theta, constant):
     """The release's theta as our phi; what its constant column adds goes into the biases."""
-    shapes = ((16, 87), (16,), (1, 16), (1,), (16, 55, 6), (16,), (32, 16, 4), (32,), (32, 32), (32,))
+    shapes = (
+        (16, 87),
+        (16,),
+        (1, 16),
+        (1,),
+        (16, 55, 6),
+        (16,),
+        (32, 16, 4),
+        (32,),
+        (32, 32),
+        (32,),
+    )
     sizes = np.cumsum([np.prod(shape) for shape in shapes])
     parts = [
-        part.reshape(shape)
-        for part, shape in zip(np.split(theta, sizes[:-1]), shapes, strict=True)
+        part.reshape(shape) for part, shape in zip(np.split(theta, sizes[:-1]), shapes, strict=True)
     ]
     dense, dense_b, output, output_b, conv1, conv1_b, conv2, conv2_b, context, context_b = parts
     conv1_b = conv1_b + constant * conv1[:, _CONSTANT].sum(axis=1)
@@ -95,7 +105,9 @@ def close(ours, recorded, what):
     ours, recorded = np.squeeze(ours), np.squeeze(recorded)
     assert ours.shape == recorded.shape, what
     error = np.abs(ours - recorded).max() / max(np.abs(recorded).max(), 1e-12)
-    assert error < TOLERANCE.get(what.split()[0], TOLERANCE_ONCE), f"{what}: relative error {error:.1e}"
+    assert error < TOLERANCE.get(what.split()[0], TOLERANCE_ONCE), (
+        f"{what}: relative error {error:.1e}"
+    )
 
 
 @pytest.mark.parametrize(("num_workers", "slot"), [(1, 0), (3, 1)])
@@ -133,9 +145,7 @@ def test_every_quantity(case, num_workers, slot):
             close(statistics[name].std[slot], data[f"u{u}_std"][columns], f"std {name} {u}")
         batch = make_update_batch(settings, experience, statistics, rngs, None, True)
         seen = [batch.observation, batch.action, batch.reward, batch.termination]
-        close(
-            np.concatenate(seen, axis=2)[slot], data[f"u{u}_traj"][:, _TRAJECTORY], f"inputs {u}"
-        )
+        close(np.concatenate(seen, axis=2)[slot], data[f"u{u}_traj"][:, _TRAJECTORY], f"inputs {u}")
         batch.permutation[slot] = data[f"u{u}_perm"]
         wide = type(batch)(
             *(a if a is None or num_workers > 1 else np.repeat(a, 2, axis=0) for a in batch)

@@ -27,7 +27,9 @@ def phi_of(workers, which):
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5])
-@pytest.mark.parametrize("family", [RandomReacher(), RandomHopper(), DiscreteActions(RandomReacher())])
+@pytest.mark.parametrize(
+    "family", [RandomReacher(), RandomHopper(), DiscreteActions(RandomReacher())]
+)
 def test_a_lifetime_depends_on_its_own_loss_and_seeds_alone(family, alpha):
     many, two, alone = (Workers(SHORT, family, width) for width in (4, 2, 1))
     of_many = many.live(phi_of(many, [0, 1, 2, 3]), seeds([0, 1, 2, 3]), alpha)
@@ -127,9 +129,15 @@ def test_a_loss_evolved_for_a_few_epochs_beats_its_own_start():
     ("values", "sentence"),
     [
         ({"num_updates": 0}, "`InnerLoop.num_updates` (=0) must be a positive integer."),
-        ({"steps_per_update": -1}, "`InnerLoop.steps_per_update` (=-1) must be a positive integer."),
+        (
+            {"steps_per_update": -1},
+            "`InnerLoop.steps_per_update` (=-1) must be a positive integer.",
+        ),
         ({"num_updates": "8"}, "`InnerLoop.num_updates` (='8') must be a positive integer."),
-        ({"learning_rate": 0.0}, "`InnerLoop.learning_rate` (=0.0) must be a finite positive number."),
+        (
+            {"learning_rate": 0.0},
+            "`InnerLoop.learning_rate` (=0.0) must be a finite positive number.",
+        ),
         ({"buffer_size": 64}, "must be at least `InnerLoop.steps_per_update` (=128)."),
         (
             {"buffer_size": 20, "steps_per_update": 20},

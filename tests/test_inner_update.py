@@ -176,7 +176,9 @@ def test_one_update_is_adam_on_the_loss_of_equation_6():
         inputs = expected._loss_inputs(batch, output, None)
         loss = tf.reduce_sum(expected.loss(inputs, settings.steps_per_update))
     gradients = tape.gradient(loss, variables)
-    tf.keras.optimizers.Adam(1e-3, epsilon=1e-8).apply_gradients(zip(gradients, variables))
+    tf.keras.optimizers.Adam(1e-3, epsilon=1e-8).apply_gradients(
+        zip(gradients, variables, strict=True)
+    )
     for ours, theirs in zip(theta(learner)[:9], theta(expected)[:9], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-6)
 

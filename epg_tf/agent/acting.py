@@ -1,9 +1,12 @@
 """pi as the simulator meets it: Algorithm 1, line 9, for W agents at a time, in NumPy.
 
-TensorFlow is called once per update, never per step: a call costs more than a whole forward pass of
-these small networks (and leaks memory on Python 3.11, tensorflow#62551). The weights are copied from
-the Keras models after each update.
+TensorFlow is called once per update, never per step: a call costs more than a whole forward pass
+of these small networks (and leaks memory on Python 3.11, tensorflow#62551). The weights are copied
+from the Keras models after each update.
 """
+
+# TF-Agents types every field as any nest of tensors.
+# pyright: reportArgumentType=false, reportCallIssue=false
 
 from __future__ import annotations
 

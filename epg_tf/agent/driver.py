@@ -5,6 +5,9 @@ lifetime counts transitions, so this driver starts the next episode within the s
 last, and hands over all M steps at once.
 """
 
+# TF-Agents types every field as any nest of tensors.
+# pyright: reportCallIssue=false
+
 from __future__ import annotations
 
 import time

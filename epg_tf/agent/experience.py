@@ -1,12 +1,15 @@
-"""What the agents lived through (section 3.3): M steps at a time, and the buffer of the newest N."""
+"""What the agents lived through: M steps at a time, and the buffer of N (section 3.3)."""
+
+# TF-Agents types every field as any nest of tensors.
+# pyright: reportArgumentType=false
 
 from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
-from tf_agents.trajectories import trajectory
 from tf_agents.trajectories import time_step as ts
+from tf_agents.trajectories import trajectory
 
 
 @dataclasses.dataclass(frozen=True)

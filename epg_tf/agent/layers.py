@@ -1,8 +1,12 @@
 """Keras layers with a worker axis: W small networks evaluated as one.
 
-Every weight has a leading axis W, so that one batched product serves all workers and the sum of their losses has W
-independent gradients. A layer made for one worker broadcasts its weights over any number of them.
+Every weight has a leading axis W, so that one batched product serves all workers and the sum of
+their losses has W independent gradients. A layer made for one worker broadcasts its weights over
+any number of them.
 """
+
+# Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
+# pyright: reportCallIssue=false, reportArgumentType=false, reportAssignmentType=false
 
 from __future__ import annotations
 
@@ -37,7 +41,11 @@ class WorkerLayer(tf.keras.layers.Layer):
     """A kernel and a bias per worker; subclasses say how they meet the input."""
 
     def __init__(
-        self, num_workers: int, units: int, kernel_rule: KernelRule, activation: Callable | None = None
+        self,
+        num_workers: int,
+        units: int,
+        kernel_rule: KernelRule,
+        activation: Callable | None = None,
     ):
         super().__init__()
         self.num_workers = num_workers
@@ -66,8 +74,8 @@ class WorkerLayer(tf.keras.layers.Layer):
 class WorkerDense(WorkerLayer):
     """A dense layer per worker over the concatenation of its inputs.
 
-    An input that does not vary in time may have length 1 on the time axis: it is multiplied once and broadcast, which
-    is exact and saves most of the learned loss's arithmetic.
+    An input that does not vary in time may have length 1 on the time axis: it is multiplied once
+    and broadcast, which saves most of the learned loss's arithmetic.
     """
 
     def build(self, input_shape) -> None:

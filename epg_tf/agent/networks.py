@@ -1,8 +1,12 @@
 """theta: the networks of an agent (Fig. 2, yellow), with a worker axis.
 
-Section 3.3: an MLP policy, and a memory unit that only the loss sees. The value function serves the guidance alone.
-A policy's output is a tuple of tensors [W, T or 1, size], which is what the learned loss sees of it.
+Section 3.3: an MLP policy, and a memory unit that only the loss sees. The value function serves the
+guidance alone. A policy's output is a tuple of tensors [W, T or 1, size], which is what the learned
+loss sees of it.
 """
+
+# Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
+# pyright: reportCallIssue=false, reportInvalidTypeForm=false
 
 from __future__ import annotations
 

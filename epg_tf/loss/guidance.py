@@ -1,7 +1,7 @@
 """L_pg: the hand-made surrogates that guide the learned loss while it is young (Eqs. 1 and 6).
 
-A guide turns M rewarded steps into targets once per update, and then into a loss per worker for each minibatch.
-How much it counts, alpha in Eq. 6, is `schedules`' business.
+A guide turns M rewarded steps into targets once per update, and then into a loss per worker for
+each minibatch. How much it counts, alpha in Eq. 6, is the outer loop's business.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a loss sees: one record, built in one place (inner_update), for learned and hand-made losses alike."""
+"""What the learned loss sees: one record, built in one place (`inner_update`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LossInputs(NamedTuple):
         policy: The policy's output at each observation, a tuple of [W, N or 1, size].
         memory: The agent's memory, [W, 1, 32].
         reward: Normalised, [W, N, 1]; None unless the loss asks for it.
-        mask: 1 where the buffer holds a step, 0 where it is padded, [W, N, 1]; None when it is full.
+        mask: 1 where the buffer holds a step, 0 where it is padded, [W, N, 1]; None if it is full.
     """
 
     observation: tf.Tensor

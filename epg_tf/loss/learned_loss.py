@@ -1,8 +1,13 @@
 """L_phi: the learned loss (Fig. 2 and section 4.1).
 
-Temporal convolutions over the buffer of N steps give a context; a small dense network maps each of the newest steps,
-with that context, to a number; their mean is the loss that the agent descends. phi is everything here.
+Temporal convolutions over the buffer of N steps give a context; a small dense network maps each of
+the newest steps, with that context, to a number; their mean is the loss that the agent descends.
+phi is everything here.
 """
+
+# Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
+# pyright: reportReturnType=false, reportOperatorIssue=false, reportOptionalCall=false
+# pyright: reportOptionalOperand=false, reportArgumentType=false, reportCallIssue=false
 
 from __future__ import annotations
 

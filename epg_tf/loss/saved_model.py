@@ -4,6 +4,9 @@ The functions take what a `LossInputs` holds, for any number of agents, and are 
 loading: the gradient with respect to the policy's output and the memory is what trains an agent.
 """
 
+# Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
+# pyright: reportCallIssue=false
+
 from __future__ import annotations
 
 import os

@@ -32,7 +32,9 @@ def acting(family, agents, num_workers=3):
 def make_agents():
     agents = Agents(3, observation_size=10, action_size=2)
     agents.reset(generators(0))
-    weights = [w + 0.1 * np.random.default_rng(9).normal(size=w.shape) for w in agents.policy.get_weights()]
+    weights = [
+        w + 0.1 * np.random.default_rng(9).normal(size=w.shape) for w in agents.policy.get_weights()
+    ]
     agents.policy.set_weights(weights)
     return agents
 

@@ -43,7 +43,9 @@ def test_loaded_and_live_loss_agree_in_value_and_gradient(settings, family, num_
     tensors = random_tensors(loaded, num_agents)
     policy = [name for name in tensors if name.startswith("policy_")]
     # Structured signatures sort their names; a policy's output has an order of its own.
-    parts = sorted(policy, key=["policy_mean", "policy_log_std"].index) if len(policy) > 1 else policy
+    parts = (
+        sorted(policy, key=["policy_mean", "policy_log_std"].index) if len(policy) > 1 else policy
+    )
     live_inputs = LossInputs(
         policy=tuple(tensors[name] for name in parts),
         mask=tf.ones_like(tensors["termination"]),
@@ -65,7 +67,10 @@ def test_loaded_and_live_loss_agree_in_value_and_gradient(settings, family, num_
         assert np.abs(ours).max() > 0
     per_step = loaded.per_step_loss(**tensors)
     np.testing.assert_allclose(
-        tf.reduce_mean(per_step[:, -settings.steps_per_update :], axis=1), live, rtol=1e-4, atol=1e-6
+        tf.reduce_mean(per_step[:, -settings.steps_per_update :], axis=1),
+        live,
+        rtol=1e-4,
+        atol=1e-6,
     )
 
 

@@ -1,0 +1,487 @@
+"""The main job from the outside: what a run leaves behind, how it goes on, what it refuses."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags
+from absl.testing import flagsaver
+
+from epg_tf import command_line, config, train
+from epg_tf.evolution.checkpoint import CheckpointFolder, load_checkpoint
+from epg_tf.evolution.ranks import Ranks
+from epg_tf.outer_loop import meta_train
+from epg_tf.run_folder import RunFolder
+from epg_tf.stop import StopRequest
+
+PROJECT = pathlib.Path(__file__).parent.parent
+HOROVODRUN = pathlib.Path(sys.executable).parent / "horovodrun"
+TINY = {
+    "meta_train.num_workers": 4,
+    "meta_train.num_epochs": 2,
+    "InnerLoop.num_updates": 2,
+    "InnerLoop.steps_per_update": 32,
+    "InnerLoop.buffer_size": 32,
+    "InnerLoop.num_minibatches": 1,
+    "InnerLoop.hidden_sizes": (4,),
+    "meta_train.guidance": "@Constant()",
+    "Constant.value": 0.0,
+}
+KEYS = [
+    "epoch",
+    "env_steps",
+    "seconds",
+    "return_mean",
+    "return_median",
+    "return_std",
+    "return_min",
+    "return_max",
+    "guidance",
+    "phi_norm",
+    "gradient_norm",
+    "diverged_workers",
+    "env_steps_per_second",
+    "physics_seconds",
+    "update_seconds",
+]
+
+
+def bindings(changes):
+    return [f"{name} = {value}" for name, value in (TINY | changes).items()]
+
+
+def run(root, **changes):
+    """A tiny run in this process, as train.main makes it."""
+    changes = {name.replace("__", "."): value for name, value in changes.items()}
+    settings = config.read(["gin/reacher.gin"], bindings(changes))
+    ranks = Ranks()
+    return meta_train(
+        settings, ranks, RunFolder(str(root), settings, ranks, config.complete_config)
+    )
+
+
+def command(root, changes, *launcher):
+    gin_bindings = [part for b in bindings(changes) for part in ("--gin_binding", b)]
+    job = [sys.executable, "-m", "epg_tf.train", "--gin_file", "gin/reacher.gin", *gin_bindings]
+    return [*map(str, launcher), *job, "--root_dir", str(root)]
+
+
+def execute(arguments, timeout=150):
+    return subprocess.run(
+        arguments, cwd=PROJECT, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def metrics_of(root):
+    return [json.loads(line) for line in (root / "metrics.jsonl").read_text().splitlines()]
+
+
+def state_of(root):
+    checkpoint = CheckpointFolder(root / "checkpoints").latest()
+    assert checkpoint is not None
+    return checkpoint.state
+
+
+def assert_same_state(root, other):
+    ours, theirs = state_of(root), state_of(other)
+    for field in dataclasses.fields(ours):
+        values = [np.asarray(getattr(state, field.name)) for state in (ours, theirs)]
+        assert values[0].tobytes() == values[1].tobytes(), field.name
+
+
+def everything_in(folder):
+    """Every file below a folder, with its content and the time it was written."""
+    return {
+        path.relative_to(folder): (path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.fixture(scope="module")
+def two_epochs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("two_epochs") / "run"
+    assert run(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def three_epochs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("three_epochs") / "run"
+    assert run(root, meta_train__num_epochs=3)
+    return root
+
+
+@pytest.fixture
+def copy_of_two(two_epochs, tmp_path):
+    root = tmp_path / "copy"
+    subprocess.run(["cp", "-a", two_epochs, root], check=True)
+    return root
+
+
+# What a run leaves behind.
+
+
+def test_metrics_have_one_line_per_epoch_with_the_keys_of_the_contract(two_epochs):
+    lines = metrics_of(two_epochs)
+    assert [list(line) for line in lines] == [KEYS, KEYS]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert [line["env_steps"] for line in lines] == [4 * 2 * 32, 2 * 4 * 2 * 32]
+    for line in lines:
+        assert line["return_min"] <= line["return_median"] <= line["return_max"]
+        assert line["return_min"] <= line["return_mean"] <= line["return_max"]
+        assert line["guidance"] == 0.0
+        assert line["diverged_workers"] == 0
+        np.testing.assert_allclose(line["env_steps_per_second"], 256 / line["seconds"])
+        assert line["physics_seconds"] + line["update_seconds"] < line["seconds"]
+    state = state_of(two_epochs)
+    np.testing.assert_allclose(lines[1]["phi_norm"], np.linalg.norm(state.phi))
+
+
+def test_tensorboard_shows_the_same_numbers(two_epochs):
+    scalars, others = {}, set()
+    for path in (two_epochs / "events").iterdir():
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                if value.metadata.plugin_data.plugin_name == "scalars":
+                    scalars[value.tag, event.step] = tf.make_ndarray(value.tensor).item()
+                else:
+                    others.add((value.tag, event.step))
+    expected = {
+        (name, line["epoch"]): line[name]
+        for line in metrics_of(two_epochs)
+        for name in KEYS
+        if name != "epoch"
+    }
+    assert scalars == pytest.approx(expected, rel=1e-6)
+    assert {("config", 0), ("phi", 1), ("phi", 2)} <= others
+
+
+def test_the_operative_config_is_that_of_the_run(two_epochs):
+    written = config.read([str(two_epochs / "operative_config.gin")], [])
+    assert written == config.read(["gin/reacher.gin"], bindings({}))
+
+
+@pytest.mark.parametrize("name", ["latest", "best"])
+def test_exported_losses_load_with_plain_tensorflow(two_epochs, name):
+    checkpoint = load_checkpoint(two_epochs / "checkpoints" / "epoch_000002.npz")
+    phi = {"latest": checkpoint.state.phi, "best": checkpoint.best_phi}[name]
+    loaded = tf.saved_model.load(str(two_epochs / "export" / name))
+    flat = np.concatenate([variable.numpy().ravel() for variable in loaded.phi])
+    np.testing.assert_array_equal(flat, phi.astype(np.float32))
+    shapes = loaded.signatures["loss"].structured_input_signature[1]
+    rng = np.random.default_rng(0)
+    inputs = {
+        key: tf.constant(rng.normal(size=(3, *spec.shape[1:])), tf.float32)
+        for key, spec in shapes.items()
+    }
+    assert "reward" not in inputs
+    losses = loaded.signatures["loss"](**inputs)
+    assert [value.shape for value in losses.values()] == [(3,)]
+
+
+def test_the_best_loss_is_that_of_the_best_epoch(three_epochs):
+    means = [line["return_mean"] for line in metrics_of(three_epochs)]
+    folder = three_epochs / "checkpoints"
+    checkpoint = load_checkpoint(folder / "epoch_000003.npz")
+    assert checkpoint.best_return == max(means)
+    before = int(np.argmax(means))  # the epoch whose end is where the best one began
+    if before:
+        state = load_checkpoint(folder / f"epoch_{before:06d}.npz").state
+        np.testing.assert_array_equal(checkpoint.best_phi, state.phi)
+
+
+# How a run goes on.
+
+
+def test_a_run_that_goes_on_equals_one_that_never_stopped(copy_of_two, three_epochs, capfd):
+    before = (copy_of_two / "metrics.jsonl").read_text()
+    assert run(copy_of_two, meta_train__num_epochs=3)
+    assert "Going on from epoch 2 of 3" in capfd.readouterr().out
+    after = (copy_of_two / "metrics.jsonl").read_text()
+    assert after.startswith(before)
+    assert [line["epoch"] for line in metrics_of(copy_of_two)] == [1, 2, 3]
+    assert_same_state(copy_of_two, three_epochs)
+    same = [k for k in KEYS if "second" not in k]
+    ours, theirs = (metrics_of(root)[2] for root in (copy_of_two, three_epochs))
+    assert {k: ours[k] for k in same} == {k: theirs[k] for k in same}
+
+
+@pytest.mark.parametrize("num_epochs", [2, 1])
+def test_a_finished_run_is_left_alone_and_says_so(copy_of_two, num_epochs, capfd):
+    before = everything_in(copy_of_two)
+    assert run(copy_of_two, meta_train__num_epochs=num_epochs)
+    said = capfd.readouterr().out
+    assert "Nothing to do" in said
+    assert f"reached epoch 2, and `meta_train.num_epochs` is {num_epochs}; raise it" in said
+    after = everything_in(copy_of_two)
+    events = pathlib.Path("events")
+    assert {k: v for k, v in after.items() if events not in (k, *k.parents)} == {
+        k: v for k, v in before.items() if events not in (k, *k.parents)
+    }
+
+
+def test_what_was_killed_between_metrics_and_checkpoint_is_done_again(
+    tmp_path, two_epochs, monkeypatch
+):
+    class Killed(Exception):
+        pass
+
+    save = CheckpointFolder.save
+
+    def save_the_first(self, checkpoint):
+        if checkpoint.state.epoch == 2:
+            raise Killed
+        return save(self, checkpoint)
+
+    monkeypatch.setattr(CheckpointFolder, "save", save_the_first)
+    with pytest.raises(Killed):
+        run(tmp_path)
+    monkeypatch.undo()
+    assert [line["epoch"] for line in metrics_of(tmp_path)] == [1, 2]
+    with open(tmp_path / "metrics.jsonl", "a") as file:
+        file.write('{"epoch": 3, "env_st')
+    assert run(tmp_path)
+    assert [line["epoch"] for line in metrics_of(tmp_path)] == [1, 2]
+    assert_same_state(tmp_path, two_epochs)
+
+
+def test_what_was_killed_between_checkpoint_and_export_is_exported(copy_of_two):
+    latest = copy_of_two / "export" / "latest"
+    os.utime(latest, (0, 0))  # as if it were an older epoch's
+    assert run(copy_of_two)
+    checkpoint = copy_of_two / "checkpoints" / "epoch_000002.npz"
+    assert latest.stat().st_mtime >= checkpoint.stat().st_mtime
+
+
+def test_sigterm_ends_with_a_checkpoint_from_which_the_run_goes_on(tmp_path):
+    root = tmp_path / "run"
+    with subprocess.Popen(
+        command(root, {"meta_train.num_epochs": 100_000}),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            deadline = time.monotonic() + 100
+            while not list(root.glob("checkpoints/*.npz")) and process.poll() is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == command_line.STOPPED, err
+    assert "Traceback" not in err
+    assert err.count("SIGTERM: stopping at the end of this epoch") == 1
+    epoch = state_of(root).epoch
+    assert f"Stopped after epoch {epoch} of 100000; the same command goes on from there." in out
+    assert [line["epoch"] for line in metrics_of(root)] == list(range(1, epoch + 1))
+    assert (root / "export" / "latest").is_dir()
+    assert run(root, meta_train__num_epochs=epoch + 1)
+    assert metrics_of(root)[-1]["epoch"] == epoch + 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_signal_is_not_caught(number, capfd):
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    with StopRequest(announce=True) as stop:
+        assert not stop.requested
+        os.kill(os.getpid(), number)
+        assert stop.requested
+        assert signal.getsignal(number) is signal.SIG_DFL
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+    assert f"{number.name}: stopping at the end of this epoch" in capfd.readouterr().err
+
+
+# Numbers that are none.
+
+
+def test_an_epoch_without_a_return_is_recorded_and_never_the_best(tmp_path):
+    settings = config.read(["gin/reacher.gin"], bindings({"meta_train.num_epochs": 9}))
+    start = settings.strategy.init(np.zeros(3))
+    logs = {"guidance": 0.0, "seconds": 2.0, "phi_norm": np.inf, "gradient_norm": np.nan}
+    gathered = {name: np.zeros(4) for name in ("physics_seconds", "update_seconds", "stop")}
+    gathered |= {"diverged": np.ones(4)}
+    nan, best = np.nan, []
+    with RunFolder(str(tmp_path), settings, Ranks()) as run_folder:
+        checkpoint = run_folder.open(start)
+        assert checkpoint is not None
+        for epoch, last in enumerate((nan, -5.0, nan, -7.0, -3.0), start=1):
+            returns = np.full(4, nan) if epoch == 3 else np.array([-5.0, -5.0, -5.0, last])
+            state = dataclasses.replace(start, epoch=epoch, phi=np.full(3, float(epoch)))
+            checkpoint = run_folder.record_epoch(
+                checkpoint, state, gathered | {"returns": returns}, logs
+            )
+            best.append((checkpoint.best_return, checkpoint.best_phi[0]))
+    # The phi of an epoch is the one that it began with.
+    assert np.isnan(best[0][0])
+    assert best[1:] == [(-5.0, 1.0), (-5.0, 1.0), (-5.0, 1.0), (-4.5, 4.0)]
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    parsed = [json.loads(line, parse_constant=refuse) for line in lines]
+    assert [line["return_mean"] for line in parsed] == [None, -5.0, None, -5.5, -4.5]
+    assert {line["phi_norm"] for line in parsed} == {line["gradient_norm"] for line in parsed}
+    assert parsed[0]["phi_norm"] is None
+
+
+# What is refused: one sentence, an exit code, and nothing touched.
+
+
+def refusal(root, changes, capfd, **flag_values):
+    """What train.main says of bad input."""
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
+    values = {"gin_file": ["gin/reacher.gin"], "gin_binding": bindings(changes)}
+    with (
+        flagsaver.flagsaver(**(values | {"root_dir": str(root)} | flag_values)),
+        pytest.raises(SystemExit) as exit_of,
+    ):
+        train.main(["train"])
+    assert exit_of.value.code == command_line.BAD_INPUT
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("epg_tf: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"InnerLop.num_updates": 3}, ("'InnerLop'", "--gin_binding")),
+        ({"InnerLoop.num_update": 3}, ("'num_update'", "--gin_binding")),
+        ({"meta_train.num_workers": 3}, ("`num_workers` (=3)", "must be even")),
+        ({"meta_train.num_workers": 0}, ("`meta_train.num_workers` (=0)", "positive integer")),
+        ({"InnerLoop.num_updates": -1}, ("`InnerLoop.num_updates` (=-1)", "positive integer")),
+        ({"InnerLoop.num_updates": "'x'"}, ("`InnerLoop.num_updates` (='x')", "an integer")),
+        ({"InnerLoop.buffer_size": 31}, ("`InnerLoop.buffer_size` (=31)", "at least", "(=32)")),
+        (
+            {"InnerLoop.buffer_size": 16, "InnerLoop.steps_per_update": 16},
+            ("`InnerLoop.buffer_size` (=16)", "at least 29", "`LearnedLoss.convolutions`"),
+        ),
+    ],
+)
+def test_bad_settings_are_refused(changes, parts, tmp_path, capfd):
+    sentence = refusal(tmp_path / "run", changes, capfd)
+    for part in parts:
+        assert part in sentence
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_gin_file_is_refused(tmp_path, capfd):
+    sentence = refusal(tmp_path / "run", {}, capfd, gin_file=["gin/nowhere.gin"])
+    assert sentence == "epg_tf: `--gin_file` (=gin/nowhere.gin) must be an existing file.\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, capfd):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for root in (file, file / "below"):
+        sentence = refusal(root, {}, capfd)
+        assert f"`--root_dir` (={root}) must be a folder one can write to" in sentence
+    assert file.read_text() == "mine"
+    assert "`--root_dir` (='') must name a folder" in refusal("", {}, capfd)
+
+
+def test_a_run_with_another_config_is_refused_and_left_as_it_is(two_epochs, capfd):
+    before = everything_in(two_epochs)
+    changes = {"InnerLoop.num_updates": 3, "EvolutionStrategy.noise_std": 0.05}
+    sentence = refusal(two_epochs, changes, capfd)
+    assert f"`--root_dir` (={two_epochs}) must not hold a run with another config" in sentence
+    differing = re.findall(r"`([\w.]+)` is (\S+) there and (\S+) here", sentence)
+    assert {(name, there, here.rstrip(".;")) for name, there, here in differing} == {
+        ("EvolutionStrategy.noise_std", "0.03", "0.05"),
+        ("InnerLoop.num_updates", "2", "3"),
+    }
+    assert everything_in(two_epochs) == before
+
+
+def test_a_loss_that_was_evolved_without_reward_is_not_shown_one(two_epochs, capfd):
+    before = everything_in(two_epochs)
+    seen = ("observation", "action", "reward", "termination", "memory", "policy")
+    sentence = refusal(two_epochs, {"LearnedLoss.inputs": seen}, capfd)
+    there, here = sentence.split("`LearnedLoss.inputs` is ")[1].split(" there and ")
+    assert "reward" not in there
+    assert "reward" in here
+    assert everything_in(two_epochs) == before
+
+
+def test_a_damaged_checkpoint_is_refused(copy_of_two, capfd):
+    path = copy_of_two / "checkpoints" / "epoch_000002.npz"
+    path.write_bytes(path.read_bytes()[:1000])
+    sentence = refusal(copy_of_two, {}, capfd)
+    assert f"`checkpoint` (={path}) must be a readable checkpoint file" in sentence
+
+
+def test_from_a_shell_too_bad_input_is_one_line_and_a_code(tmp_path):
+    result = execute(command(tmp_path / "run", {"InnerLop.num_updates": 3}))
+    assert result.returncode == command_line.BAD_INPUT
+    assert result.stdout == ""
+    assert result.stderr == (
+        "epg_tf: `--gin_binding` (=InnerLop.num_updates = 3) is not understood: "
+        "No configurable matching 'InnerLop'.\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+# Ranks.
+
+
+def test_the_number_of_ranks_does_not_change_phi(two_epochs, tmp_path):
+    # Four workers on three ranks: shares differ, and the second pair is split between two ranks.
+    result = execute(command(tmp_path, {}, HOROVODRUN, "-np", 3))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("Starting at epoch 0 of 2: 4 workers on 3 ranks") == 1
+    assert_same_state(tmp_path, two_epochs)
+    assert [list(line) for line in metrics_of(tmp_path)] == [KEYS, KEYS]
+    same = [k for k in KEYS if "second" not in k]
+    for ours, theirs in zip(metrics_of(tmp_path), metrics_of(two_epochs), strict=True):
+        assert {k: ours[k] for k in same} == {k: theirs[k] for k in same}
+
+
+def test_ranks_say_what_is_wrong_once(tmp_path):
+    result = execute(command(tmp_path / "run", {"meta_train.num_workers": 7}, HOROVODRUN, "-np", 2))
+    assert result.returncode != 0
+    said = result.stdout + result.stderr
+    sentence = "epg_tf: `num_workers` (=7) must be even with sampling='paired'."
+    assert said.count("epg_tf: ") == said.count(sentence) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [
+        ("raise ValueError('only here')", "epg_tf: only here"),
+        ("raise RuntimeError('only here')", "RuntimeError: only here"),
+    ],
+)
+def test_what_goes_wrong_on_one_rank_ends_them_all(trouble, says):
+    program = f"""
+from epg_tf import command_line
+from epg_tf.evolution.ranks import Ranks
+import numpy as np
+ranks = Ranks()
+with command_line.one_sentence(ranks):
+    if ranks.rank == 1:
+        {trouble}
+ranks.allgather(np.zeros(1))
+print("went on", flush=True)
+"""
+    result = execute([str(HOROVODRUN), "-np", "2", sys.executable, "-c", program], timeout=60)
+    assert result.returncode != 0
+    assert result.stderr.count(says) == 1
+    assert "went on" not in result.stdout

@@ -4,7 +4,7 @@
 |--------------------------------------------------|-----------------------------------------------|
 | lines 2-3, 13-14: the outer loop                 | `outer_loop.meta_train`                       |
 | line 4: epsilon_i, phi + sigma epsilon_i         | `evolution.sampling`, `EvolutionStrategy.ask` |
-| line 5: M_i ~ p(M)                               | `tasks.family`, `tasks.reacher`, `tasks.hopper` |
+| line 5: M_i ~ p(M)                               | `tasks.family`; `tasks.reacher`, `.hopper`    |
 | lines 6-12: one lifetime of K updates            | `inner_loop.Workers.live`                     |
 | lines 7-11: M steps with resets                  | `agent.driver`, `tasks.simulator`             |
 | line 9: a_t ~ pi_theta(. given s_t)              | `agent.acting`                                |

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
+
 from epg_tf.checks import require_types
 from epg_tf.evolution.strategy import EvolutionStrategy
 from epg_tf.inner_loop import InnerLoop

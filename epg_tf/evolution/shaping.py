@@ -1,6 +1,7 @@
 """Fitness shaping: what enters Eq. 5 in place of the returns R_i.
 
-All functions map returns [n] to weights [n]; a return that is not a number is the worst.
+All functions map returns [n] to weights [n]; a return that is not finite is the worst, for only a
+lifetime that diverged has one.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ import numpy as np
 from scipy import stats
 
 
-def _ranked(returns: np.ndarray) -> np.ndarray:
-    worst_first = np.where(np.isnan(returns), -np.inf, returns)
-    return stats.rankdata(worst_first, method="average")
+def _diverged_are_worst(returns: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(returns), returns, -np.inf)
 
 
 def centred_ranks(returns: np.ndarray) -> np.ndarray:
     """Ranks scaled to [-1/2, 1/2]; ties share their mean rank (Salimans et al. 2017)."""
     if len(returns) == 1:
         return np.zeros(1)
-    return (_ranked(returns) - 1.0) / (len(returns) - 1.0) - 0.5
+    ranks = stats.rankdata(_diverged_are_worst(returns), method="average")
+    return (ranks - 1.0) / (len(returns) - 1.0) - 0.5
 
 
 def raw_returns(returns: np.ndarray) -> np.ndarray:
@@ -29,7 +30,7 @@ def raw_returns(returns: np.ndarray) -> np.ndarray:
 
 def pair_signs(returns: np.ndarray) -> np.ndarray:
     """+1/2 and -1/2 for the better and the worse of each pair, 0 for both where they tie."""
-    pairs = np.where(np.isnan(returns), -np.inf, returns).reshape(-1, 2)
+    pairs = _diverged_are_worst(returns).reshape(-1, 2)
     sign = np.greater(pairs[:, 0], pairs[:, 1]) * 1.0 - np.less(pairs[:, 0], pairs[:, 1]) * 1.0
     return np.stack([sign, -sign], axis=1).ravel() / 2.0
 

@@ -11,7 +11,7 @@ MODULES = [path.relative_to(PACKAGE).as_posix() for path in sorted(PACKAGE.rglob
 DOORS = {  # third party -> the only places that may import it
     "gin": ("config.py",),
     "horovod": ("evolution/ranks.py",),
-    "mujoco": ("tasks/", "evaluation/videos.py"),
+    "mujoco": ("tasks/", "evaluation/videos.py", "benchmarking/open_loop.py"),
     "matplotlib": ("evaluation/plots.py",),
 }
 LAYERS = {  # folder -> all that it may know of epg_tf
@@ -53,6 +53,12 @@ def test_each_third_party_has_one_door(module):
 def test_a_layer_knows_nothing_of_those_above_it(module):
     ours = [name.split(".")[1] for name in imports_of(module) if name.startswith("epg_tf.")]
     assert set(ours) <= set(LAYERS[module.split("/")[0]])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_needs_the_benchmark(module):
+    if not module.startswith("benchmark"):
+        assert not any(name.startswith("epg_tf.benchmark") for name in imports_of(module))
 
 
 def test_the_rules_are_about_what_is_there():

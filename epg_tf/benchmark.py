@@ -1,0 +1,100 @@
+"""Measures how fast this is, and what limits it, on the machine at hand.
+
+    python -m epg_tf.benchmark
+    python -m epg_tf.benchmark --quick --families reacher --json speed.json
+
+The main figure is a ratio: environment steps per second of whole lifetimes (acting, physics,
+buffer, normaliser, updates) over those of the same physics alone, in one call of mujoco.rollout on
+the same cores. Beside it: where the rest goes, two ranks against one, start-up, memory, what the
+ranks spend on one another, and the cost against W, K and P. It starts its own ranks with
+horovodrun; leave the machine alone meanwhile. All of it takes about twenty minutes, of which 32
+ranks on few cores take three; --quick takes one minute for one family and leaves out the cost and
+more than two ranks.
+
+With --profile DIR a lifetime of each family is profiled: DIR/<family>/python.txt is readable as it
+is, DIR/<family>/python.pstats is for pstats or snakeviz, and `tensorboard --logdir DIR/<family>`
+with tensorboard-plugin-profile shows TensorFlow's side.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+
+import tqdm
+from absl import flags
+
+from epg_tf import command_line
+from epg_tf.benchmarking import parts, processes, table
+from epg_tf.benchmarking.sizes import FAMILIES, FULL, QUICK
+
+_FAMILIES = flags.DEFINE_string(
+    "families", ",".join(FAMILIES), "Which presets to measure, separated by commas."
+)
+_QUICK = flags.DEFINE_bool("quick", False, "Fewer repetitions, no costs, no more than two ranks.")
+_JSON = flags.DEFINE_string("json", None, "A file for the figures.")
+_PROFILE = flags.DEFINE_string("profile", None, "A folder for profiles of a lifetime.")
+
+
+def main(argv: list[str]) -> None:
+    """Does what the flags say."""
+    if len(argv) > 1:
+        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    families = list(dict.fromkeys(name.strip() for name in _FAMILIES.value.split(",")))
+    if not set(families) <= set(FAMILIES):
+        command_line.fail(
+            f"`--families` (={_FAMILIES.value}) must be one or more of {', '.join(FAMILIES)}, "
+            "separated by commas."
+        )
+    if not processes.horovodrun().exists():
+        command_line.fail(f"`{processes.horovodrun()}` must exist; launch/setup.sh builds it.")
+    _check_file(_JSON.value)
+    profile = _made_folder(_PROFILE.value)
+    sizes = QUICK if _QUICK.value else FULL
+    todo = parts.list_parts(families, sizes, profile)
+    with tqdm.tqdm(total=len(todo), file=sys.stderr, bar_format=_BAR) as bar:
+
+        def announce(title: str) -> None:
+            bar.update(bool(bar.desc))
+            bar.set_description_str(title)
+
+        try:
+            results = parts.run(todo, processes.start, announce)
+        except RuntimeError as error:
+            bar.close()
+            command_line.fail(str(error), code=1)
+        bar.update(1)
+    figures = parts.assemble(families, sizes, results)
+    print(table.render(figures))
+    if _JSON.value:
+        pathlib.Path(_JSON.value).write_text(json.dumps(figures, indent=2) + "\n")
+
+
+_BAR = "{desc:24} {n}/{total} parts |{bar:20}| {elapsed}"
+
+
+def _check_file(name: str | None) -> None:
+    """Ends the process with a sentence if a file cannot be written."""
+    if name is None:
+        return
+    try:
+        with open(name, "a"):
+            pass
+    except OSError as error:
+        command_line.fail(f"`--json` (={name}) must be a file to write: {error.strerror}.")
+
+
+def _made_folder(name: str | None) -> str | None:
+    """The folder's full path; ends the process with a sentence if it cannot be made."""
+    if name is None:
+        return None
+    try:
+        pathlib.Path(name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        command_line.fail(f"`--profile` (={name}) must be a folder to write: {error.strerror}.")
+    return str(pathlib.Path(name).resolve())
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,57 @@
+"""An epoch's exchange, measured: the allgather of the workers' numbers, and `tell`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from epg_tf.benchmarking import processes
+from epg_tf.benchmarking.communication_model import COLUMNS, exchanged_bytes
+from epg_tf.evolution.ranks import Ranks
+from epg_tf.evolution.strategy import EvolutionStrategy
+
+_LARGE_ROWS = 2**16
+_WARM_UP = 20
+
+
+def exchange_seconds(ranks: Ranks, rows: int, repetitions: int) -> float | None:
+    """The median time of gathering `rows` rows from each rank; None without repetitions."""
+    if not repetitions:
+        return None
+    table = np.zeros((rows, COLUMNS))
+    times = []
+    for _ in range(_WARM_UP + repetitions):
+        start = time.perf_counter()
+        ranks.allgather(table)
+        times.append(time.perf_counter() - start)
+    mine = np.median(times[_WARM_UP:])
+    return float(ranks.allgather(np.array([[mine]])).max())
+
+
+def tell_seconds(num_parameters: int, num_workers: int = 512) -> float:
+    """What `tell` takes per worker."""
+    strategy = EvolutionStrategy()
+    state = strategy.init(np.zeros(num_parameters))
+    returns = np.random.default_rng(0).standard_normal(num_workers)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        strategy.tell(state, 0, returns)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times)) / num_workers
+
+
+def measure(ranks: Ranks, workers: int, repetitions: int) -> dict[str, Any]:
+    """Times an epoch's exchange, and a large one, from which the bandwidth follows."""
+    small = exchange_seconds(ranks, workers, repetitions)
+    many = _LARGE_ROWS // ranks.size
+    large = exchange_seconds(ranks, many, max(5, repetitions // 20))
+    assert small is not None and large is not None
+    size = exchanged_bytes(ranks.size, many)
+    return {"seconds": small, "bandwidth": size / max(large - small, 1e-9)}
+
+
+if __name__ == "__main__":
+    processes.serve(measure)

@@ -1,0 +1,73 @@
+"""Where a lifetime's time goes: stopwatches around what acts, steps and learns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from unittest import mock
+
+from epg_tf.agent.acting import ActingPolicy
+from epg_tf.inner_loop import Lifetimes
+from epg_tf.inner_update import Learner
+
+CATEGORIES = ("acting", "stepping", "bookkeeping", "update")
+
+# "acting" has the random numbers and the forward passes, "update" the gradient steps and fetching
+# the weights. "stepping" is the simulator's own account, and "bookkeeping" is what remains: the
+# driver's arrays, the buffer, the normaliser, the update's batch, the episodes.
+_TIMED = {
+    "acting": (ActingPolicy, ("act", "draw_noise", "load")),
+    "update": (Learner, ("update", "policy_weights")),
+}
+
+
+class Stopwatches:
+    """Seconds by category, and when the first of them began."""
+
+    def __init__(self):
+        self.seconds = dict.fromkeys(_TIMED, 0.0)
+        self.began: float | None = None
+
+    def timed(self, category: str, function):
+        """The function, with its time put down to a category."""
+
+        def wrapper(*args, **kwargs):
+            start = time.perf_counter()
+            if self.began is None:
+                self.began = start
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.seconds[category] += time.perf_counter() - start
+
+        return wrapper
+
+    def breakdown(self, lifetimes: Lifetimes, num_updates: int) -> dict[str, float]:
+        """Milliseconds per update by category, of a lifetime that has just ended."""
+        assert self.began is not None
+        total = time.perf_counter() - self.began
+        seconds = {**self.seconds, "stepping": lifetimes.physics_seconds}
+        seconds["bookkeeping"] = total - sum(seconds.values())
+        return {name: 1e3 * seconds[name] / num_updates for name in CATEGORIES}
+
+
+@contextmanager
+def stopwatches() -> Iterator[Stopwatches]:
+    """While it lasts, acting and updates are timed."""
+    watches = Stopwatches()
+    with ExitStack() as stack:
+        for category, (owner, names) in _TIMED.items():
+            for name in names:
+                timed = watches.timed(category, getattr(owner, name))
+                stack.enter_context(mock.patch.object(owner, name, timed))
+        yield watches
+
+
+def with_percent(milliseconds: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Adds to milliseconds per update what part of their sum they are."""
+    total = sum(milliseconds.values())
+    return {
+        name: {"ms_per_update": value, "percent": 100.0 * value / total}
+        for name, value in milliseconds.items()
+    }

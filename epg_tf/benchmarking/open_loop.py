@@ -1,0 +1,117 @@
+"""The limit: a lifetime's own physics, and nothing else, as one native call.
+
+Every step of a lifetime is recorded: the state before it and the control. `mujoco.rollout` then
+makes the same steps of the same models from the same states, in one batch, so that it does exactly
+the physics of that lifetime with nothing around it: no acting, no learning, no observation, no
+reset, no Python between steps. The batch has worker after worker, so that a model is used many
+times while it is in the cache; its outputs are allocated beforehand.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+from unittest import mock
+
+import mujoco
+import numpy as np
+from mujoco.rollout import Rollout
+
+from epg_tf.tasks.simulator import BatchSimulator, control_bounds
+
+
+class Recording(NamedTuple):
+    """What one simulator did.
+
+    Attributes:
+        models: Of its W workers.
+        frame_skip: MuJoCo steps per environment step.
+        states: Full physics before each step, T arrays [W, 1 + nq + nv + ...].
+        controls: What the actuators got, T arrays [W, nu].
+    """
+
+    models: list[mujoco.MjModel]
+    frame_skip: int
+    states: list[np.ndarray]
+    controls: list[np.ndarray]
+
+
+@contextmanager
+def recorded() -> Iterator[list[Recording]]:
+    """While it lasts, whatever any simulator steps is recorded, one `Recording` per simulator."""
+    step = BatchSimulator.step
+    recordings: dict[int, Recording] = {}
+    simulators = []  # held, so that no two have the same id
+    result: list[Recording] = []
+
+    def recorded_step(simulator: BatchSimulator, action: np.ndarray, *args, **kwargs):
+        if id(simulator) not in recordings:
+            models = [task.model for task in simulator.tasks]
+            recordings[id(simulator)] = Recording(models, simulator.family.frame_skip, [], [])
+            simulators.append(simulator)
+            result.append(recordings[id(simulator)])
+        mine = recordings[id(simulator)]
+        bounds = np.stack([control_bounds(model) for model in mine.models])
+        control = np.clip(simulator.family.control(action), bounds[:, 0], bounds[:, 1])
+        mine.states.append(simulator.state.copy())
+        mine.controls.append(np.nan_to_num(control))
+        return step(simulator, action, *args, **kwargs)
+
+    with mock.patch.object(BatchSimulator, "step", recorded_step):
+        yield result
+
+
+class OpenLoop:
+    """Repeats recorded physics.
+
+    Attributes:
+        num_steps: How many environment steps a run makes.
+        states: Where they arrived, [num_steps, frame_skip, ...], worker after worker.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], num_threads: int, skip: int = 0):
+        """Lays the recorded steps out.
+
+        Args:
+            recordings: Of simulators of one family.
+            num_threads: Threads that share them; 0 for none but the caller's.
+            skip: Steps at the start of each recording that are left out.
+        """
+        initial, control = [], []
+        self._models: list[mujoco.MjModel] = []
+        for recording in recordings:
+            states = np.stack(recording.states[skip:], axis=1)  # [W, T, ...]
+            controls = np.stack(recording.controls[skip:], axis=1)
+            initial.append(states.reshape(-1, states.shape[2]))
+            control.append(controls.reshape(-1, controls.shape[2]))
+            self._models += [model for model in recording.models for _ in range(states.shape[1])]
+        frame_skip, model = recordings[0].frame_skip, self._models[0]
+        self._initial = np.concatenate(initial)
+        self._control = np.repeat(np.concatenate(control)[:, np.newaxis], frame_skip, axis=1)
+        self._frame_skip = frame_skip
+        self._pool = Rollout(nthread=num_threads)
+        self._data = [mujoco.MjData(model) for _ in range(max(1, num_threads))]
+        self.num_steps = len(self._initial)
+        self.states = np.ones((self.num_steps, frame_skip, self._initial.shape[1]))
+        self._sensors = np.ones((self.num_steps, frame_skip, model.nsensordata))
+
+    def run(self) -> float:
+        """Makes all the steps; returns the seconds that took."""
+        start = time.perf_counter()
+        self._pool.rollout(
+            self._models,
+            self._data,
+            self._initial,
+            self._control,
+            skip_checks=True,
+            nstep=self._frame_skip,
+            state=self.states,
+            sensordata=self._sensors,
+        )
+        return time.perf_counter() - start
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._pool.close()

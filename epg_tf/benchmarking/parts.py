@@ -1,0 +1,175 @@
+"""The benchmark's parts: which programs run, one after the other, and what their results make."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from epg_tf.benchmarking.communication_model import fit
+from epg_tf.benchmarking.machine import describe
+from epg_tf.benchmarking.sizes import Sizes
+
+EXTRAPOLATED_RANKS = (1024, 16_384)
+
+
+class Part(NamedTuple):
+    """A measurement: a program, in processes of its own.
+
+    Attributes:
+        key: What its result is known by.
+        title: For the progress bar.
+        program: A module of this package.
+        num_ranks: How many processes.
+        arguments: For the module's `measure`.
+    """
+
+    key: str
+    title: str
+    program: str
+    num_ranks: int
+    arguments: dict[str, Any]
+
+
+def list_parts(families: Sequence[str], sizes: Sizes, profile: str | None = None) -> list[Part]:
+    """All that is measured of some families; what is about no family is measured on the first."""
+    first, parts = families[0], []
+    shared: dict[str, Any] = {"bindings": list(sizes.bindings)}
+
+    def add(key: str, title: str, program: str, num_ranks: int = 1, **arguments: Any) -> None:
+        parts.append(Part(key, title, program, num_ranks, arguments))
+
+    for family in families:
+        asked = {
+            "family": family,
+            "updates": sizes.updates,
+            "repetitions": sizes.repetitions,
+            "exchanges": sizes.communication_repetitions,
+        }
+        w = sizes.workers
+        add(f"2 {family}", f"{family}, 2 x {w}", "lifetimes", 2, workers=w, **asked, **shared)
+        add(f"1 {family}", f"{family}, 1 x {2 * w}", "lifetimes", workers=2 * w, **asked, **shared)
+    memory = {"updates": sizes.memory_updates, "lifetime": sizes.memory_lifetime}
+    after = None if sizes.memory_apart else memory
+    add("start cold", "cold start", "start_up", family=first, **shared)
+    add("start warm", "warm start", "start_up", family=first, memory_after=after, **shared)
+    if sizes.memory_apart:
+        add("memory", "memory", "memory", family=first, **memory, **shared)
+    for axis in ("workers", "updates", "parameters"):
+        along = {
+            "workers": sizes.cost_workers,
+            "updates": sizes.cost_updates,
+            "parameters": sizes.cost_context_sizes,
+        }[axis]
+        if along:
+            asked = {"axis": axis, "sizes": list(along)}
+            add(f"cost {axis}", f"cost against {axis}", "cost", family=first, **asked, **shared)
+    for num_ranks in sizes.communication_ranks:
+        asked = {"workers": sizes.workers, "repetitions": sizes.communication_repetitions}
+        add(f"exchange {num_ranks}", f"{num_ranks} ranks", "communication", num_ranks, **asked)
+    if profile:
+        for family in families:
+            asked = {"workers": sizes.workers, "updates": sizes.updates, "folder": profile}
+            title = f"profile of {family}"
+            add(f"profile {family}", title, "profiling", family=family, **asked, **shared)
+    return parts
+
+
+def run(
+    parts: Sequence[Part],
+    start: Callable[..., dict[str, Any]],
+    announce: Callable[[str], object] = str,
+) -> dict[str, dict[str, Any]]:
+    """Runs the parts; the results by key.
+
+    Args:
+        parts: What to measure.
+        start: `processes.start`, or what stands in for it.
+        announce: Called with the title of each part before it runs.
+    """
+    results = {}
+    # Caches are looked for in a place that is empty at the cold start and kept for the warm one.
+    with tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as cache:
+        for part in parts:
+            announce(part.title)
+            environment = {"XDG_CACHE_HOME": cache} if part.program == "start_up" else {}
+            results[part.key] = start(part.program, part.num_ranks, part.arguments, environment)
+    return results
+
+
+def assemble(
+    families: Sequence[str], sizes: Sizes, results: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """What `--json` holds; the keys are explained in WORKSPACE.md."""
+    two = {family: results[f"2 {family}"] for family in families}
+    one = {family: results[f"1 {family}"] for family in families}
+
+    def of(program: dict[str, dict[str, Any]], key: str) -> dict[str, Any]:
+        return {family: result[key] for family, result in program.items()}
+
+    cold, warm = dict(results["start cold"]), dict(results["start warm"])
+    memory = results.get("memory") or warm.pop("memory")
+    figures = {
+        "share_of_limit": of(two, "share"),
+        "share_of_limit_one_rank": of(one, "share"),
+        "steps_per_second": of(two, "steps_per_second"),
+        "limit_steps_per_second": of(two, "limit_steps_per_second"),
+        "steps_per_second_one_rank": of(one, "steps_per_second"),
+        "limit_steps_per_second_one_rank": of(one, "limit_steps_per_second"),
+        "share_of_limit_quartiles": of(two, "share_spread"),
+        "scaling_two_ranks": two[families[0]]["scaling"],
+        "scaling_two_ranks_by_family": of(two, "scaling"),
+        "startup_seconds": cold["first_step"],
+        "startup_seconds_warm": warm["first_step"],
+        "startup": {"cold": cold, "warm": warm},
+        "rss_mb": max(of(two, "rss_mb").values()),
+        "rss_growth_mb": memory["growth_mb"],
+        "rss_growth_updates": memory["updates"],
+        "breakdown": of(two, "breakdown"),
+        "breakdown_one_rank": of(one, "breakdown"),
+        "limit_ms_per_update": of(two, "limit_ms_per_update"),
+        "limit_ms_per_update_one_rank": of(one, "limit_ms_per_update"),
+        "set_up_ms": of(two, "set_up_ms"),
+        "machine": describe(),
+        "workers_per_rank": sizes.workers,
+    }
+    figures["communication"] = _communication(two[families[0]], sizes, results)
+    cost = {
+        axis: results[f"cost {axis}"]
+        for axis in ("workers", "updates", "parameters")
+        if f"cost {axis}" in results
+    }
+    if cost:
+        figures["cost"] = cost
+    profiles = [
+        file for key, r in results.items() if key.startswith("profile") for file in r["files"]
+    ]
+    return figures | ({"profiles": profiles} if profiles else {})
+
+
+def _communication(
+    two_ranks: dict[str, Any], sizes: Sizes, results: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """The measured exchanges, the model of them, and what it says of more ranks."""
+    tell = two_ranks["tell_seconds_per_worker"]
+    exchanged = {n: results[f"exchange {n}"] for n in sizes.communication_ranks}
+    if len(exchanged) < 2:  # a model of one point would be made up
+        measured = {"2": two_ranks["exchange_seconds"]}
+        return {"measured_seconds": measured, "tell_seconds_per_worker": tell}
+    seconds = {num_ranks: result["seconds"] for num_ranks, result in exchanged.items()}
+    model = fit(seconds, sizes.workers, exchanged[min(exchanged)]["bandwidth"])
+    return {
+        "measured_seconds": {str(num_ranks): value for num_ranks, value in seconds.items()},
+        "tell_seconds_per_worker": tell,
+        "model": model._asdict(),
+        "extrapolated": [
+            {
+                "ranks": num_ranks,
+                "workers_per_rank": workers,
+                "exchange_seconds": model.seconds(num_ranks, workers),
+                "tell_seconds": tell * num_ranks * workers,
+            }
+            for num_ranks in EXTRAPOLATED_RANKS
+            for workers in (1, sizes.workers)
+        ],
+    }

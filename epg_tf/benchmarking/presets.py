@@ -1,0 +1,46 @@
+"""The presets as the benchmark uses them: their lifetimes, cut short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from epg_tf import config
+from epg_tf.evolution import sampling
+from epg_tf.inner_loop import LifetimeSeed, Workers
+from epg_tf.outer_loop import MetaTraining
+from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+
+# Most epochs of a run on Reacher or Hopper come after guidance has ended; DirHopper's never ends.
+GUIDANCE = {"reacher": 0.0, "hopper": 0.0, "dir_hopper": 0.5}
+
+
+def read(family: str, bindings: Sequence[str] = ()) -> MetaTraining:
+    """The preset of a family, at the guidance that most of its epochs have.
+
+    Args:
+        family: "reacher", "hopper" or "dir_hopper".
+        bindings: Changes to it.
+
+    Returns:
+        The settings of a run.
+    """
+    guidance = ["meta_train.guidance = @Constant()", f"Constant.value = {GUIDANCE[family]}"]
+    return config.read([f"gin/{family}.gin"], [*guidance, *bindings])
+
+
+def first_epoch(
+    settings: MetaTraining, workers: Workers, share: Iterable[int]
+) -> tuple[np.ndarray, list[LifetimeSeed]]:
+    """What a run's first epoch gives to the workers `share`: their losses and their seeds."""
+    seed, how = settings.seed, settings.strategy.sampling
+    state = settings.strategy.init(workers.draw_phi(seed))
+    seeds = [
+        LifetimeSeed(
+            sampling.task_seed(seed, 1, worker, how, TRAINING_TASK_SEEDS),
+            sampling.lifetime_key(seed, 1, worker, how),
+        )
+        for worker in share
+    ]
+    return settings.strategy.ask(state, seed, share), seeds

@@ -1,0 +1,89 @@
+"""Starting the measurements: each is a program of one or several ranks, in fresh processes.
+
+A program is a module of this package with `measure(ranks, **arguments) -> dict`. What it is asked
+and what it found travel in a JSON file; what it prints is shown only if it fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from epg_tf import command_line
+
+if TYPE_CHECKING:
+    from epg_tf.evolution.ranks import Ranks
+
+_SHOWN_LINES = 12
+
+
+def horovodrun() -> pathlib.Path:
+    """Where the launcher of this Python's Horovod should be."""
+    return pathlib.Path(sys.executable).with_name("horovodrun")
+
+
+def start(
+    program: str,
+    num_ranks: int,
+    arguments: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Runs a program to its end.
+
+    Args:
+        program: The name of a module of this package.
+        num_ranks: With one it runs without a launcher.
+        arguments: For its `measure`; what JSON can hold.
+        environment: Environment variables to add.
+
+    Returns:
+        What `measure` returned on rank 0.
+
+    Raises:
+        RuntimeError: If it fails, with the end of what it printed.
+    """
+    with tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as folder:
+        exchange = pathlib.Path(folder) / "exchange.json"
+        exchange.write_text(json.dumps(arguments))
+        launcher = [str(horovodrun()), "-np", str(num_ranks)] if num_ranks > 1 else []
+        done = subprocess.run(
+            [*launcher, sys.executable, "-m", f"{__package__}.{program}", str(exchange)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+        if done.returncode:
+            tail = "\n".join(done.stdout.splitlines()[-_SHOWN_LINES:])
+            raise RuntimeError(f"`{program}` on {num_ranks} rank(s) has failed:\n{tail}")
+        return json.loads(exchange.read_text())
+
+
+def serve(measure: Callable[..., dict[str, Any]]) -> None:
+    """The program's side: reads the arguments, measures, and leaves the result."""
+
+    def main(argv: list[str]) -> None:
+        from epg_tf.evolution.ranks import Ranks
+
+        exchange = pathlib.Path(argv[1])
+        arguments = json.loads(exchange.read_text())
+        ranks = Ranks()
+        result = measure(ranks, **arguments)
+        if ranks.is_first:
+            exchange.write_text(json.dumps(result))
+        wait_for_all(ranks)  # nobody leaves, and takes the others along, before it is written
+
+    command_line.run(main)
+
+
+def wait_for_all(ranks: Ranks) -> None:
+    """Returns when all ranks have come here."""
+    import numpy as np
+
+    ranks.allgather(np.zeros((1, 1)))

@@ -1,0 +1,81 @@
+"""Start-up: from the start of the process to the first environment step and the first update.
+
+The process does what `epg_tf.train` does, in a folder of its own, and looks at the clock as it goes
+by. The first update is slower than the next by what it takes to compile it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from typing import Any
+from unittest import mock
+
+import psutil
+
+from epg_tf.benchmarking import memory, presets, processes
+from epg_tf.evolution.ranks import Ranks
+
+
+def measure(
+    ranks: Ranks,
+    family: str,
+    bindings: tuple[str, ...] = (),
+    memory_after: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Starts a run of one epoch of three updates.
+
+    Args:
+        ranks: One process.
+        family: Which preset.
+        bindings: Changes to it.
+        memory_after: What `memory.measure` is asked once the start has been measured, if anything.
+
+    Returns:
+        Seconds since the process was created: `first_step`, when the first step of the environment
+        had been made, `first_update`, when the first update of theta had; `compile`, what of that
+        went into compiling it; and `memory`, if asked.
+    """
+    from epg_tf import config
+    from epg_tf.inner_update import Learner
+    from epg_tf.outer_loop import meta_train
+    from epg_tf.run_folder import RunFolder
+    from epg_tf.tasks.simulator import BatchSimulator
+
+    ends: dict[str, list[float]] = {"step": [], "update": []}
+    durations: list[float] = []
+
+    def noted(name, function):
+        def wrapper(*args, **kwargs):
+            start = time.time()
+            result = function(*args, **kwargs)
+            if name == "update" or not ends[name]:
+                ends[name].append(time.time())
+            if name == "update":
+                durations.append(ends[name][-1] - start)
+            return result
+
+        return wrapper
+
+    settings = presets.read(
+        family, [*bindings, "InnerLoop.num_updates = 3", "meta_train.num_epochs = 1"]
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as root,
+        mock.patch.object(BatchSimulator, "step", noted("step", BatchSimulator.step)),
+        mock.patch.object(Learner, "update", noted("update", Learner.update)),
+    ):
+        meta_train(settings, ranks, RunFolder(root, settings, ranks, config.complete_config))
+    created = psutil.Process().create_time()
+    result: dict[str, Any] = {
+        "first_step": ends["step"][0] - created,
+        "first_update": ends["update"][0] - created,
+        "compile": durations[0] - durations[-1],
+    }
+    if memory_after is not None:
+        result["memory"] = memory.measure(ranks, family, bindings=bindings, **memory_after)
+    return result
+
+
+if __name__ == "__main__":
+    processes.serve(measure)

@@ -7,8 +7,8 @@ The main figure is a ratio: environment steps per second of whole lifetimes (act
 buffer, normaliser, updates) over those of the same physics alone, in one call of mujoco.rollout on
 the same cores. Beside it: where the rest goes, two ranks against one, start-up, memory, what the
 ranks spend on one another, and the cost against W, K and P. It starts its own ranks with
-horovodrun; leave the machine alone meanwhile. All of it takes about twenty minutes, of which 32
-ranks on few cores take three; --quick takes one minute for one family and leaves out the cost and
+horovodrun; leave the machine alone meanwhile. All of it takes about twelve minutes on two cores, of
+which 32 ranks take three; --quick takes one minute for one family and leaves out the cost and
 more than two ranks.
 
 With --profile DIR a lifetime of each family is profiled: DIR/<family>/python.txt is readable as it

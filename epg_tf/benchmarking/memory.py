@@ -34,8 +34,8 @@ def measure(
         bindings: Changes to the preset.
 
     Returns:
-        `updates`, `before_mb` and `growth_mb`, of the resident size, from after the first lifetimes
-        on.
+        `updates`, by how much the resident size grew from after the first lifetimes on,
+        `growth_mb`, and what it was, `resident_mb`, on the way.
     """
     small = [*_SMALL, *bindings, f"InnerLoop.num_updates = {lifetime}"]
     settings = presets.read(family, small)
@@ -44,15 +44,15 @@ def measure(
     process = psutil.Process()
     for _ in range(2):  # compiles, and lets the allocator settle
         workers.live(phi, seeds, presets.GUIDANCE[family])
-    before = process.memory_info().rss
     lifetimes = max(1, updates // lifetime)
+    sizes = [process.memory_info().rss / 2**20]
     for _ in range(lifetimes):
         workers.live(phi, seeds, presets.GUIDANCE[family])
-    growth = process.memory_info().rss - before
+        sizes.append(process.memory_info().rss / 2**20)
     return {
         "updates": lifetimes * lifetime,
-        "before_mb": before / 2**20,
-        "growth_mb": growth / 2**20,
+        "growth_mb": sizes[-1] - sizes[0],
+        "resident_mb": sizes[:: max(1, lifetimes // 10)],
     }
 
 

@@ -125,6 +125,7 @@ def assemble(
         "rss_mb": max(of(two, "rss_mb").values()),
         "rss_growth_mb": memory["growth_mb"],
         "rss_growth_updates": memory["updates"],
+        "rss_on_the_way_mb": memory["resident_mb"],
         "breakdown": of(two, "breakdown"),
         "breakdown_one_rank": of(one, "breakdown"),
         "limit_ms_per_update": of(two, "limit_ms_per_update"),

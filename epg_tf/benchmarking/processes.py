@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _SHOWN_LINES = 12
 
+# Many ranks on few cores start one after the other, and the first must not give up on the last.
+_START_TIMEOUT = "900"
+
 
 def horovodrun() -> pathlib.Path:
     """Where the launcher of this Python's Horovod should be."""
@@ -51,13 +54,19 @@ def start(
     with tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as folder:
         exchange = pathlib.Path(folder) / "exchange.json"
         exchange.write_text(json.dumps(arguments))
-        launcher = [str(horovodrun()), "-np", str(num_ranks)] if num_ranks > 1 else []
+        launcher = []
+        if num_ranks > 1:
+            launcher = [horovodrun(), "--start-timeout", _START_TIMEOUT, "-np", str(num_ranks)]
         done = subprocess.run(
             [*launcher, sys.executable, "-m", f"{__package__}.{program}", str(exchange)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, **(environment or {})},
+            env={
+                "HOROVOD_GLOO_TIMEOUT_SECONDS": _START_TIMEOUT,
+                **os.environ,
+                **(environment or {}),
+            },
         )
         if done.returncode:
             tail = "\n".join(done.stdout.splitlines()[-_SHOWN_LINES:])

@@ -38,14 +38,14 @@ class Sizes:
     communication_repetitions: int = 300
     cost_workers: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     cost_updates: tuple[int, ...] = (4, 8, 16, 32, 64)
-    cost_context_sizes: tuple[int, ...] = (8, 32, 128, 512)
+    cost_context_sizes: tuple[int, ...] = (32, 128, 512, 2048)
     bindings: tuple[str, ...] = ()
 
 
 FULL = Sizes()
 QUICK = Sizes(
     updates=4,
-    repetitions=11,
+    repetitions=9,
     memory_updates=300,
     memory_lifetime=50,
     memory_apart=False,

@@ -6,6 +6,7 @@ by. The first update is slower than the next by what it takes to compile it.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 from typing import Any
@@ -16,6 +17,12 @@ import psutil
 from epg_tf.benchmarking import memory, presets, processes
 from epg_tf.evolution.ranks import Ranks
 
+_UPDATES = 3
+
+
+class _SeenEnough(Exception):
+    """Ends the run."""
+
 
 def measure(
     ranks: Ranks,
@@ -23,7 +30,7 @@ def measure(
     bindings: tuple[str, ...] = (),
     memory_after: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Starts a run of one epoch of three updates.
+    """Starts a run, and ends it after three updates.
 
     Args:
         ranks: One process.
@@ -53,17 +60,20 @@ def measure(
                 ends[name].append(time.time())
             if name == "update":
                 durations.append(ends[name][-1] - start)
+                if len(durations) == _UPDATES:
+                    raise _SeenEnough
             return result
 
         return wrapper
 
     settings = presets.read(
-        family, [*bindings, "InnerLoop.num_updates = 3", "meta_train.num_epochs = 1"]
+        family, [*bindings, f"InnerLoop.num_updates = {_UPDATES}", "meta_train.num_epochs = 1"]
     )
     with (
         tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as root,
         mock.patch.object(BatchSimulator, "step", noted("step", BatchSimulator.step)),
         mock.patch.object(Learner, "update", noted("update", Learner.update)),
+        contextlib.suppress(_SeenEnough),
     ):
         meta_train(settings, ranks, RunFolder(root, settings, ranks, config.complete_config))
     created = psutil.Process().create_time()

@@ -92,7 +92,8 @@ def _communication(figures: dict[str, Any]) -> Iterator[str]:
     hops = {"tree": "log2(ranks)", "ring": "(ranks - 1)"}[model["shape"]]
     yield (
         f"model: {1e3 * model['latency']:.2f} ms * {hops} + bytes / "
-        f"{model['bandwidth'] / 1e6:,.0f} MB/s"
+        f"{model['bandwidth'] / 1e6:,.0f} MB/s, an upper bound: more ranks than the "
+        f"{figures['machine']['cores']} cores took turns"
     )
     for row in communication["extrapolated"]:
         yield (

@@ -7,6 +7,7 @@ inner loop's business: they stand still while M steps are collected.
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -46,12 +47,12 @@ class RunningStatistics:
             self.total_of_squares + np.square(samples).sum(axis=1),
         )
 
-    @property
+    @functools.cached_property
     def mean(self) -> np.ndarray:
         """The running mean, [W, D]."""
         return self.total / self.count
 
-    @property
+    @functools.cached_property
     def std(self) -> np.ndarray:
         """The running (population) standard deviation, floored at 0.1, [W, D]."""
         variance = self.total_of_squares / self.count - np.square(self.mean)

@@ -88,11 +88,13 @@ class DiscreteActions(TaskFamily):
         qpos_before: np.ndarray,
         qpos: np.ndarray,
         qvel: np.ndarray,
+        observation: np.ndarray,
         action: np.ndarray,
         parameters: Parameters,
     ) -> np.ndarray:
         """Rewards as the family does, for the box action that was looked up."""
-        return self.family.reward(qpos_before, qpos, qvel, self.grid[action], parameters)
+        box = self.grid[action]
+        return self.family.reward(qpos_before, qpos, qvel, observation, box, parameters)
 
     def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
         """Ends episodes as the family does."""

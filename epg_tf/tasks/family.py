@@ -124,6 +124,7 @@ class TaskFamily(abc.ABC):
         qpos_before: np.ndarray,
         qpos: np.ndarray,
         qvel: np.ndarray,
+        observation: np.ndarray,
         action: np.ndarray,
         parameters: Parameters,
     ) -> np.ndarray:
@@ -133,6 +134,7 @@ class TaskFamily(abc.ABC):
             qpos_before: Positions before the step, `[W, nq]`.
             qpos: Positions after it, `[W, nq]`.
             qvel: Velocities after it, `[W, nv]`.
+            observation: What `observe` made of them, `[W, S]`.
             action: Actions as the agents gave them, `[W, A]` (or `[W]` integers), not clipped.
             parameters: Stacked task parameters.
 

@@ -85,11 +85,14 @@ class TaskEnv(gymnasium.Env):
         if failed:
             self._set_state(time, qpos_before, qvel_before)
         state = data.qpos[None], data.qvel[None]
-        reward = family.reward(qpos_before[None], *state, actions, self._parameters)
+        observation = self._observe()
+        reward = family.reward(
+            qpos_before[None], *state, observation[None], actions, self._parameters
+        )
         terminated = failed or bool(family.terminated(*state, self._parameters)[0])
         self._steps += 1
         truncated = self._steps >= family.time_limit and not terminated
-        return self._observe(), float(reward[0]), terminated, truncated, {}
+        return observation, float(reward[0]), terminated, truncated, {}
 
     def _set_state(self, time: float, qpos: np.ndarray, qvel: np.ndarray) -> None:
         self.data.time = time

@@ -97,6 +97,7 @@ class _Hopper(TaskFamily, abc.ABC):
         qpos_before: np.ndarray,
         qpos: np.ndarray,
         qvel: np.ndarray,
+        observation: np.ndarray,
         action: np.ndarray,
         parameters: Parameters,
     ) -> np.ndarray:

@@ -192,7 +192,9 @@ class BatchSimulator:
             self._state[failed] = self._state_before[failed]
             self.warnings += failed
         family.observe(self._qpos, self._qvel, parameters, out=self._arrived)
-        reward = family.reward(self._qpos_before, self._qpos, self._qvel, action, parameters)
+        reward = family.reward(
+            self._qpos_before, self._qpos, self._qvel, self._arrived, action, parameters
+        )
         terminated = family.terminated(self._qpos, self._qvel, parameters)
         if any_failed:
             terminated |= failed

@@ -53,7 +53,7 @@ class Ball(TaskFamily):
     def observe(self, qpos, qvel, parameters, out=None):
         return np.stack([qpos[:, 0], qvel[:, 0]], axis=1, out=out)
 
-    def reward(self, qpos_before, qpos, qvel, action, parameters):
+    def reward(self, qpos_before, qpos, qvel, observation, action, parameters):
         return qvel[:, 0].copy()
 
     def terminated(self, qpos, qvel, parameters):

@@ -123,6 +123,14 @@ class Learner:
 
     @tf.function(jit_compile=True)
     def _update(self, batch: UpdateBatch, guidance: tf.Tensor, learned: bool, guided: bool):
+        tf.debugging.assert_shapes(
+            [
+                (batch.observation, ("W", "N", "S")),
+                (batch.action, ("W", "N", "A")),
+                (batch.termination, ("W", "N", 1)),
+                (batch.permutation, ("W", "passes", "M")),
+            ]
+        )
         num_workers, buffer_size = batch.observation.shape[:2]
         num_steps = batch.newest_action.shape[1]
         newest = buffer_size - num_steps

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -138,6 +139,10 @@ class InnerLoop:
         require_integer("InnerLoop.num_fresh_episodes", self.num_fresh_episodes, at_least=0)
         require_number("InnerLoop.learning_rate", self.learning_rate)
         require_number("InnerLoop.adam_epsilon", self.adam_epsilon)
+        if not math.isfinite(self.initial_log_std):
+            raise ValueError(
+                f"`InnerLoop.initial_log_std` (={self.initial_log_std}) must be a finite number."
+            )
         require_member("InnerLoop.objective", self.objective, tuple(OBJECTIVES))
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
         shortest = self.learned_loss.shortest_buffer

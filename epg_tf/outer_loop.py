@@ -102,7 +102,7 @@ def meta_train(settings: MetaTraining, ranks: Ranks, run: RunFolder) -> bool:
             checkpoint = run.record_epoch(checkpoint, state, gathered, logs)
             if gathered["stop"].any() and epoch < settings.num_epochs:
                 return False
-        if settings.compare_at_end:
+        if not ranks.allgather(np.array([stop.requested])).any() and settings.compare_at_end:
             last_phi = checkpoint.state.phi
             run.record_comparison(
                 checkpoint,

@@ -119,7 +119,7 @@ class Reporter:
         self._bar.n = state.epoch
         self._bar.set_postfix(
             {
-                "return": f"{metrics['return_median']:.4g}",
+                "return": f"{metrics['return_mean']:.4g}",
                 "best": f"{checkpoint.best_return:.4g}",
                 "guidance": f"{logs['guidance']:.2f}",
                 "steps/s": f"{metrics['env_steps_per_second']:,.0f}",
@@ -155,7 +155,7 @@ class Reporter:
             try:
                 if json.loads(line)["epoch"] <= epoch:
                     kept.append(line + "\n")
-            except ValueError:  # cut short when the run was killed
+            except (ValueError, TypeError, KeyError):  # cut short when the run was killed
                 continue
         replace_text(self._metrics, "".join(kept))
 

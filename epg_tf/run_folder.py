@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import math
 import os
@@ -57,6 +58,7 @@ class RunFolder:
         self._ranks = ranks
         self._settings = settings
         self._root = pathlib.Path(root_dir)
+        self._lock: int | None = None
         self._checkpoints = CheckpointFolder(self._root / "checkpoints")
         self._config = json.loads(json.dumps(flatten(settings)))
         problem = ranks.broadcast(self._problem() if ranks.is_first else None)
@@ -76,24 +78,26 @@ class RunFolder:
         """
         if not self._ranks.is_first:
             return None
+        self._take_lock()
         checkpoint = self._checkpoints.latest() or Checkpoint(
             start, start.phi, math.nan, math.inf, 0, self._config
         )
         self._reporter = Reporter(
             self._root, self._settings, self._ranks.size, checkpoint, self._config_text()
         )
-        if checkpoint.state.epoch >= self._settings.num_epochs and not self._is_exported():
+        if checkpoint.state.epoch and not self._is_exported():
             self._export(checkpoint)
         return checkpoint
 
     def __enter__(self) -> RunFolder:
-        """Nothing more; `open` has been called."""
+        """Nothing more; `open` opens the records."""
         return self
 
     def __exit__(self, *exception) -> None:
         """Closes the records."""
         if self._reporter is not None:
             self._reporter.close()
+        self._release_lock()
 
     def show_update(self, k: int) -> None:
         """Moves the progress bar on."""
@@ -122,7 +126,7 @@ class RunFolder:
         steps = self._settings.num_workers * loop.num_updates * loop.steps_per_update
         return_mean = float(np.mean(gathered["returns"]))
         # Returns compare only at equal guidance: less of it is more of what the loss is for.
-        better = not math.isnan(return_mean) and (
+        better = math.isfinite(return_mean) and (
             guidance < last.best_guidance
             or (guidance == last.best_guidance and return_mean > last.best_return)
         )
@@ -135,7 +139,7 @@ class RunFolder:
             self._checkpoints.save(checkpoint)
             stopped = bool(gathered["stop"].any()) and state.epoch < self._settings.num_epochs
             ends = stopped or state.epoch >= self._settings.num_epochs
-            if ends or state.epoch % _EPOCHS_PER_EXPORT == 0:
+            if ends or state.epoch % _EPOCHS_PER_EXPORT == 1:
                 self._export(checkpoint)
             if stopped:
                 self._reporter.say(
@@ -164,6 +168,16 @@ class RunFolder:
             replace_text(path, json.dumps(result) + "\n")
             self._reporter.say_comparison(result)
 
+    def _take_lock(self) -> None:
+        """Keeps other runs out of the folder, until this process ends at the latest."""
+        self._lock = os.open(self._root / ".lock", os.O_CREAT | os.O_RDWR)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _release_lock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def _is_exported(self) -> bool:
         """Whether the exported losses are those of the latest checkpoint, not killed before it."""
         exports = [self._root / "export" / name for name in ("latest", "best")]
@@ -188,6 +202,11 @@ class RunFolder:
                 f"`--root_dir` (={self._root}) must be a folder one can write to "
                 f"({error.strerror})."
             )
+        try:
+            self._take_lock()
+            self._release_lock()
+        except BlockingIOError:
+            return f"`--root_dir` (={self._root}) must not be in use by another run."
         try:
             latest = self._checkpoints.latest()
         except ValueError as error:

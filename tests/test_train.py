@@ -306,7 +306,18 @@ def test_the_second_signal_is_not_caught(number, capfd):
 # Numbers that are none.
 
 
-def test_an_epoch_without_a_return_is_recorded_and_never_the_best(tmp_path):
+def test_a_folder_in_use_is_refused(tmp_path):
+    settings = config.read(["gin/reacher.gin"], bindings({"meta_train.num_epochs": 9}))
+    start = settings.strategy.init(np.zeros(3))
+    with RunFolder(str(tmp_path), settings, Ranks()) as run_folder:
+        run_folder.open(start)
+        with pytest.raises(ValueError, match="must not be in use by another run"):
+            RunFolder(str(tmp_path), settings, Ranks())
+    RunFolder(str(tmp_path), settings, Ranks())  # and free again after the run
+
+
+def test_an_epoch_without_a_return_is_recorded_and_never_the_best(tmp_path, monkeypatch):
+    monkeypatch.setattr(RunFolder, "_export", lambda *_: None)  # three numbers are no loss
     settings = config.read(["gin/reacher.gin"], bindings({"meta_train.num_epochs": 9}))
     start = settings.strategy.init(np.zeros(3))
     logs = {"guidance": 0.0, "seconds": 2.0, "phi_norm": np.inf, "gradient_norm": np.nan}

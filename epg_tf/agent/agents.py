@@ -50,7 +50,6 @@ class Agents:
             initial_log_std: Where a Gaussian policy's log standard deviation starts.
         """
         self.num_workers = num_workers
-        self.num_actions = num_actions
         self.policy: Policy = (
             GaussianPolicy(num_workers, action_size, hidden_sizes, initial_log_std)
             if num_actions is None

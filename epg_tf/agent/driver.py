@@ -49,6 +49,8 @@ class LifetimeDriver(driver.Driver):
         super().__init__(env, policy, observers=None, transition_observers=transition_observers)
         self._num_steps = num_steps
         self.physics_seconds = 0.0
+        # Whether each worker's coming step is the first of an episode.
+        self._starts = np.ones(env.simulator.num_workers, bool)
 
     def run(self, time_step=None, policy_state=()):
         """Takes M steps from where the environment stands.
@@ -79,9 +81,12 @@ class LifetimeDriver(driver.Driver):
             self.physics_seconds += clock() - before
             actions.append(action)
             arrivals[t], rewards[t], terminated[t], truncated[t] = step
+        ended = terminated | truncated
+        starts = np.concatenate([self._starts[np.newaxis], ended[:-1]])
+        self._starts = ended[-1]
         transition = _transition(
             *map(_workers_first, (observations, np.stack(actions), rewards, arrivals)),
-            *map(_workers_first, (terminated, truncated)),
+            *map(_workers_first, (terminated, ended, starts)),
         )
         for observer in self._transition_observers:
             observer(transition)
@@ -89,12 +94,8 @@ class LifetimeDriver(driver.Driver):
 
 
 def _transition(
-    observation, action, reward, next_observation, terminated, truncated
+    observation, action, reward, next_observation, terminated, ended, starts
 ) -> trajectory.Transition:
-    ended = terminated | truncated
-    # Only an episode's very first step is of type FIRST; after an end the next step starts one.
-    starts = np.roll(ended, 1, axis=1)
-    starts[:, 0] = False
     ones = np.ones(reward.shape, np.float32)
     return trajectory.Transition(
         ts.TimeStep(

@@ -21,7 +21,7 @@ _OPTIMIZERS = ("adam", "sgd")
 
 @dataclasses.dataclass(frozen=True)
 class EvolutionState:
-    """Where the search stands; a checkpoint is this record.
+    """Where the search stands; a checkpoint holds this record.
 
     Attributes:
         epoch: Completed epochs.

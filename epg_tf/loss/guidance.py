@@ -13,7 +13,7 @@ from typing import NamedTuple
 import tensorflow as tf
 from tf_agents.utils import value_ops
 
-_BOOTSTRAPS = ("next_observation", "last_step")
+from epg_tf.checks import require_member, require_number
 
 
 class GuideBatch(NamedTuple):
@@ -108,11 +108,8 @@ class PPO(Guide):
             if not 0.0 < value <= 1.0:
                 raise ValueError(f"`PPO.{name}` (={value}) must be in (0, 1].")
         for name in ("value_coefficient", "kl_coefficient"):
-            value = getattr(self, name)
-            if value < 0.0:
-                raise ValueError(f"`PPO.{name}` (={value}) must not be negative.")
-        if self.bootstrap not in _BOOTSTRAPS:
-            raise ValueError(f"`PPO.bootstrap` (={self.bootstrap!r}) must be one of {_BOOTSTRAPS}.")
+            require_number(f"PPO.{name}", getattr(self, name), positive=False)
+        require_member("PPO.bootstrap", self.bootstrap, ("next_observation", "last_step"))
 
     def targets(self, batch: GuideBatch) -> GuideTargets:
         """Generalised advantages, normalised over the batch, and lambda-return value targets.

@@ -64,6 +64,11 @@ class LearnedLoss:
         require_integer("LearnedLoss.context_size", self.context_size, at_least=0)
         require_integer("LearnedLoss.hidden_size", self.hidden_size)
         require_number("LearnedLoss.leaky_slope", self.leaky_slope, positive=False)
+        if self.context_size and not self.convolutions:
+            raise ValueError(
+                "`LearnedLoss.convolutions` (=()) must not be empty unless "
+                "`LearnedLoss.context_size` is 0."
+            )
         for convolution in self.convolutions:
             if len(convolution) != 3:
                 raise ValueError(

@@ -1,6 +1,6 @@
 """A finite action space for a family whose actions are a box.
 
-The paper's policies may be categorical (section 4.1), and its robots take torques:
+The paper's policies may be categorical (section 3.3), and its robots take torques:
 `DiscreteActions` lays a grid over the box, so that the same robots serve both kinds of policy.
 """
 

@@ -1,4 +1,4 @@
-"""p(M): a family of tasks, and one task drawn from it (Algorithm 1, line 6).
+"""p(M): a family of tasks, and one task drawn from it (Algorithm 1, line 5).
 
 A family is a set of ranges and a few rules. `TaskFamily.sample` turns a seed into a `Task`: a
 MuJoCo model and the quantities that were drawn for it. The rules (what is observed, rewarded, and

@@ -157,6 +157,7 @@ def test_without_context_a_step_stands_for_itself():
         ({"inputs": ("observation",)}, "must contain 'policy'"),
         ({"pooling": "max"}, "must be one of 'flatten', 'mean'"),
         ({"convolutions": ((8, 7),)}, "triples"),
+        ({"convolutions": ()}, "must not be empty"),
         ({"hidden_size": 0}, "must be a positive integer"),
         ({"normalised": ("termination",)}, "LearnedLoss.normalised"),
     ],

@@ -22,7 +22,6 @@ _GIN_BINDING = flags.DEFINE_multi_string(
 _ROOT_DIR = flags.DEFINE_string(
     "root_dir", None, "The run's folder: metrics, events, checkpoints, exported losses."
 )
-flags.mark_flags_as_required(["gin_file", "root_dir"])
 
 
 def main(argv: list[str]) -> None:
@@ -46,4 +45,7 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    flags.mark_flags_as_required(
+        ["gin_file", "root_dir"]
+    )  # here, so that importers need not have them
     command_line.run(main)

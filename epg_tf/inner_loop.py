@@ -26,7 +26,13 @@ from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import Task, TaskFamily
 from epg_tf.tasks.simulator import BatchSimulator
-from epg_tf.update_batch import make_update_batch, refresh_statistics, start_statistics
+from epg_tf.update_batch import (
+    Statistics,
+    UpdateBatch,
+    make_update_batch,
+    refresh_statistics,
+    start_statistics,
+)
 
 _REFRESHES = ("after_update", "before_update")
 
@@ -59,6 +65,24 @@ class LifetimeSeed(NamedTuple):
         )
 
 
+class Update(NamedTuple):
+    """What is known before update k: the agents are still those that lived through the steps.
+
+    Attributes:
+        k: From 1 to K.
+        experience: The M newest steps.
+        batch: What is about to be learned from.
+        statistics: What acting normalised by.
+        episodes: The returns so far.
+    """
+
+    k: int
+    experience: Experience
+    batch: UpdateBatch
+    statistics: Statistics
+    episodes: EpisodeReturns
+
+
 class Lifetimes(NamedTuple):
     """What W lifetimes came to.
 
@@ -67,6 +91,7 @@ class Lifetimes(NamedTuple):
         final_returns: The mean return of the last three episodes, [W].
         diverged: Whether a gradient or the return was not finite, [W].
         episodes: The returns of all episodes.
+        statistics: What acting with the final policies is to normalise by.
         physics_seconds: Time spent in the simulator.
         update_seconds: Time spent in inner updates.
     """
@@ -75,6 +100,7 @@ class Lifetimes(NamedTuple):
     final_returns: np.ndarray
     diverged: np.ndarray
     episodes: EpisodeReturns
+    statistics: Statistics
     physics_seconds: float
     update_seconds: float
 
@@ -197,7 +223,7 @@ class Workers:
         phi: np.ndarray,
         seeds: Sequence[LifetimeSeed],
         guidance: float,
-        on_update: Callable[[int], object] | None = None,
+        on_update: Callable[[Update], object] | None = None,
     ) -> Lifetimes:
         """Lives one lifetime per worker.
 
@@ -205,7 +231,7 @@ class Workers:
             phi: The losses' parameters, [W, P].
             seeds: One per worker.
             guidance: alpha in Eq. 6.
-            on_update: Called with k after each update.
+            on_update: Called before each update; `learner` then holds the agents as they acted.
 
         Returns:
             What the lifetimes came to.
@@ -233,12 +259,12 @@ class Workers:
             batch = make_update_batch(
                 settings, buffer, statistics, minibatches, num_actions, guidance > 0.0
             )
+            if on_update is not None:
+                on_update(Update(k, experience, batch, statistics, episodes))
             logs = self.learner.update(batch, guidance)  # line 12
             statistics = refreshed
             diverged |= logs["diverged"]
             update_seconds += time.perf_counter() - start
-            if on_update is not None:
-                on_update(k)
         final_returns = np.array([last_episodes(r) for r in episodes.of_lifetimes()])
         if settings.num_fresh_episodes:
             driver.policy.load(self.learner.policy_weights(), statistics["observation"])
@@ -251,6 +277,7 @@ class Workers:
             final_returns=final_returns,
             diverged=diverged | ~np.isfinite(returns),
             episodes=episodes,
+            statistics=statistics,
             physics_seconds=driver.physics_seconds,
             update_seconds=update_seconds,
         )

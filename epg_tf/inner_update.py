@@ -112,7 +112,7 @@ class Learner:
         self.loss(
             LossInputs(
                 observation=observation,
-                action=tf.zeros([*shape, family.num_actions or family.action_size]),
+                action=tf.zeros([*shape, family.action_features]),
                 termination=tf.zeros([*shape, 1]),
                 policy=self.agents.policy(observation),
                 memory=self.agents.memory(None),

@@ -74,9 +74,8 @@ class Reporter:
             disable=epoch >= settings.num_epochs,
         )
 
-    def show_update(self, k: int) -> None:
+    def show_update(self) -> None:
         """Moves the bar by one of an epoch's K updates."""
-        del k
         self._bar.update(1.0 / self._settings.inner_loop.num_updates)
 
     def record_epoch(

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from epg_tf.loss.saved_model import export_loss
 from epg_tf.reporting import Reporter, replace_text
 
 if TYPE_CHECKING:
+    from epg_tf.inner_loop import Update
     from epg_tf.outer_loop import MetaTraining
 
 _EPOCHS_PER_EXPORT = 10
@@ -99,10 +100,11 @@ class RunFolder:
             self._reporter.close()
         self._release_lock()
 
-    def show_update(self, k: int) -> None:
+    def show_update(self, update: Update) -> None:
         """Moves the progress bar on."""
+        del update
         if self._reporter is not None:
-            self._reporter.show_update(k)
+            self._reporter.show_update()
 
     def record_epoch(
         self,
@@ -213,17 +215,19 @@ class RunFolder:
             return str(error)
         if latest is None or latest.config == self._config:
             return None
-        names = sorted(latest.config.keys() | self._config.keys())
-        differing = [
-            f"`{name}` is {latest.config.get(name, 'absent')} there and "
-            f"{self._config.get(name, 'absent')} here"
-            for name in names
-            if latest.config.get(name) != self._config.get(name)
-        ]
         return (
             f"`--root_dir` (={self._root}) must not hold a run with another config: "
-            f"{'; '.join(differing)}."
+            f"{differences(latest.config, self._config)}."
         )
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Says by name what differs between two sets of settings."""
+    return "; ".join(
+        f"`{name}` is {there.get(name, 'absent')} there and {here.get(name, 'absent')} here"
+        for name in sorted(there.keys() | here.keys())
+        if there.get(name) != here.get(name)
+    )
 
 
 def flatten(settings: Any, prefix: str = "meta_train") -> dict[str, Any]:

@@ -13,15 +13,9 @@ from __future__ import annotations
 
 from absl import flags
 
-from epg_tf import command_line
+from epg_tf import command_line, config_flags
 
-_GIN_FILE = flags.DEFINE_multi_string("gin_file", None, "A preset; may be given several times.")
-_GIN_BINDING = flags.DEFINE_multi_string(
-    "gin_binding", [], "A binding that overrides the presets; may be given several times."
-)
-_ROOT_DIR = flags.DEFINE_string(
-    "root_dir", None, "The run's folder: metrics, events, checkpoints, exported losses."
-)
+flags.adopt_module_key_flags(config_flags)
 
 
 def main(argv: list[str]) -> None:
@@ -36,10 +30,10 @@ def main(argv: list[str]) -> None:
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
-        settings = config.read(_GIN_FILE.value or [], _GIN_BINDING.value or [])
+        settings = config.read(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
         ranks.share(settings.num_workers)
     with command_line.one_sentence(ranks):
-        run = RunFolder(_ROOT_DIR.value or "", settings, ranks, config.complete_config)
+        run = RunFolder(config_flags.ROOT_DIR.value or "", settings, ranks, config.complete_config)
     if not meta_train(settings, ranks, run):
         raise SystemExit(command_line.STOPPED)
 

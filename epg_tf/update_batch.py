@@ -49,7 +49,7 @@ def start_statistics(settings: InnerLoop, family: TaskFamily, num_workers: int) 
     """Statistics before any data, of all that is normalised."""
     sizes = {"observation": family.observation_size}
     if "action" in settings.learned_loss.normalised:
-        sizes["action"] = family.num_actions or family.action_size
+        sizes["action"] = family.action_features
     if settings.learned_loss.sees_reward and "reward" in settings.learned_loss.normalised:
         sizes["reward"] = 1
     return {name: RunningStatistics.start(num_workers, size) for name, size in sizes.items()}

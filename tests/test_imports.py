@@ -11,8 +11,8 @@ MODULES = [path.relative_to(PACKAGE).as_posix() for path in sorted(PACKAGE.rglob
 DOORS = {  # third party -> the only places that may import it
     "gin": ("config.py",),
     "horovod": ("evolution/ranks.py",),
-    "mujoco": ("tasks/", "evaluation/videos.py", "benchmarking/open_loop.py"),
-    "matplotlib": ("evaluation/plots.py",),
+    "mujoco": ("tasks/", "benchmarking/open_loop.py"),
+    "matplotlib": ("evaluation/plots/",),
 }
 LAYERS = {  # folder -> all that it may know of epg_tf
     "tasks": ("tasks", "checks"),

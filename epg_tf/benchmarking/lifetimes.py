@@ -40,7 +40,7 @@ def clocked(live: Callable[..., Lifetimes]) -> LifetimeSeconds:
     """Times `live`, a lifetime that takes `on_update`."""
     ends = []
     start = time.perf_counter()
-    live(on_update=lambda k: ends.append(time.perf_counter()))
+    live(on_update=lambda update: ends.append(time.perf_counter()))
     total = time.perf_counter() - start
     per_update = (ends[-1] - ends[0]) / (len(ends) - 1)
     return LifetimeSeconds(total - len(ends) * per_update, per_update)

@@ -40,7 +40,7 @@ class ExportedLoss(tf.Module):
         super().__init__()
         network = settings.learned_loss.build(1)
         length, num_newest = settings.buffer_size, settings.steps_per_update
-        actions = family.num_actions or family.action_size
+        actions = family.action_features
         sizes = {
             "observation": (length, family.observation_size),
             "action": (length, actions),

@@ -18,9 +18,11 @@ import mujoco
 import numpy as np
 
 # Meta-training draws from the first half of the 32-bit seeds and evaluation from the second, so
-# that a held-out task was never trained on, whatever the run's own seed.
+# that a held-out task was never trained on, whatever the run's own seed. What is tuned by hand is
+# tuned on the third range.
 TRAINING_TASK_SEEDS = range(0, 2**31)
 HELD_OUT_TASK_SEEDS = range(2**31, 2**32)
+VALIDATION_TASK_SEEDS = range(2**32, 2**33)
 
 # Keeps the stream that draws a task apart from the one that an environment seeded with the same
 # number draws its episodes from.
@@ -65,12 +67,17 @@ class TaskFamily(abc.ABC):
     frame_skip: int
     time_limit: int
 
+    @property
+    def action_features(self) -> int:
+        """The numbers that a loss sees of an action: A, or one per action of a finite set."""
+        return self.num_actions or self.action_size
+
     def sample(self, task_seed: int) -> Task:
         """Draws the task that belongs to a seed.
 
         Args:
-            task_seed: Any non-negative integer; see `TRAINING_TASK_SEEDS` and
-                `HELD_OUT_TASK_SEEDS`.
+            task_seed: Any non-negative integer; see `TRAINING_TASK_SEEDS`,
+                `HELD_OUT_TASK_SEEDS` and `VALIDATION_TASK_SEEDS`.
 
         Returns:
             The task, the same for the same seed and family.

@@ -1,0 +1,1 @@
+"""Every picture: NumPy in, PNG out. The only place that imports matplotlib."""

@@ -1,0 +1,11 @@
+"""The flag of every command line that takes an evolved loss."""
+
+from absl import flags
+
+LOSS = flags.DEFINE_string(
+    "loss",
+    None,
+    "An evolved loss: the folder of a run (its latest epoch counts), a loss that it exported "
+    "(RUN/export/best), or one that epg_tf.export wrote. The config is the loss's own; --gin_file "
+    "and --gin_binding are read after it.",
+)

@@ -85,12 +85,15 @@ class Learner:
         """The policies' weights, [W, ...] each, in the order of the Keras model."""
         return [variable.numpy()[: self._num_workers] for variable in self.agents.policy.weights]
 
-    def update(self, batch: UpdateBatch, guidance: float) -> dict[str, np.ndarray]:
+    def update(
+        self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None = None
+    ) -> dict[str, np.ndarray]:
         """Takes one update's gradient steps.
 
         Args:
             batch: What the agents lived through.
             guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
+            networks: Which of `optimizers` take them; by default all that the loss reaches.
 
         Returns:
             `loss`, the mean learned loss over the update's steps, and `diverged`, whether a
@@ -98,12 +101,28 @@ class Learner:
         """
         batch = UpdateBatch(*(_widened(array, self.agents.num_workers) for array in batch))
         loss, diverged = self._update(
-            batch, tf.constant(guidance, tf.float32), guidance < 1.0, guidance > 0.0
+            batch, tf.constant(guidance, tf.float32), guidance < 1.0, guidance > 0.0, networks
         )
         return {
             "loss": loss.numpy()[: self._num_workers],
             "diverged": diverged.numpy()[: self._num_workers],
         }
+
+    def policy_gradient(self, batch: UpdateBatch, guidance: float) -> np.ndarray:
+        """The gradient that an update begins with, over all M steps at once; nothing changes.
+
+        Args:
+            batch: What the agents lived through.
+            guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
+
+        Returns:
+            With respect to the policies' parameters, in the order of `policy_weights`, [W, number].
+        """
+        batch = UpdateBatch(*(_widened(array, self.agents.num_workers) for array in batch))
+        gradient = self._policy_gradient(
+            batch, tf.constant(guidance, tf.float32), guidance < 1.0, guidance > 0.0
+        )
+        return gradient.numpy()[: self._num_workers]
 
     def _build_loss(self, settings: InnerLoop, family: TaskFamily) -> None:
         """Makes the variables of phi by showing the loss a buffer of zeros."""
@@ -122,7 +141,14 @@ class Learner:
         )
 
     @tf.function(jit_compile=True)
-    def _update(self, batch: UpdateBatch, guidance: tf.Tensor, learned: bool, guided: bool):
+    def _update(
+        self,
+        batch: UpdateBatch,
+        guidance: tf.Tensor,
+        learned: bool,
+        guided: bool,
+        networks: tuple[str, ...] | None = None,
+    ):
         tf.debugging.assert_shapes(
             [
                 (batch.observation, ("W", "N", "S")),
@@ -131,11 +157,8 @@ class Learner:
                 (batch.permutation, ("W", "passes", "M")),
             ]
         )
-        num_workers, buffer_size = batch.observation.shape[:2]
-        num_steps = batch.newest_action.shape[1]
-        newest = buffer_size - num_steps
-        output_before = self.agents.policy(batch.observation[:, newest:])
-        targets = self._guide_targets(batch, output_before, newest) if guided else None
+        num_workers, num_steps = batch.newest_action.shape[:2]
+        newest, output_before, targets = self._before(batch, guided)
         minibatches = tf.reshape(
             batch.permutation, [num_workers, -1, num_steps // self._num_minibatches]
         )
@@ -144,35 +167,59 @@ class Learner:
         for step in tf.range(minibatches.shape[1]):  # a loop, not unrolled: it compiles once
             rows = minibatches[:, step]
             loss, finite = self._gradient_step(
-                batch, rows, newest, output_before, targets, guidance, learned
+                batch, rows, newest, output_before, targets, guidance, learned, networks
             )
             total += loss
             diverged |= ~finite
         return total / minibatches.shape[1], diverged
 
-    def _gradient_step(self, batch, rows, newest, output_before, targets, guidance, learned):
-        """One Adam step on the steps `rows` [W, B] of the M newest; Eqs. 4 and 6."""
-        agents = self.agents
+    @tf.function(jit_compile=True)
+    def _policy_gradient(self, batch, guidance, learned, guided):
+        newest, output_before, targets = self._before(batch, guided)
+        rows = tf.tile(tf.range(batch.newest_action.shape[1])[tf.newaxis], [len(batch.action), 1])
         with tf.GradientTape() as tape:
-            # Only the temporal context needs the policy on steps outside the minibatch.
-            whole = learned and self.loss.to_context is not None
-            observation = batch.observation if whole else _take(batch.observation, rows + newest)
-            output = agents.policy(observation)
-            learned_loss = tf.zeros([observation.shape[0]])
+            loss, _ = self._loss(batch, rows, newest, output_before, targets, guidance, learned)
+        variables = self._variables["policy"]
+        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+        return tf.concat([tf.reshape(g, [g.shape[0], -1]) for g in gradients], axis=1)
+
+    def _before(self, batch, guided):
+        """Where the M newest steps begin, and the policy's output and the targets on them."""
+        newest = batch.observation.shape[1] - batch.newest_action.shape[1]
+        output = self.agents.policy(batch.observation[:, newest:])
+        return newest, output, self._guide_targets(batch, output, newest) if guided else None
+
+    def _loss(self, batch, rows, newest, output_before, targets, guidance, learned):
+        """Eq. 6 on the steps `rows` [W, B] of the M newest, and L_phi in it, [W] each."""
+        # Only the temporal context needs the policy on steps outside the minibatch.
+        whole = learned and self.loss.to_context is not None
+        observation = batch.observation if whole else _take(batch.observation, rows + newest)
+        output = self.agents.policy(observation)
+        learned_loss = tf.zeros([observation.shape[0]])
+        if learned:
+            inputs = self.loss_inputs(batch, output, None if whole else rows + newest)
+            per_step = self.loss.per_step(inputs, rows + newest if whole else None)
+            learned_loss = tf.reduce_mean(per_step, axis=1)
+        total = learned_loss
+        if targets is not None:
+            output = _take_output(output, rows + newest) if whole else output
+            guide_loss = self._guide_loss(batch, rows, newest, output_before, output, targets)
+            total = guidance * guide_loss
             if learned:
-                inputs = self._loss_inputs(batch, output, None if whole else rows + newest)
-                per_step = self.loss.per_step(inputs, rows + newest if whole else None)
-                learned_loss = tf.reduce_mean(per_step, axis=1)
-            total = learned_loss
-            if targets is not None:
-                output = _take_output(output, rows + newest) if whole else output
-                guide_loss = self._guide_loss(batch, rows, newest, output_before, output, targets)
-                total = guidance * guide_loss
-                if learned:
-                    total += (1.0 - guidance) * learned_loss
+                total += (1.0 - guidance) * learned_loss
+        return total, learned_loss
+
+    def _gradient_step(
+        self, batch, rows, newest, output_before, targets, guidance, learned, networks
+    ):
+        """One Adam step on the steps `rows` [W, B] of the M newest; Eqs. 4 and 6."""
+        with tf.GradientTape() as tape:
+            total, learned_loss = self._loss(
+                batch, rows, newest, output_before, targets, guidance, learned
+            )
         names = [
             name
-            for name in self._variables
+            for name in networks or self._variables
             if (name != "value_function" or targets is not None) and (name != "memory" or learned)
         ]
         variables = [variable for name in names for variable in self._variables[name]]
@@ -197,7 +244,15 @@ class Learner:
             variable.assign(_where(finite, variable, before))
         return learned_loss, finite
 
-    def _loss_inputs(self, batch, output, rows) -> LossInputs:
+    def loss_inputs(self, batch, output, rows=None) -> LossInputs:
+        """What the loss sees of a batch with the policy's output on it.
+
+        Args:
+            batch: An `UpdateBatch`.
+            output: The policy's, of as many steps as are taken.
+            rows: Which steps to take, as positions in the buffer, [W, B]; all by default.
+        """
+
         def take(tensor):
             return tensor if tensor is None or rows is None else _take(tensor, rows)
 

@@ -173,7 +173,7 @@ def test_one_update_is_adam_on_the_loss_of_equation_6():
     variables = [*expected.agents.policy.weights, *expected.agents.memory.weights]
     with tf.GradientTape() as tape:
         output = expected.agents.policy(batch.observation)
-        inputs = expected._loss_inputs(batch, output, None)
+        inputs = expected.loss_inputs(batch, output)
         loss = tf.reduce_sum(expected.loss(inputs, settings.steps_per_update))
     gradients = tape.gradient(loss, variables)
     tf.keras.optimizers.Adam(1e-3, epsilon=1e-8).apply_gradients(

@@ -123,15 +123,19 @@ class LossNetwork(tf.keras.Model):
         )
         self.to_loss = WorkerDense(num_workers, 1, lecun_normal())
 
-    def context(self, inputs: LossInputs) -> tf.Tensor:
+    def context(self, inputs: LossInputs, hold_memory: bool = True) -> tf.Tensor:
         """f_context: what the convolutions make of the whole buffer.
 
-        The memory is held constant here: its gradient comes from the per-step network alone.
+        Args:
+            inputs: The buffer.
+            hold_memory: Whether to differentiate as if the memory were constant here, as agents do
+                that learn: its gradient comes from the per-step network alone.
 
         Returns:
             [W, 1, context_size].
         """
-        inputs = inputs._replace(memory=tf.stop_gradient(inputs.memory))
+        if hold_memory:
+            inputs = inputs._replace(memory=tf.stop_gradient(inputs.memory))
         features = inputs.select(self.settings.inputs)
         if inputs.mask is not None:
             features = [feature * inputs.mask for feature in features]
@@ -144,12 +148,18 @@ class LossNetwork(tf.keras.Model):
             pooled = tf.reshape(features, [-1, 1, features.shape[1] * features.shape[2]])
         return self.to_context(pooled)
 
-    def per_step(self, inputs: LossInputs, rows: tf.Tensor | None = None) -> tf.Tensor:
+    def per_step(
+        self,
+        inputs: LossInputs,
+        rows: tf.Tensor | None = None,
+        context: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """The loss of single steps, L_t.
 
         Args:
             inputs: The buffer.
             rows: Which steps, as positions in the buffer, [W, B]; all of them by default.
+            context: f_context, [W, 1, context_size]; by default that of the inputs.
 
         Returns:
             [W, B].
@@ -160,8 +170,9 @@ class LossNetwork(tf.keras.Model):
                 step if step.shape[1] == 1 else tf.gather(step, rows, axis=1, batch_dims=1)
                 for step in steps
             ]
-        context = [] if self.to_context is None else [self.context(inputs)]
-        return tf.squeeze(self.to_loss(self.to_hidden(steps + context)), axis=2)
+        if self.to_context is not None:
+            steps.append(self.context(inputs) if context is None else context)
+        return tf.squeeze(self.to_loss(self.to_hidden(steps)), axis=2)
 
     def call(self, inputs: LossInputs, num_newest: int) -> tf.Tensor:
         """L_phi, the mean of L_t over the `num_newest` = M newest steps of the buffer, [W]."""

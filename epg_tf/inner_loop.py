@@ -197,20 +197,9 @@ class Workers:
         learner: Their agents, losses and optimisers, compiled once.
     """
 
-    def __init__(
-        self, settings: InnerLoop, family: TaskFamily, num_workers: int, num_threads: int = 0
-    ):
-        """Makes W workers.
-
-        Args:
-            settings: What a lifetime is like.
-            family: Where tasks come from.
-            num_workers: W.
-            num_threads: Simulator threads; 0 for none but the caller's.
-        """
+    def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
         self._settings = settings
         self._family = family
-        self._num_threads = num_threads
         self.num_workers = num_workers
         self.learner = Learner(settings, family, num_workers)
 
@@ -287,9 +276,7 @@ class Workers:
     ) -> tuple[LifetimeDriver, list[Experience]]:
         """A driver at the start of the workers' lives, and the list that its experience goes to."""
         newest: list[Experience] = []
-        simulator = BatchSimulator(
-            self._family, tasks, _generators(seeds, Stream.RESETS), self._num_threads
-        )
+        simulator = BatchSimulator(self._family, tasks, _generators(seeds, Stream.RESETS))
         environment = BatchedEnvironment(simulator)
         policy = ActingPolicy(
             environment.time_step_spec(),
@@ -310,7 +297,7 @@ class Workers:
         """Mean returns of `num_fresh_episodes` new episodes with the policy as it is, [W]."""
         wanted = self._settings.num_fresh_episodes
         resets = _generators(seeds, Stream.FRESH_EPISODES)
-        simulator = BatchSimulator(self._family, tasks, resets, self._num_threads)
+        simulator = BatchSimulator(self._family, tasks, resets)
         environment = BatchedEnvironment(simulator)
         running = np.zeros(self.num_workers)
         completed: list[list[float]] = [[] for _ in tasks]

@@ -17,11 +17,12 @@ from epg_tf.evaluation.held_out import compare_held_out
 from epg_tf.evolution import sampling
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.evolution.strategy import EvolutionState, EvolutionStrategy
-from epg_tf.inner_loop import InnerLoop, Lifetimes, LifetimeSeed, Workers
+from epg_tf.inner_loop import InnerLoop, Lifetimes, LifetimeSeed
 from epg_tf.run_folder import RunFolder
 from epg_tf.schedules import Schedule, require_schedule
 from epg_tf.stop import StopRequest
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS, TaskFamily
+from epg_tf.worker_groups import WorkerGroups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,8 @@ class MetaTraining:
         num_workers: n, lifetimes per epoch.
         seed: Of everything random.
         num_epochs: E; may be raised to carry a finished run on.
-        simulator_threads: Per rank; None for the host's cores over its ranks.
+        simulator_threads: Per rank, to live its workers on; None for the host's cores over its
+            ranks.
         compare_at_end: Whether to end with lifetimes on held-out tasks, without reward, of the
             first and the last loss.
 
@@ -79,8 +81,8 @@ def meta_train(settings: MetaTraining, ranks: Ranks, run: RunFolder) -> bool:
         Whether all epochs are done; False if a signal has stopped it at the end of an earlier one.
     """
     share = ranks.share(settings.num_workers)
-    threads = settings.simulator_threads
-    workers = Workers(
+    threads = settings.simulator_threads  # each steps, and teaches, a group of the workers
+    workers = WorkerGroups(
         settings.inner_loop,
         settings.family,
         len(share),

@@ -27,6 +27,17 @@ class EpisodeReturns:
         self._running = np.zeros(num_workers)
         self._steps = 0
 
+    @classmethod
+    def side_by_side(cls, parts: Sequence[EpisodeReturns]) -> EpisodeReturns:
+        """The returns of several groups of workers that have lived equally long."""
+        joined = cls(0)
+        for part in parts:
+            joined.completed += part.completed
+            joined.last_steps += part.last_steps
+        joined._running = np.concatenate([part._running for part in parts])
+        joined._steps = parts[0]._steps
+        return joined
+
     def add(self, experience: Experience) -> None:
         """Takes in T more steps of every worker."""
         for worker, ended in enumerate(experience.ended):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -37,6 +38,15 @@ class RunningStatistics:
         """Statistics before any data: mean 0, standard deviation 1."""
         shape = (num_workers, size)
         return cls(_PRIOR_COUNT, np.zeros(shape), np.full(shape, _PRIOR_COUNT))
+
+    @classmethod
+    def side_by_side(cls, parts: Sequence[RunningStatistics]) -> RunningStatistics:
+        """The statistics of several groups of workers that have seen equally many samples."""
+        return cls(
+            parts[0].count,
+            np.concatenate([part.total for part in parts]),
+            np.concatenate([part.total_of_squares for part in parts]),
+        )
 
     def updated(self, samples: np.ndarray) -> RunningStatistics:
         """Takes in samples [W, T, D]."""

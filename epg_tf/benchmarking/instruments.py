@@ -26,7 +26,8 @@ class Stopwatches:
     """Seconds by category, and when the first of them began."""
 
     def __init__(self):
-        self.seconds = dict.fromkeys(_TIMED, 0.0)
+        # Lists, because appending is safe from several threads and adding is not.
+        self.seconds: dict[str, list[float]] = {category: [] for category in _TIMED}
         self.began: float | None = None
 
     def timed(self, category: str, function):
@@ -39,15 +40,18 @@ class Stopwatches:
             try:
                 return function(*args, **kwargs)
             finally:
-                self.seconds[category] += time.perf_counter() - start
+                self.seconds[category].append(time.perf_counter() - start)
 
         return wrapper
 
-    def breakdown(self, lifetimes: Lifetimes, num_updates: int) -> dict[str, float]:
-        """Milliseconds per update by category, of a lifetime that has just ended."""
+    def breakdown(
+        self, lifetimes: Lifetimes, num_updates: int, num_threads: int = 1
+    ) -> dict[str, float]:
+        """Milliseconds per update and thread, by category, of a lifetime that has just ended."""
         assert self.began is not None
         total = time.perf_counter() - self.began
-        seconds = {**self.seconds, "stepping": lifetimes.physics_seconds}
+        seconds = {name: sum(parts) / num_threads for name, parts in self.seconds.items()}
+        seconds["stepping"] = lifetimes.physics_seconds
         seconds["bookkeeping"] = total - sum(seconds.values())
         return {name: 1e3 * seconds[name] / num_updates for name in CATEGORIES}
 

@@ -21,7 +21,8 @@ from epg_tf.benchmarking import communication, presets, processes
 from epg_tf.benchmarking.instruments import stopwatches, with_percent
 from epg_tf.benchmarking.open_loop import OpenLoop, recorded
 from epg_tf.evolution.ranks import Ranks
-from epg_tf.inner_loop import Lifetimes, Workers
+from epg_tf.inner_loop import Lifetimes
+from epg_tf.worker_groups import WorkerGroups
 
 
 class LifetimeSeconds(NamedTuple):
@@ -73,7 +74,7 @@ def measure(
     whole = presets.read(family, bindings).inner_loop.num_updates
     settings = presets.read(family, [*bindings, f"InnerLoop.num_updates = {updates}"])
     threads = ranks.threads()
-    population = Workers(settings.inner_loop, settings.family, workers, threads)
+    population = WorkerGroups(settings.inner_loop, settings.family, workers, threads)
     share = ranks.share(workers * ranks.size)
     phi, seeds = presets.first_epoch(settings, population, share)
     live = functools.partial(population.live, phi, seeds, presets.GUIDANCE[family])
@@ -102,7 +103,7 @@ def measure(
     for _ in range(max(1, repetitions // 3)):
         processes.wait_for_all(ranks)
         with stopwatches() as watches:
-            parts.append(watches.breakdown(live(), updates))
+            parts.append(watches.breakdown(live(), updates, len(population.groups)))
     breakdown = {name: float(np.median([part[name] for part in parts])) for name in parts[0]}
     steps = workers * settings.inner_loop.steps_per_update  # per update and rank
     speed = np.sum(steps / (per_update + set_up / whole), axis=0)

@@ -39,7 +39,7 @@ def measure(
     """
     small = [*_SMALL, *bindings, f"InnerLoop.num_updates = {lifetime}"]
     settings = presets.read(family, small)
-    workers = Workers(settings.inner_loop, settings.family, _WORKERS, ranks.threads())
+    workers = Workers(settings.inner_loop, settings.family, _WORKERS)
     phi, seeds = presets.first_epoch(settings, workers, range(_WORKERS))
     process = psutil.Process()
     for _ in range(2):  # compiles, and lets the allocator settle

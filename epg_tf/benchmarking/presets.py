@@ -11,6 +11,7 @@ from epg_tf.evolution import sampling
 from epg_tf.inner_loop import LifetimeSeed, Workers
 from epg_tf.outer_loop import MetaTraining
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+from epg_tf.worker_groups import WorkerGroups
 
 # Most epochs of a run on Reacher or Hopper come after guidance has ended; DirHopper's never ends.
 GUIDANCE = {"reacher": 0.0, "hopper": 0.0, "dir_hopper": 0.5}
@@ -31,7 +32,7 @@ def read(family: str, bindings: Sequence[str] = ()) -> MetaTraining:
 
 
 def first_epoch(
-    settings: MetaTraining, workers: Workers, share: Iterable[int]
+    settings: MetaTraining, workers: Workers | WorkerGroups, share: Iterable[int]
 ) -> tuple[np.ndarray, list[LifetimeSeed]]:
     """What a run's first epoch gives to the workers `share`: their losses and their seeds."""
     seed, how = settings.seed, settings.strategy.sampling

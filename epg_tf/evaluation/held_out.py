@@ -7,15 +7,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from epg_tf.evolution.ranks import Ranks
-from epg_tf.inner_loop import LifetimeSeed, Workers
+from epg_tf.inner_loop import LifetimeSeed
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
+from epg_tf.worker_groups import WorkerGroups
 
 if TYPE_CHECKING:
     from epg_tf.outer_loop import MetaTraining
 
 
+def held_out_seed(seed: int, task: int, *repetition: int) -> LifetimeSeed:
+    """The seed of a lifetime on a held-out task.
+
+    Args:
+        seed: The run's.
+        task: The task's number, from 0.
+        repetition: Which of several lifetimes on the same task, where there are several.
+    """
+    task_seed = HELD_OUT_TASK_SEEDS[task]
+    return LifetimeSeed(task_seed, (seed, task_seed, *repetition))
+
+
 def compare_held_out(
-    workers: Workers,
+    workers: WorkerGroups,
     ranks: Ranks,
     share: range,
     settings: MetaTraining,
@@ -27,10 +40,7 @@ def compare_held_out(
     Returns:
         `first` and `last`: the final return (mean of the last three episodes) of every agent.
     """
-    seeds = [
-        LifetimeSeed(HELD_OUT_TASK_SEEDS[task], (settings.seed, HELD_OUT_TASK_SEEDS[task]))
-        for task in share
-    ]
+    seeds = [held_out_seed(settings.seed, task) for task in share]
     finals = {}
     for name, phi in (("first", first_phi), ("last", last_phi)):
         phi = np.broadcast_to(phi.astype(np.float32), (len(share), len(phi)))

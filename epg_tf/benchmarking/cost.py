@@ -95,7 +95,7 @@ def _of_parameters(family: str, size: int, bindings: Sequence[str]):
     for _ in range(_REPETITIONS):
         with stopwatches() as watches:
             live()
-        times.append(watches.seconds["update"] / updates)
+        times.append(sum(watches.seconds["update"]) / updates)
     tell = tell_seconds(num_parameters)
     return num_parameters, {"theta_update": np.median(times), "tell_per_worker": tell}
 

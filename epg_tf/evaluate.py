@@ -1,0 +1,147 @@
+"""Evaluates a loss: trains fresh agents with it, and with PPO, on tasks that nobody trained on.
+
+    python -m epg_tf.evaluate --loss runs/reacher --root_dir runs/reacher/evaluation
+    horovodrun -np 2 python -m epg_tf.evaluate --loss runs/hopper --root_dir runs/hopper/evaluation
+
+Four methods get the same held-out tasks (32, or --num_tasks, with 4 agents on each, or --num_seeds)
+and the same number of environment steps: the evolved loss
+and fresh losses of its architecture, both without reward, and two PPOs with reward, ours (the same
+networks, minibatches and step size as the agents with the losses) and TF-Agents' own.
+
+In --root_dir: `summary.json` and the table that is printed (interquartile means of the final return
+and of the area under the learning curve, with 95 % intervals; how likely a run is to beat PPO's on
+the same task; the updates needed to reach what PPO ends with), `curves.png`, `curves.csv` and
+`curves.npz` with every run, and TensorBoard's `events`. Interrupted, the same command goes on with
+the methods that are missing.
+
+How the agents learn is the loss's own config's, unless --gin_binding changes it. --horizon_factor 4
+makes their lifetimes four times as long as those that the loss was evolved for.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from epg_tf import command_line, config_flags, held_out_flags, loss_flags
+
+if TYPE_CHECKING:
+    from epg_tf.evaluation.comparison import Comparison, Runs
+    from epg_tf.evaluation.results import EvaluationResults
+    from epg_tf.evolution.ranks import Ranks
+
+flags.adopt_module_key_flags(config_flags)
+flags.adopt_module_key_flags(loss_flags)
+flags.adopt_module_key_flags(held_out_flags)
+_METHODS = flags.DEFINE_list(
+    "methods",
+    ["evolved", "random_loss", "ppo", "tf_agents_ppo"],
+    "What to compare; ppo must be among them.",
+)
+_NUM_SEEDS = flags.DEFINE_integer("num_seeds", 4, "Agents per task and method.")
+_HORIZON_FACTOR = flags.DEFINE_float("horizon_factor", 1.0, "Multiplies K.")
+_GIVE_REWARD = flags.DEFINE_bool(
+    "give_reward",
+    False,
+    "Lets the losses see the reward, which a loss evolved to see it needs, and helps them with the "
+    "guidance (alpha in Eq. 6) that was left when the evolution ended. Labels then say so.",
+)
+
+_DEFAULT_NUM_TASKS = 32
+_BAR = "{desc} {percentage:3.0f}%|{bar:20}| update {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
+
+
+def main(argv: list[str]) -> None:
+    """Does what the flags say."""
+    if len(argv) > 1:
+        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    import pathlib
+
+    from epg_tf import evolved_loss
+    from epg_tf.evaluation.comparison import Comparison
+    from epg_tf.evaluation.results import EvaluationResults
+    from epg_tf.evaluation.summary import fingerprint, table
+    from epg_tf.evolution.ranks import Ranks
+    from epg_tf.results_folder import ResultsFolder
+
+    ranks = Ranks()
+    with command_line.one_sentence(ranks):
+        loss = evolved_loss.load(
+            loss_flags.LOSS.value or "",
+            config_flags.GIN_FILE.value,
+            config_flags.GIN_BINDING.value,
+        )
+    # A run that still goes on may have written another epoch between two ranks' reading.
+    loss = ranks.broadcast(loss)
+    num_tasks = held_out_flags.NUM_TASKS.value
+    with command_line.one_sentence(ranks):
+        comparison = Comparison(
+            loss,
+            tuple(_METHODS.value),
+            _DEFAULT_NUM_TASKS if num_tasks is None else num_tasks,
+            _NUM_SEEDS.value,
+            _lifetime(loss.settings.inner_loop.num_updates),
+            _GIVE_REWARD.value,
+        )
+        comparison.check_ranks(ranks)
+    root = pathlib.Path(config_flags.ROOT_DIR.value or "")
+    with command_line.one_sentence(ranks):
+        if ranks.is_first:
+            ResultsFolder(root, "evaluate", fingerprint(comparison)).open()
+    results = EvaluationResults(root, comparison)
+    if not ranks.broadcast(results.finished):
+        runs = _train_what_is_missing(comparison, ranks, results)
+        if ranks.is_first:
+            results.write(runs, ["python", "-m", "epg_tf.evaluate", *sys.argv[1:]])
+    if ranks.is_first:
+        print(table(results.summary()))
+        print(f"Files: {root}. TensorBoard: tensorboard --logdir {root}", flush=True)
+
+
+def _lifetime(num_updates: int) -> int:
+    """K: the config's, or that of --num_updates, times --horizon_factor."""
+    from epg_tf.checks import require_integer
+
+    if held_out_flags.NUM_UPDATES.value is not None:
+        num_updates = held_out_flags.NUM_UPDATES.value
+        require_integer("--num_updates", num_updates)
+    factor = _HORIZON_FACTOR.value
+    if not (math.isfinite(factor) and factor >= 1.0):
+        raise ValueError(f"`--horizon_factor` (={factor:g}) must be a finite number, 1 or more.")
+    return round(num_updates * factor)
+
+
+def _train_what_is_missing(
+    comparison: Comparison, ranks: Ranks, results: EvaluationResults
+) -> dict[str, Runs]:
+    """Trains the methods that the folder does not have yet, with a progress bar on rank 0."""
+    import tqdm
+
+    from epg_tf.evaluation.comparison import AgentTraining
+
+    runs = ranks.broadcast(results.known() if ranks.is_first else None)
+    training = AgentTraining(comparison, ranks)
+    updates = training.num_batches * comparison.num_updates
+    with tqdm.tqdm(
+        total=updates * len(comparison.methods),
+        initial=updates * len(runs),
+        bar_format=_BAR,
+        mininterval=0.5 if sys.stderr.isatty() else 15.0,
+        disable=not ranks.is_first,
+    ) as bar:
+        for method in comparison.methods:
+            if method not in runs:
+                bar.set_description_str(f"{method:13}")
+                runs[method] = training.run(method, bar.update)
+                if ranks.is_first:
+                    results.keep(method, runs[method])
+    return runs
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["loss", "root_dir"])  # here, so that importers need not have them
+    command_line.run(main)

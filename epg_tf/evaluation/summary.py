@@ -1,0 +1,173 @@
+"""An evaluation in numbers: `summary.json`, and the same as a table for the terminal."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import platform
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import scipy
+import tensorflow as tf
+import tf_agents
+
+from epg_tf.evaluation.comparison import BASELINE, METHODS, Comparison, Runs
+from epg_tf.evaluation.plots import style
+from epg_tf.evaluation.statistics import (
+    Bootstrap,
+    area_under,
+    first_update_reaching,
+    iqm_curve,
+    probability_of_improvement,
+)
+from epg_tf.run_folder import flatten
+
+_HEADER = (
+    ("", ""),
+    ("final return", "IQM [95% interval]"),
+    ("mean over updates (AUC)", "IQM [95% interval]"),
+    ("P(better", "than PPO)"),
+    ("updates to", "reach PPO"),
+)
+
+
+def fingerprint(comparison: Comparison) -> dict[str, Any]:
+    """All that fixes a comparison's numbers, by the names that a user knows."""
+    loss = comparison.loss
+    return {
+        "--loss": str(loss.path),
+        "crc32 of phi": zlib.crc32(loss.phi.tobytes()),
+        "--methods": list(comparison.methods),
+        "--num_tasks": comparison.num_tasks,
+        "--num_seeds": comparison.num_seeds,
+        "--num_updates": comparison.num_updates,
+        "--give_reward": comparison.give_reward,
+        **flatten(loss.settings),
+    }
+
+
+def labels(comparison: Comparison) -> dict[str, str]:
+    """What the methods are called in tables and pictures; it says so where a reward is given."""
+    given = ["sees reward"] * comparison.sees_reward
+    if comparison.guidance:
+        given.append(f"PPO with α = {comparison.guidance:g}")
+    shown = " + ".join(given) or "no reward"
+    return {m: style.METHODS[m].label.replace("no reward", shown) for m in comparison.methods}
+
+
+def summarise(
+    comparison: Comparison, runs: Mapping[str, Runs], bootstrap: Bootstrap, command: Sequence[str]
+) -> dict[str, Any]:
+    """What `summary.json` holds: an object per method, and `provenance`.
+
+    Args:
+        comparison: What was compared.
+        runs: By method.
+        bootstrap: For the intervals.
+        command: The command line.
+
+    Returns:
+        Plain numbers and strings; None for a number that is not finite.
+    """
+    baseline = runs[BASELINE].curves
+    level = iqm_curve(baseline)[-1]
+    methods = {}
+    for method, (curves, _) in runs.items():
+        final = bootstrap.estimate(curves[..., -1])
+        auc = bootstrap.estimate(area_under(curves))
+        methods[method] = {
+            **{f"final_{name}": _number(value) for name, value in final._asdict().items()},
+            **{f"auc_{name}": _number(value) for name, value in auc._asdict().items()},
+            "probability_over_ppo": probability_of_improvement(curves[..., -1], baseline[..., -1]),
+            "updates_to_reach_ppo": first_update_reaching(iqm_curve(curves), level),
+            "num_tasks": comparison.num_tasks,
+            "num_seeds": comparison.num_seeds,
+        }
+    return {**methods, "provenance": _provenance(comparison, runs, bootstrap, command)}
+
+
+def table(summary: Mapping[str, Any]) -> str:
+    """The summary as aligned text."""
+    about = summary["provenance"]
+    methods = [method for method in METHODS if method in summary]
+    rows = [_row(about["labels"][method], summary[method]) for method in methods]
+    cells = [*zip(*_HEADER, strict=True), *rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    first = summary[methods[0]]
+    steps = about["num_updates"] * about["steps_per_update"]
+    lines.insert(
+        0,
+        f"Held-out {about['family']}: {first['num_tasks']} tasks x {first['num_seeds']} seeds, "
+        f"{about['num_updates']:,} updates of {about['steps_per_update']} steps ({steps:,} "
+        "environment steps).",
+    )
+    lines += [
+        f"{about['labels'][method]}: {count} of {first['num_tasks'] * first['num_seeds']} agents "
+        "met a gradient or a return that was not finite."
+        for method, count in about["diverged_runs"].items()
+        if count
+    ]
+    return "\n".join(lines)
+
+
+def _row(label: str, result: Mapping[str, Any]) -> tuple[str, ...]:
+    intervals = [
+        f"{_shown(result[f'{of}_iqm'])} [{_shown(result[f'{of}_low'])}, "
+        f"{_shown(result[f'{of}_high'])}]"
+        for of in ("final", "auc")
+    ]
+    reached = result["updates_to_reach_ppo"]
+    probability = f"{result['probability_over_ppo']:.2f}"
+    return (label, *intervals, probability, "never" if reached is None else f"{reached:,}")
+
+
+def _shown(value: float | None) -> str:
+    """Four digits, but no fewer than there are before the point."""
+    if value is None:
+        return "not finite"
+    if abs(value) >= 1e7:
+        return f"{value:.3g}"
+    digits = max(0, 3 - math.floor(math.log10(max(abs(value), 1e-2))))
+    return f"{value:,.{digits}f}"
+
+
+def _provenance(
+    comparison: Comparison, runs: Mapping[str, Runs], bootstrap: Bootstrap, command: Sequence[str]
+) -> dict[str, Any]:
+    loss = comparison.loss
+    return {
+        "command": " ".join(command),
+        "loss": str(loss.path),
+        "phi_crc32": zlib.crc32(loss.phi.tobytes()),
+        "phi_size": len(loss.phi),
+        "evolved_epochs": loss.epoch,
+        "evolved_env_steps": loss.env_steps,
+        "family": type(loss.settings.family).__name__,
+        "num_updates": comparison.num_updates,
+        "steps_per_update": comparison.inner_loop.steps_per_update,
+        "sees_reward": comparison.sees_reward,
+        "guidance": comparison.guidance,
+        "labels": labels(comparison),
+        "diverged_runs": {method: int(run.diverged.sum()) for method, run in runs.items()},
+        "bootstrap_resamples": len(bootstrap.tasks),
+        "config": flatten(loss.settings),
+        "versions": {
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "tf_agents": tf_agents.__version__,
+            "mujoco": importlib.metadata.version("mujoco"),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+        },
+    }
+
+
+def _number(value: np.ndarray) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,83 @@
+"""Analyses a loss: what it has in common with PPO, how it moves policies, what it looks at.
+
+    python -m epg_tf.analyze --loss runs/reacher --root_dir runs/reacher/analysis
+
+Fresh agents learn on held-out tasks (16, or --num_tasks), half of them with the evolved loss and
+half with random losses of its architecture, all without reward (a loss that was evolved to see the
+reward is shown it, and the pictures say so). Meanwhile it is measured:
+
+  gradient_correlation   Spearman's correlation between the gradients of the loss and of PPO, with
+                         respect to the policy, on the same steps (section 4.3 of the paper)
+  policy_change          the KL divergence from each policy to the next (Fig. 6)
+  sensitivity            how much the loss of a step depends on each kind of input, at each
+                         position of the buffer (Fig. 9)
+
+Each leaves in --root_dir a picture (.png), every agent's numbers (.npz and .csv) and its part of
+`summary.json` and of TensorBoard's `events`. One process does it all; it needs no horovodrun.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from absl import flags
+
+from epg_tf import command_line, config_flags, held_out_flags, loss_flags
+
+flags.adopt_module_key_flags(config_flags)
+flags.adopt_module_key_flags(loss_flags)
+flags.adopt_module_key_flags(held_out_flags)
+
+_BAR = "{desc} {percentage:3.0f}%|{bar:20}| update {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
+
+
+def main(argv: list[str]) -> None:
+    """Does what the flags say."""
+    if len(argv) > 1:
+        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    import pathlib
+
+    import tqdm
+
+    from epg_tf.evaluation.analysis_results import fingerprint, write
+    from epg_tf.evaluation.analysis_summary import sentences
+    from epg_tf.evolution.ranks import Ranks
+    from epg_tf.results_folder import ResultsFolder
+
+    ranks = Ranks()
+    with command_line.one_sentence(ranks):
+        if ranks.size > 1:
+            raise ValueError(f"`horovodrun -np` (={ranks.size}) must be 1: analyze is one process.")
+        analysis = _analysis()
+        root = pathlib.Path(config_flags.ROOT_DIR.value or "")
+        ResultsFolder(root, "analyze", fingerprint(analysis)).open()
+    with tqdm.tqdm(
+        total=analysis.inner_loop.num_updates,
+        desc=root.name,
+        bar_format=_BAR,
+        mininterval=0.5 if sys.stderr.isatty() else 15.0,
+    ) as bar:
+        found = analysis.run(bar.update)
+    summary = write(root, analysis, found, ["python", "-m", "epg_tf.analyze", *sys.argv[1:]])
+    print(f"{sentences(summary)}\nFiles: {root}. TensorBoard: tensorboard --logdir {root}")
+
+
+def _analysis():
+    """What the flags ask for."""
+    from epg_tf import evolved_loss
+    from epg_tf.checks import require_integer
+    from epg_tf.evaluation.analysis import Analysis
+
+    num_tasks, num_updates = held_out_flags.NUM_TASKS.value, held_out_flags.NUM_UPDATES.value
+    bindings = list(config_flags.GIN_BINDING.value)
+    if num_updates is not None:
+        require_integer("--num_updates", num_updates)
+        bindings.append(f"InnerLoop.num_updates = {num_updates}")
+    loss = evolved_loss.load(loss_flags.LOSS.value or "", config_flags.GIN_FILE.value, bindings)
+    return Analysis(loss) if num_tasks is None else Analysis(loss, num_tasks)
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["loss", "root_dir"])  # here, so that importers need not have them
+    command_line.run(main)

@@ -44,8 +44,15 @@ class Reporter:
         self._settings = settings
         self._metrics = root / "metrics.jsonl"
         epoch = checkpoint.state.epoch
-        self._events = tf.summary.create_file_writer(str(root / "events"))
-        if epoch >= settings.num_epochs:
+        done = epoch >= settings.num_epochs
+        # A run that has nothing to add leaves no empty file of events behind.
+        quiet = done and not settings.compare_at_end
+        self._events = (
+            tf.summary.create_noop_writer()
+            if quiet
+            else tf.summary.create_file_writer(str(root / "events"))
+        )
+        if done:
             self.say(
                 f"Nothing to do: the run in {root} has reached epoch {epoch}, and "
                 f"`meta_train.num_epochs` is {settings.num_epochs}; raise it to go on."
@@ -71,7 +78,7 @@ class Reporter:
             bar_format=_BAR,
             mininterval=0.5 if sys.stderr.isatty() else 15.0,
             file=sys.stderr,
-            disable=epoch >= settings.num_epochs,
+            disable=done,
         )
 
     def show_update(self) -> None:
@@ -86,16 +93,18 @@ class Reporter:
         steps: int,
     ) -> None:
         """Writes one epoch to metrics.jsonl, TensorBoard and the bar; WORKSPACE.md explains."""
-        returns, state = gathered["returns"], checkpoint.state
+        state, returns = checkpoint.state, gathered["returns"]
+        # Of those that did not diverge; where all did, NaN.
+        finite = returns[np.isfinite(returns)] if np.isfinite(returns).any() else np.array([np.nan])
         metrics = {
             "epoch": state.epoch,
             "env_steps": checkpoint.env_steps,
             "seconds": logs["seconds"],
-            "return_mean": float(np.mean(returns)),
-            "return_median": float(np.median(returns)),
-            "return_std": float(np.std(returns)),
-            "return_min": float(np.min(returns)),
-            "return_max": float(np.max(returns)),
+            "return_mean": float(np.mean(finite)),
+            "return_median": float(np.median(finite)),
+            "return_std": float(np.std(finite)),
+            "return_min": float(np.min(finite)),
+            "return_max": float(np.max(finite)),
             "guidance": logs["guidance"],
             "phi_norm": logs["phi_norm"],
             "gradient_norm": logs["gradient_norm"],
@@ -113,7 +122,7 @@ class Reporter:
                 if name != "epoch":
                     tf.summary.scalar(name, value)
             tf.summary.histogram("phi", state.phi)
-            tf.summary.histogram("returns", returns[np.isfinite(returns)])
+            tf.summary.histogram("returns", finite)
         self._events.flush()
         self._bar.n = state.epoch
         self._bar.set_postfix(

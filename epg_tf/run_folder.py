@@ -61,7 +61,7 @@ class RunFolder:
         self._root = pathlib.Path(root_dir)
         self._lock: int | None = None
         self._checkpoints = CheckpointFolder(self._root / "checkpoints")
-        self._config = json.loads(json.dumps(flatten(settings)))
+        self._config = json.loads(json.dumps(flatten(settings), default=_as_json))
         problem = ranks.broadcast(self._problem() if ranks.is_first else None)
         if problem:
             raise ValueError(problem)
@@ -243,3 +243,10 @@ def flatten(settings: Any, prefix: str = "meta_train") -> dict[str, Any]:
         else:
             values[f"{prefix}.{field.name}"] = repr(value) if callable(value) else value
     return values
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON makes of an array, or of an object that a family of the user's own may hold."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return {"class": type(value).__name__, **getattr(value, "__dict__", {"value": str(value)})}

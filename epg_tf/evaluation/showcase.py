@@ -1,0 +1,114 @@
+"""What is to be shown of a loss: agents that learn with it on held-out tasks.
+
+The agents are those that an evaluation trains first on each held-out task. They get no reward,
+unless the loss was evolved to see it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import zlib
+from typing import Any
+
+from epg_tf.checks import require_integer
+from epg_tf.evaluation.film import Pace
+from epg_tf.evaluation.held_out import held_out_seed
+from epg_tf.evolved_loss import EvolvedLoss
+from epg_tf.inner_loop import InnerLoop, LifetimeSeed
+from epg_tf.loss.guidance import PPO
+from epg_tf.run_folder import flatten
+from epg_tf.tasks.family import Task, TaskFamily
+
+MOST_TASKS = 9
+_LONGEST = 60.0  # s
+
+
+@dataclasses.dataclass(frozen=True)
+class Showcase:
+    """What is to be shown.
+
+    Attributes:
+        loss: The evolved loss.
+        num_tasks: Held-out tasks, with an agent each.
+        seconds: Of film.
+
+    Raises:
+        ValueError: If a value is outside its range.
+    """
+
+    loss: EvolvedLoss
+    num_tasks: int = 4
+    seconds: float = 4.0
+
+    def __post_init__(self) -> None:
+        require_integer("--num_tasks", self.num_tasks)
+        if self.num_tasks > MOST_TASKS:
+            raise ValueError(f"`--num_tasks` (={self.num_tasks}) must be at most {MOST_TASKS}.")
+        if not (math.isfinite(self.seconds) and 0 < self.seconds <= _LONGEST):
+            raise ValueError(
+                f"`--seconds` (={self.seconds:g}) must be more than 0 and at most {_LONGEST:g}."
+            )
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What fixes all that is shown."""
+        return {
+            "--loss": str(self.loss.path),
+            "crc32 of phi": zlib.crc32(self.loss.phi.tobytes()),
+            "--num_tasks": self.num_tasks,
+            "--seconds": self.seconds,
+            **flatten(self.loss.settings),
+        }
+
+    @property
+    def family(self) -> TaskFamily:
+        """Where the tasks come from."""
+        return self.loss.settings.family
+
+    @property
+    def inner_loop(self) -> InnerLoop:
+        """What a lifetime is like; without episodes beyond it, which a search may be after."""
+        return dataclasses.replace(self.loss.settings.inner_loop, num_fresh_episodes=0)
+
+    @property
+    def with_ppo(self) -> InnerLoop:
+        """The same where PPO is all that agents learn from."""
+        settings = self.inner_loop
+        if isinstance(settings.guide, PPO):
+            return settings
+        return dataclasses.replace(settings, guide=PPO())
+
+    @property
+    def seeds(self) -> list[LifetimeSeed]:
+        """Of the agents."""
+        return [held_out_seed(self.loss.settings.seed, task, 0) for task in range(self.num_tasks)]
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The agents' tasks."""
+        return [self.family.sample(seed.task_seed) for seed in self.seeds]
+
+    @property
+    def pace(self) -> Pace:
+        """How the films are cut."""
+        timestep = self.family.sample(self.seeds[0].task_seed).model.opt.timestep
+        return Pace.real_time(self.seconds, timestep * self.family.frame_skip)
+
+    @property
+    def sees_reward(self) -> bool:
+        """Whether the agents' loss is shown rewards."""
+        return self.inner_loop.learned_loss.sees_reward
+
+    @property
+    def guidance(self) -> float:
+        """The weight alpha of Eq. 6: if the loss sees rewards, what its evolution ended with."""
+        settings = self.loss.settings
+        return settings.guidance(settings.num_epochs) if self.sees_reward else 0.0
+
+    @property
+    def reward_words(self) -> str:
+        """What the agents know of the reward."""
+        if not self.sees_reward:
+            return "no reward"
+        return "sees reward" + (f" + PPO with α = {self.guidance:g}" if self.guidance else "")

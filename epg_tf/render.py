@@ -1,0 +1,90 @@
+"""Shows a loss: films of agents before, during and after they learn with it.
+
+    python -m epg_tf.render --loss runs/reacher --root_dir runs/reacher/videos
+
+Fresh agents learn on held-out tasks, one on each, without reward. Then they play as they were
+before their first update, halfway, and after their last: from the same initial states, with the
+same action noise, in real time. The return of each episode so far is written below it.
+
+In --root_dir: `before`, `during` and `after`, and all of them side by side in `learning`, each as
+MP4 and as GIF; `bodies.png`, a sheet of the family's randomised bodies (Fig. 3 of the paper); for
+robots that travel `exploration.png` and `.npz`, their positions over the lifetime beside those of
+PPO (Fig. 8); and `summary.json`, with the returns.
+
+A loss that was evolved to see the reward is shown it, and helped by the guidance that was left when
+its evolution ended; the pictures then say so. Drawing needs EGL or OSMesa, of which one that works
+is found; MUJOCO_GL, where it is set, decides.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from absl import flags
+
+from epg_tf import command_line, config_flags, loss_flags
+
+flags.adopt_module_key_flags(config_flags)
+flags.adopt_module_key_flags(loss_flags)
+_NUM_TASKS = flags.DEFINE_integer("num_tasks", 4, "Held-out tasks, side by side; at most nine.")
+_SECONDS = flags.DEFINE_float("seconds", 4.0, "The length of the films.")
+
+_BAR = "{desc:9} {percentage:3.0f}%|{bar:20}| [{elapsed}<{remaining}]"
+
+
+def main(argv: list[str]) -> None:
+    """Does what the flags say."""
+    if len(argv) > 1:
+        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    from epg_tf.tasks import opengl
+
+    try:
+        opengl.choose()  # before anything imports MuJoCo, which settles it
+    except ValueError as error:
+        command_line.fail(str(error))
+    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    import pathlib
+
+    import tqdm
+
+    from epg_tf import evolved_loss
+    from epg_tf.evaluation.show import Show, table
+    from epg_tf.evaluation.showcase import Showcase
+    from epg_tf.evolution.ranks import Ranks
+    from epg_tf.results_folder import ResultsFolder
+
+    ranks = Ranks()
+    with command_line.one_sentence(ranks):
+        if ranks.size > 1:
+            raise ValueError(f"The number of ranks (={ranks.size}) must be 1 to render.")
+        if not config_flags.ROOT_DIR.value:
+            raise ValueError("`--root_dir` (='') must name a folder.")
+        loss = evolved_loss.load(
+            loss_flags.LOSS.value or "",
+            config_flags.GIN_FILE.value,
+            config_flags.GIN_BINDING.value,
+        )
+        showcase = Showcase(loss, _NUM_TASKS.value, _SECONDS.value)
+        root = pathlib.Path(config_flags.ROOT_DIR.value)
+        ResultsFolder(root, "render", showcase.fingerprint).open()
+    show = Show(showcase, root)
+    with tqdm.tqdm(
+        total=show.num_ticks,
+        bar_format=_BAR,
+        mininterval=0.5 if sys.stderr.isatty() else 15.0,
+    ) as bar:
+
+        def tick(doing: str) -> None:
+            bar.set_description_str(doing, refresh=False)
+            bar.update()
+
+        summary = show.write(tick, ["python", "-m", "epg_tf.render", *sys.argv[1:]])
+    print(table(summary))
+    if not show.travels:
+        print("There is no exploration.png: this robot stays in its place.")
+    print(f"Files in {root}: {', '.join(summary['files'])}.", flush=True)
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["loss", "root_dir"])  # here, so that importers need not have them
+    command_line.run(main)

@@ -1,0 +1,221 @@
+"""Pictures of W workers' states, drawn off screen by MuJoCo.
+
+The camera is the same for all workers, so that their sizes compare, and shows everything that moves
+in the states it is given. It looks from the side, or from above where the robot is flat, and goes
+along with a robot that travels.
+"""
+
+import contextlib
+import copy
+import importlib
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+
+from epg_tf.tasks import opengl
+from epg_tf.tasks.family import Task
+
+_FULL_PHYSICS = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
+_EVERYTHING = mujoco.mjtCatBit.mjCAT_ALL.value
+_OFF_SCREEN = mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value
+
+_LARGEST_SCENE = 2000  # geoms
+_MARGIN = 1.1  # of the picture's half over the scene's
+_FLAT = 0.2  # height over width of a robot that is seen from above
+_AHEAD = 90.0  # degrees: x points to the right
+_FROM_THE_SIDE, _FROM_ABOVE = -12.0, -90.0  # degrees above the horizon, negative
+# Gymnasium's robots are lit for a window on a dark desk.
+_AMBIENT, _DIFFUSE = 0.35, 0.55
+
+
+class View(NamedTuple):
+    """Where the camera stands.
+
+    Attributes:
+        centre: What it looks at, in metres, `[3]`; relative to the robot where that travels.
+        distance: How far from it, in metres.
+        elevation: In degrees; negative is from above.
+    """
+
+    centre: np.ndarray
+    distance: float
+    elevation: float
+
+
+class BatchRenderer:
+    """Draws W workers, each with its own model; to be closed, or used in a `with` statement.
+
+    Attributes:
+        width: Of a picture, in pixels.
+        height: Of a picture, in pixels.
+    """
+
+    def __init__(self, tasks: Sequence[Task], width: int, height: int):
+        """Opens a drawing context.
+
+        Args:
+            tasks: One per worker, of one family.
+            width: Of a picture, in pixels.
+            height: Of a picture, in pixels.
+
+        Raises:
+            ValueError: In one sentence, if no OpenGL works here.
+        """
+        # Taken from its module, because what `mujoco.Renderer` draws with was settled when MuJoCo
+        # was imported, which may have been before anyone thought of drawing.
+        context_class = importlib.import_module(f"mujoco.{opengl.choose()}").GLContext
+        self.width, self.height = width, height
+        self._models = [_for_drawing(task.model, width, height) for task in tasks]
+        self._data = [mujoco.MjData(model) for model in self._models]
+        self._traveller = _travelling_body(self._models[0])
+        self._options = mujoco.MjvOption()
+        self._camera = mujoco.MjvCamera()
+        self._camera.azimuth = _AHEAD
+        self._view: View | None = None
+        self._open = contextlib.ExitStack()
+        with contextlib.ExitStack() as opened:
+            self._context = context_class(width, height)
+            # MuJoCo's contexts must go before OpenGL's, and that before the interpreter does, or
+            # there is noise on the terminal.
+            opened.callback(self._context.free)
+            self._context.make_current()
+            self._scenes = [mujoco.MjvScene(model, _LARGEST_SCENE) for model in self._models]
+            self._drawers = []
+            for model, scene in zip(self._models, self._scenes, strict=True):
+                # Software rendering spends most of its time on reflections and on shadows.
+                scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION.value] = 0
+                scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = 0
+                drawer = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
+                opened.callback(drawer.free)
+                self._drawers.append(drawer)
+            self._open = opened.pop_all()
+
+    def __enter__(self) -> "BatchRenderer":
+        """Nothing more."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Closes it."""
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the drawing context; it draws no more."""
+        self._context.make_current()
+        self._open.close()
+
+    def look_at(self, states: Sequence[np.ndarray]) -> None:
+        """Places the camera so that all that moves in the states is in every picture.
+
+        Args:
+            states: Full physics states (`BatchSimulator.state`) of each worker, `[T, ...]`; T may
+                differ.
+        """
+        lowest, highest = np.full(3, np.inf), np.full(3, -np.inf)
+        for worker, of_worker in enumerate(states):
+            for state in of_worker:
+                self._pose(worker, state)
+                low, high = _extent(self._models[worker], self._data[worker])
+                place = self._place_of_traveller(worker)
+                lowest, highest = np.minimum(lowest, low - place), np.maximum(highest, high - place)
+        half = np.maximum((highest - lowest) / 2, 1e-3)
+        is_flat = half[2] < _FLAT * max(half[0], half[1])
+        across, up, deep = (half[0], half[1], half[2]) if is_flat else (half[0], half[2], half[1])
+        half_angle = math.radians(self._models[0].vis.global_.fovy) / 2
+        largest = max(up, across * self.height / self.width)
+        self._view = View(
+            centre=(lowest + highest) / 2,
+            distance=float(_MARGIN * largest / math.tan(half_angle) + deep),
+            elevation=_FROM_ABOVE if is_flat else _FROM_THE_SIDE,
+        )
+
+    def draw(self, worker: int, state: np.ndarray) -> np.ndarray:
+        """Draws one worker, as seen from where `look_at` put the camera.
+
+        Args:
+            worker: Its index.
+            state: Its full physics state; where the camera has no place yet, it looks at this.
+
+        Returns:
+            The picture, `[height, width, 3]` uint8.
+        """
+        if self._view is None:
+            nothing = np.empty((0, len(state)))
+            self.look_at([nothing] * worker + [state[None]])
+        assert self._view is not None
+        self._pose(worker, state)
+        self._camera.lookat[:] = self._view.centre + self._place_of_traveller(worker)
+        self._camera.distance, self._camera.elevation = self._view.distance, self._view.elevation
+        model, scene, drawer = self._models[worker], self._scenes[worker], self._drawers[worker]
+        mujoco.mjv_updateScene(
+            model, self._data[worker], self._options, None, self._camera, _EVERYTHING, scene
+        )
+        picture = np.empty((self.height, self.width, 3), np.uint8)
+        frame = mujoco.MjrRect(0, 0, self.width, self.height)
+        self._context.make_current()
+        mujoco.mjr_setBuffer(_OFF_SCREEN, drawer)  # at every turn: the workers' drawers alternate
+        mujoco.mjr_render(frame, scene, drawer)
+        mujoco.mjr_readPixels(picture, None, frame, drawer)
+        return picture[::-1]  # OpenGL's first row is the lowest
+
+    def _pose(self, worker: int, state: np.ndarray) -> None:
+        model, data = self._models[worker], self._data[worker]
+        mujoco.mj_setState(model, data, state, _FULL_PHYSICS)
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        mujoco.mj_camlight(model, data)
+
+    def _place_of_traveller(self, worker: int) -> np.ndarray:
+        """Where on the floor the travelling robot is, `[3]`; zeros for one that stays."""
+        if self._traveller is None:
+            return np.zeros(3)
+        return self._data[worker].xpos[self._traveller] * (1.0, 1.0, 0.0)
+
+
+def travelling_coordinate(model: mujoco.MjModel) -> int | None:
+    """Which of `qpos` says how far a robot has come; None for a robot that stays where it is.
+
+    It is the first position of the first joint that moves without limits: a free joint, or a slide
+    that has none.
+    """
+    joint = _travelling_joint(model)
+    return None if joint is None else int(model.jnt_qposadr[joint])
+
+
+def _travelling_joint(model: mujoco.MjModel) -> int | None:
+    for joint in range(model.njnt):
+        kind, limited = model.jnt_type[joint], model.jnt_limited[joint]
+        if kind == mujoco.mjtJoint.mjJNT_FREE or (
+            kind == mujoco.mjtJoint.mjJNT_SLIDE and not limited
+        ):
+            return joint
+    return None
+
+
+def _travelling_body(model: mujoco.MjModel) -> int | None:
+    joint = _travelling_joint(model)
+    return None if joint is None else int(model.body_rootid[model.jnt_bodyid[joint]])
+
+
+def _for_drawing(model: mujoco.MjModel, width: int, height: int) -> mujoco.MjModel:
+    """A copy of a model that draws in the size wanted, and bright enough."""
+    model = copy.copy(model)
+    model.vis.global_.offwidth, model.vis.global_.offheight = width, height
+    model.vis.quality.shadowsize = 0  # there are none
+    model.vis.headlight.ambient[:] = _AMBIENT
+    model.vis.headlight.diffuse[:] = _DIFFUSE
+    return model
+
+
+def _extent(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest corner of the box around all geoms that can move, in metres."""
+    moving = model.body_weldid[model.geom_bodyid] != 0
+    if not moving.any():
+        moving[:] = True
+    boxes = model.geom_aabb[moving]
+    turns = data.geom_xmat[moving].reshape(-1, 3, 3)
+    centres = data.geom_xpos[moving] + np.einsum("gij,gj->gi", turns, boxes[:, :3])
+    halves = np.einsum("gij,gj->gi", np.abs(turns), boxes[:, 3:])
+    return (centres - halves).min(axis=0), (centres + halves).max(axis=0)

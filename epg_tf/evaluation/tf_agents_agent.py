@@ -1,0 +1,276 @@
+"""One `PPOClipAgent` of TF-Agents that trains any number of agents, one after the other.
+
+A graph per agent would take seconds each to compile. What makes an agent an individual is but a few
+thousand numbers, so here they are a vector: assigned to the one agent's variables before it learns,
+and read back after it, all within one compiled call.
+"""
+
+# Pyright's TensorFlow stubs know no static shapes, and TF-Agents types every field as any nest.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportOperatorIssue=false
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.agents.ppo import ppo_clip_agent
+from tf_agents.networks import actor_distribution_network, normal_projection_network, value_network
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
+from tf_agents.trajectories import trajectory
+
+from epg_tf.agent.experience import Experience
+
+
+@dataclasses.dataclass(frozen=True)
+class TFAgentsPPO:
+    """How the off-the-shelf PPO is set up.
+
+    Attributes:
+        learning_rate: Adam's step size.
+        adam_epsilon: Adam's epsilon.
+        num_epochs: Passes over the M newest steps per update.
+        minibatch_size: Steps per gradient step; all M where there are fewer.
+        clip: How far the ratio of probabilities counts: the agent's `importance_ratio_clipping`.
+        discount: gamma.
+        gae_lambda: lambda of the generalised advantage estimate.
+        gradient_clipping: The largest norm of a gradient; 0 for no limit.
+        initial_std: The standard deviation that a Gaussian policy starts with.
+        normalise_observations: Whether the agent normalises observations.
+        normalise_rewards: Whether the agent divides rewards by their standard deviation.
+    """
+
+    learning_rate: float = 1e-3
+    adam_epsilon: float = 1e-7
+    num_epochs: int = 10
+    minibatch_size: int = 32
+    clip: float = 0.2
+    discount: float = 0.99
+    gae_lambda: float = 0.95
+    gradient_clipping: float = 0.0
+    initial_std: float = 0.35
+    normalise_observations: bool = True
+    normalise_rewards: bool = True
+
+
+TUNED = TFAgentsPPO()
+
+
+class SwappedAgent:
+    """A `PPOClipAgent` whose variables are swapped.
+
+    Attributes:
+        agent: The `PPOClipAgent`; its variables are those of whoever was swapped in last.
+    """
+
+    def __init__(
+        self,
+        configuration: TFAgentsPPO,
+        hidden_sizes: Sequence[int],
+        observation_size: int,
+        action_size: int,
+        num_actions: int | None = None,
+    ):
+        """Makes the agent; it is compiled when it first learns.
+
+        Args:
+            configuration: How it is set up.
+            hidden_sizes: Units of the hidden layers of actor and value network.
+            observation_size: S.
+            action_size: A, where actions are a box.
+            num_actions: The size of a finite action space, None for a box.
+        """
+        self._configuration = configuration
+        observation = tensor_spec.TensorSpec((observation_size,), tf.float32, "observation")
+        action = (
+            tensor_spec.BoundedTensorSpec((action_size,), tf.float32, -1.0, 1.0, "action")
+            if num_actions is None
+            else tensor_spec.BoundedTensorSpec((), tf.int64, 0, num_actions - 1, "action")
+        )
+        self._actor, self._value = _make_networks(configuration, hidden_sizes, observation, action)
+        self._optimizer = tf.keras.optimizers.Adam(
+            configuration.learning_rate, epsilon=configuration.adam_epsilon, jit_compile=False
+        )
+        self.agent = ppo_clip_agent.PPOClipAgent(
+            ts.time_step_spec(observation),
+            action,
+            self._optimizer,
+            self._actor,
+            self._value,
+            importance_ratio_clipping=configuration.clip,
+            lambda_value=configuration.gae_lambda,
+            discount_factor=configuration.discount,
+            gradient_clipping=configuration.gradient_clipping,
+            normalize_observations=configuration.normalise_observations,
+            normalize_rewards=configuration.normalise_rewards,
+            use_gae=True,
+            use_td_lambda_return=True,
+            # As TF-Agents wants it where an update is more than one gradient step.
+            num_epochs=1,
+            compute_value_and_advantage_in_train=False,
+            update_normalizers_in_train=False,
+            train_step_counter=tf.Variable(0, dtype=tf.int64),
+        )
+        self._optimizer.build(self._actor.trainable_weights + self._value.trainable_weights)
+        self._variables = [
+            variable
+            for variable in (*self.agent.variables, *self._optimizer.variables)
+            if variable.dtype == tf.float32 and variable is not self._optimizer.learning_rate
+        ]
+        self._sizes = [variable.shape.num_elements() for variable in self._variables]
+        self._untrained = self._gather().numpy()
+
+    def draw(self, generator: np.random.Generator) -> np.ndarray:
+        """A fresh agent [D]: TF-Agents' own initialisers, seeded by the agent's own generator."""
+        parts = self._split(self._untrained.copy())
+        for network in (self._actor, self._value):
+            for layer in network.submodules:
+                if isinstance(layer, tf.keras.layers.Dense):
+                    kernel = _draw_kernel(layer.kernel_initializer, layer.kernel.shape, generator)
+                    parts[layer.kernel.ref()][...] = kernel.ravel()
+        return np.concatenate(list(parts.values()))
+
+    def actor_weights(self, agents: np.ndarray) -> list[np.ndarray]:
+        """The actor networks' variables of agents [W, D], [W, ...] each, in the network's order."""
+        parts = self._split(agents)
+        return [
+            parts[variable.ref()].reshape(-1, *variable.shape) for variable in self._actor.variables
+        ]
+
+    def observation_moments(self, agents: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Mean and variance [W, S] by which agents [W, D] normalise observations, if they do."""
+        normaliser = self.agent.collect_policy.observation_normalizer
+        if normaliser is None:
+            return None
+        count, mean, squares, _ = (self._split(agents)[v.ref()] for v in normaliser.variables)
+        return mean, squares / count
+
+    def swap_in(self, agent: np.ndarray) -> None:
+        """Gives `agent` the variables of an agent [D]."""
+        self._scatter(tf.constant(agent))
+
+    def update(
+        self,
+        agent: np.ndarray,
+        num_updates: int,
+        experience: Experience,
+        worker: int,
+        generator: np.random.Generator,
+    ) -> np.ndarray:
+        """Learns from an agent's M newest steps, in minibatches.
+
+        As in TF-Agents' `PPOLearner` the passes are one stream, shuffled pass by pass, that is cut
+        into minibatches; what is left over is dropped.
+
+        Args:
+            agent: The agent as it acted, [D].
+            num_updates: How many updates it has made before.
+            experience: M steps of all agents.
+            worker: Which of them is this one.
+            generator: For the order of the steps.
+
+        Returns:
+            The agent as it is then, [D].
+        """
+        num_steps, num_epochs = experience.length, self._configuration.num_epochs
+        stream = np.concatenate([generator.permutation(num_steps) for _ in range(num_epochs)])
+        size = min(self._configuration.minibatch_size, num_steps)
+        rows = stream[: len(stream) // size * size].reshape(-1, size).astype(np.int32)
+        return self._update(
+            agent,
+            np.int64(num_updates * len(rows)),
+            experience.observation[worker],
+            experience.next_observation[worker, -1],
+            experience.action[worker],
+            experience.reward[worker].astype(np.float32),
+            experience.terminated[worker],
+            experience.ended[worker],
+            rows,
+        ).numpy()
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _update(
+        self, vector, gradient_steps, observation, arrival, action, reward, terminated, ended, rows
+    ):
+        self._scatter(vector)
+        self._optimizer.iterations.assign(gradient_steps)
+        steps = self.agent.preprocess_sequence(
+            self._trajectory(observation, arrival, action, reward, terminated, ended)
+        )
+        # The last step was there for its observation.
+        steps = tf.nest.map_structure(lambda tensor: tensor[0, :-1], steps)
+
+        def train(minibatch):
+            chosen = tf.nest.map_structure(lambda t: tf.gather(t, minibatch)[:, tf.newaxis], steps)
+            return self.agent.train(chosen).loss
+
+        tf.map_fn(train, rows, fn_output_signature=tf.float32)
+        self.agent.update_observation_normalizer(steps.observation[tf.newaxis])
+        self.agent.update_reward_normalizer(steps.reward[tf.newaxis])
+        return self._gather()
+
+    def _trajectory(self, observation, arrival, action, reward, terminated, ended):
+        """M steps, and one more whose observation is where they arrived, [1, M + 1, ...]."""
+        first = tf.concat([[False], ended], axis=0)
+        last = tf.concat([ended, [False]], axis=0)
+        step_type = tf.where(first, ts.StepType.FIRST, ts.StepType.MID)
+        discount = tf.where(terminated, 0.0, 1.0)
+        observation = tf.concat([observation, arrival[tf.newaxis]], axis=0)
+        action, reward, discount = (
+            tf.concat([tensor, tf.zeros_like(tensor[:1])], axis=0)
+            for tensor in (action, reward, discount)
+        )
+        time_step = ts.TimeStep(step_type, reward, discount, observation)
+        time_step = tf.nest.map_structure(lambda tensor: tensor[tf.newaxis], time_step)
+        return trajectory.Trajectory(
+            step_type=time_step.step_type,
+            observation=time_step.observation,
+            action=action[tf.newaxis],
+            # What the collect policy would have noted while it acted.
+            policy_info=self.agent.collect_policy.distribution(time_step).info,
+            next_step_type=tf.where(last, ts.StepType.LAST, ts.StepType.MID)[tf.newaxis],
+            reward=time_step.reward,
+            discount=time_step.discount,
+        )
+
+    def _split(self, agents: np.ndarray) -> dict:
+        """Views of agents [..., D], by the variable that they are the numbers of."""
+        parts = np.split(agents, np.cumsum(self._sizes)[:-1], axis=-1)
+        return {variable.ref(): part for variable, part in zip(self._variables, parts, strict=True)}
+
+    def _gather(self) -> tf.Tensor:
+        return tf.concat([tf.reshape(variable, [-1]) for variable in self._variables], axis=0)
+
+    def _scatter(self, vector: tf.Tensor) -> None:
+        for variable, part in zip(self._variables, tf.split(vector, self._sizes), strict=True):
+            variable.assign(tf.reshape(part, variable.shape))
+
+
+def _make_networks(configuration, hidden_sizes, observation, action):
+    """TF-Agents' actor and value network, with layers of the sizes that our agents have."""
+    layers = {"fc_layer_params": tuple(hidden_sizes), "activation_fn": tf.tanh}
+
+    def projection(spec):
+        return normal_projection_network.NormalProjectionNetwork(
+            spec,
+            std_bias_initializer_value=np.log(np.expm1(configuration.initial_std)),
+        )
+
+    with warnings.catch_warnings():
+        # TF-Agents turns an array of one number of actions into a number.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        actor = actor_distribution_network.ActorDistributionNetwork(
+            observation, action, continuous_projection_net=projection, **layers
+        )
+    return actor, value_network.ValueNetwork(observation, **layers)
+
+
+def _draw_kernel(initializer, shape, generator: np.random.Generator) -> np.ndarray:
+    """A kernel by the rule of a Keras initialiser, old or new style, but with a seed of its own."""
+    rule = getattr(tf.keras.initializers, type(initializer).__name__)
+    config = {name: v for name, v in initializer.get_config().items() if name != "dtype"}
+    return rule(**{**config, "seed": int(generator.integers(2**31))})(shape).numpy()

@@ -1,0 +1,173 @@
+"""The off-the-shelf baseline: TF-Agents' own PPO (`PPOClipAgent`) on the project's tasks.
+
+Networks, loss, optimiser and normalisers are TF-Agents'; the steps come from the project's
+environment and driver, so that this PPO meets the same tasks, resets and number of steps as the
+other methods. TF-Agents' drivers take about a millisecond per step of one agent, an hour where the
+others take a minute, so W agents act at once in NumPy and learn one after the other through one
+compiled agent (`tf_agents_agent`).
+
+What differs from TF-Agents' `PPOLearner`, which also calls `PPOClipAgent.train` minibatch by
+minibatch:
+
+* A trajectory has no boundary steps, which TF-Agents' drivers put between episodes. The agent
+  masks them out of its loss, but counts them in the loss's mean, the moments of the advantages and
+  the statistics of its normalisers. Advantages and returns are the same without them: where an
+  episode ended (`next_step_type` LAST) both are cut.
+* The normalisers take in the steps after the agent has learned from them, as `PPOClipAgent.train`
+  does by default, so that acting and learning see the same observations.
+
+What differs from the project's own PPO is TF-Agents' doing: after a time limit it expects nothing,
+as after a termination; after the newest step it expects what it expected before it; and the mean of
+a Gaussian policy goes through tanh.
+"""
+
+# Pyright: the statistics are not those that `ActingPolicy` knows, but normalise as they do.
+# pyright: reportArgumentType=false
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.driver import LifetimeDriver
+from epg_tf.agent.episodes import EpisodeReturns
+from epg_tf.agent.experience import Experience
+from epg_tf.evaluation.tf_agents_agent import TUNED, SwappedAgent, TFAgentsPPO
+from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Stream
+from epg_tf.tasks.environment import BatchedEnvironment
+from epg_tf.tasks.family import TaskFamily
+from epg_tf.tasks.simulator import BatchSimulator
+
+# What TF-Agents' normaliser does unless told otherwise, and its agents do not tell it.
+_VARIANCE_EPSILON = np.float32(1e-3)
+_CLIP = 5.0
+
+
+def learn(
+    settings: InnerLoop,
+    family: TaskFamily,
+    seeds: Sequence[LifetimeSeed],
+    num_threads: int = 0,
+    on_update: Callable[[int], object] | None = None,
+    configuration: TFAgentsPPO = TUNED,
+) -> EpisodeReturns:
+    """Trains one agent per seed for K updates of M steps.
+
+    What comes out for an agent depends on its own seed alone, not on its neighbours nor on W.
+
+    Args:
+        settings: For K, M and the sizes of the networks' hidden layers.
+        family: Where tasks come from.
+        seeds: One per agent, W of them; task, resets and action noise are those of every lifetime
+            with that seed.
+        num_threads: Simulator threads; 0 for none but the caller's.
+        on_update: Called with k after each update.
+        configuration: How the agents are set up.
+
+    Returns:
+        The returns of all episodes.
+    """
+    swapped = _swapped_agent(
+        configuration,
+        tuple(settings.hidden_sizes),
+        family.observation_size,
+        family.action_size,
+        family.num_actions,
+    )
+    agents = np.stack([swapped.draw(seed.generator(Stream.AGENT)) for seed in seeds])
+    minibatches = [seed.generator(Stream.MINIBATCHES) for seed in seeds]
+    simulator = BatchSimulator(
+        family,
+        [family.sample(seed.task_seed) for seed in seeds],
+        [seed.generator(Stream.RESETS) for seed in seeds],
+        num_threads,
+    )
+    environment = BatchedEnvironment(simulator)
+    policy = TFAgentsActingPolicy(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        [seed.generator(Stream.ACTIONS) for seed in seeds],
+    )
+    newest: list[Experience] = []
+    driver = LifetimeDriver(
+        environment,
+        policy,
+        [lambda transition: newest.append(Experience.from_transition(transition))],
+        settings.steps_per_update,
+    )
+    episodes = EpisodeReturns(len(seeds))
+    for k in range(1, settings.num_updates + 1):
+        moments = swapped.observation_moments(agents)
+        policy.load(
+            swapped.actor_weights(agents),
+            RawObservations() if moments is None else ObservationMoments(*moments),
+        )
+        driver.run()
+        experience = newest.pop()
+        episodes.add(experience)
+        for worker, generator in enumerate(minibatches):
+            agents[worker] = swapped.update(agents[worker], k - 1, experience, worker, generator)
+        if on_update is not None:
+            on_update(k)
+    return episodes
+
+
+# Compiling takes longer than a small agent's life.
+_swapped_agent = functools.lru_cache(maxsize=4)(SwappedAgent)
+
+
+@dataclasses.dataclass(frozen=True)
+class ObservationMoments:
+    """By what W agents normalise observations.
+
+    Attributes:
+        mean: [W, S].
+        variance: [W, S].
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+    def normalise(self, samples: np.ndarray) -> np.ndarray:
+        """Maps samples [W, T, S] as TF-Agents' `StreamingTensorNormalizer` does, float32."""
+        scale = 1.0 / np.sqrt(self.variance + _VARIANCE_EPSILON)
+        normalised = (samples - self.mean[:, np.newaxis]) * scale[:, np.newaxis]
+        return np.clip(normalised, -_CLIP, _CLIP)
+
+
+class RawObservations:
+    """For agents that do not normalise observations."""
+
+    def normalise(self, samples: np.ndarray) -> np.ndarray:
+        """The samples."""
+        return samples
+
+
+class TFAgentsActingPolicy(ActingPolicy):
+    """Acts as the collect policies of W `PPOClipAgent`s would, in NumPy."""
+
+    def load(
+        self, weights: Sequence[np.ndarray], statistics: ObservationMoments | RawObservations
+    ) -> None:
+        """Takes over actor networks, and what observations are normalised by.
+
+        Args:
+            weights: Those of `ActorDistributionNetwork`s, [W, ...] each: kernels and biases, and
+                for a box of actions what the standard deviation is the softplus of.
+            statistics: `ObservationMoments` or `RawObservations`.
+        """
+        if not self._discrete:
+            *weights, before_softplus = weights
+            weights = [*weights, np.log(np.logaddexp(0.0, before_softplus))]
+        # A bias [W, units] meets [W, T, units].
+        weights = [w if w.ndim == 3 else w[:, np.newaxis] for w in weights]
+        super().load([np.ascontiguousarray(w, np.float32) for w in weights], statistics)
+
+    def _forward(self, hidden: np.ndarray) -> np.ndarray:
+        outputs = super()._forward(hidden)
+        # The mean is squashed to the range of the actions, which is [-1, 1].
+        return outputs if self._discrete else np.tanh(outputs, out=outputs)

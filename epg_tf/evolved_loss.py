@@ -1,4 +1,4 @@
-"""An evolved loss as the command lines take it: from a run's folder or from a SavedModel."""
+"""An evolved loss as the command lines take it: from a run, a checkpoint or a SavedModel."""
 
 # Pyright's TensorFlow stubs do not know what a loaded module holds.
 # pyright: reportOptionalMemberAccess=false
@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from epg_tf import config
-from epg_tf.evolution.checkpoint import CheckpointFolder
+from epg_tf.evolution.checkpoint import CheckpointFolder, load_checkpoint
 from epg_tf.inner_update import Learner
+from epg_tf.loss.saved_model import read_description
 from epg_tf.outer_loop import MetaTraining
 
 CONFIG_FILE = "operative_config.gin"
@@ -29,8 +30,8 @@ class EvolvedLoss:
         phi: Its parameters, [P] float32.
         settings: Of the run that evolved it, with what the user changed.
         config_text: The same, as gin.
-        epoch: After which epoch; None for a SavedModel.
-        env_steps: Environment steps spent on it; None for a SavedModel.
+        epoch: After which epoch; None for a SavedModel that does not say.
+        env_steps: Environment steps spent on it; None for a SavedModel that does not say.
     """
 
     path: pathlib.Path
@@ -41,13 +42,20 @@ class EvolvedLoss:
     env_steps: int | None = None
 
 
-def load(path: str, gin_files: Sequence[str] = (), bindings: Sequence[str] = ()) -> EvolvedLoss:
+def load(
+    path: str,
+    gin_files: Sequence[str] = (),
+    bindings: Sequence[str] = (),
+    flag: str = "--loss",
+) -> EvolvedLoss:
     """Reads a loss.
 
     Args:
-        path: The folder of a run, whose latest checkpoint counts, or of a SavedModel.
+        path: The folder of a run, whose latest checkpoint counts, a checkpoint of a run, or the
+            folder of a SavedModel.
         gin_files: Presets to read after the loss's own config.
         bindings: Bindings to read after those.
+        flag: Which flag the path came from.
 
     Returns:
         The loss and its config.
@@ -55,29 +63,33 @@ def load(path: str, gin_files: Sequence[str] = (), bindings: Sequence[str] = ())
     Raises:
         ValueError: In one sentence, if there is no loss, or it does not fit the config's sizes.
     """
-    folder = pathlib.Path(path)
-    checkpoint = CheckpointFolder(folder / "checkpoints").latest()
+    folder, run = pathlib.Path(path), run_of(pathlib.Path(path))
+    if folder.suffix == ".npz":
+        checkpoint = load_checkpoint(folder)
+    else:
+        checkpoint = CheckpointFolder(folder / "checkpoints").latest()
     if checkpoint is not None:
-        phi, configs = checkpoint.state.phi, [folder]
+        phi = checkpoint.state.phi
         epoch, env_steps = checkpoint.state.epoch, checkpoint.env_steps
     elif (folder / "saved_model.pb").is_file():
-        # What a run exports lies two folders below its config.
-        phi, configs = _saved_phi(folder), [folder, folder.absolute().parent.parent]
-        epoch = env_steps = None
+        phi = _saved_phi(folder, flag)
+        known = read_description(folder).get("provenance", {})
+        epoch, env_steps = known.get("epoch"), known.get("env_steps")
     else:
         raise ValueError(
-            f"`--loss` (={path}) must be the folder of a run or of an exported loss, with "
-            "`checkpoints` or a `saved_model.pb` in it."
+            f"`{flag}` (={path}) must be the folder of a run or of an exported loss, with "
+            "`checkpoints` or a `saved_model.pb` in it, or a checkpoint of a run."
         )
+    configs = [folder, run] if run is not None else [folder]
     found = [str(place / CONFIG_FILE) for place in configs if (place / CONFIG_FILE).is_file()]
     if not found:
-        raise ValueError(f"`--loss` (={path}) must have its {CONFIG_FILE} beside it.")
+        raise ValueError(f"`{flag}` (={path}) must have its {CONFIG_FILE} beside it.")
     settings = config.read([*found[:1], *gin_files], bindings)
     family = settings.family
     needed = Learner(settings.inner_loop, family, 1).loss.size
     if len(phi) != needed:
         raise ValueError(
-            f"`--loss` (={path}) must fit the config: it has {len(phi):,} parameters, and a loss "
+            f"`{flag}` (={path}) must fit the config: it has {len(phi):,} parameters, and a loss "
             f"for {type(family).__name__} (observations of {family.observation_size}, actions of "
             f"{family.action_features}) has {needed:,}."
         )
@@ -86,11 +98,24 @@ def load(path: str, gin_files: Sequence[str] = (), bindings: Sequence[str] = ())
     )
 
 
-def _saved_phi(folder: pathlib.Path) -> np.ndarray:
+def run_of(path: pathlib.Path) -> pathlib.Path | None:
+    """The folder of the run that a loss belongs to, if it still lies in it.
+
+    Args:
+        path: The run's own folder, a checkpoint of it (RUN/checkpoints/epoch_000001.npz) or a loss
+            that it exported (RUN/export/best).
+    """
+    for folder in (path, path.absolute().parent.parent):
+        if (folder / "checkpoints").is_dir():
+            return folder
+    return None
+
+
+def _saved_phi(folder: pathlib.Path, flag: str) -> np.ndarray:
     try:
         variables = tf.saved_model.load(str(folder)).phi
-    except (OSError, ValueError, AttributeError) as error:
+    except Exception as error:  # of many kinds, all of them about the files
         raise ValueError(
-            f"`--loss` (={folder}) must be a SavedModel that epg_tf exported."
+            f"`{flag}` (={folder}) must be a SavedModel that epg_tf exported."
         ) from error
     return np.concatenate([variable.numpy().ravel() for variable in variables])

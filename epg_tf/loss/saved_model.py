@@ -1,101 +1,148 @@
 """The evolved loss as a SavedModel: plain TensorFlow, no epg_tf needed to use it.
 
-The functions take what a `LossInputs` holds, for any number of agents, and are differentiable after
-loading: the gradient with respect to the policy's output and the memory is what trains an agent.
+Its two functions take the buffer of one agent or of several and are differentiable after loading:
+the gradient with respect to the policy's output and the memory is what trains an agent.
+`description` says the rest, in the `loss.json` at the SavedModel's side.
 """
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
-# pyright: reportCallIssue=false
+# pyright: reportCallIssue=false, reportArgumentType=false
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from epg_tf.loss.description import describe, input_shapes, policy_outputs
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.family import TaskFamily
 
 if TYPE_CHECKING:
     from epg_tf.inner_loop import InnerLoop
 
+DESCRIPTION_FILE = "loss.json"
+SAVED_MODEL_FILES = ("saved_model.pb", "fingerprint.pb", "variables", "assets")  # TensorFlow's
+
+Tensors = dict[str, tf.Tensor]
+
 
 class ExportedLoss(tf.Module):
     """One learned loss with its parameters fixed in it.
 
-    `loss` gives L_phi, the mean over the M newest steps, [agents]; `per_step_loss` gives L_t of all
-    N steps of the buffer, [agents, N]. Both take, by name and for a full buffer of N steps:
-    `observation` [agents, N, S] and `action` [agents, N, A], normalised; `termination`
-    [agents, N, 1]; `memory` [agents, 1, 32]; the policy's output, `policy_mean` [agents, N, A] and
-    `policy_log_std` [agents, 1, A], or `policy_log_probabilities` [agents, N, number of actions];
-    and `reward` [agents, N, 1] only where the loss was evolved to see it.
+    `loss` gives L_phi, the mean over the M newest steps: a number for one agent, [agents] for
+    several. `per_step_loss` gives L_t of all N steps of the buffer, oldest first, [N] or
+    [agents, N]; the loss of a minibatch is the mean over its steps. Both take by name what
+    `input_shapes` lists, with or without a leading axis of agents:
+
+    * `observation` [N, S], `action` [N, A] (one-hot, where actions are numbers), normalised;
+      `termination` [N, 1]; `memory` [1, units]; `reward` [N, 1]. Of these, what the loss sees.
+    * the policy's output: `policy_mean` [N, A] and `policy_log_std` [1, A], or
+      `policy_log_probabilities` [N, number of actions];
+    * `mask` [N, 1] where N > M: 1 for a step, 0 before the first, where any numbers will do.
     """
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, phi: np.ndarray):
         """Fixes phi [P] in a network of the settings' architecture."""
         super().__init__()
-        network = settings.learned_loss.build(1)
-        length, num_newest = settings.buffer_size, settings.steps_per_update
-        actions = family.action_features
-        sizes = {
-            "observation": (length, family.observation_size),
-            "action": (length, actions),
-            "termination": (length, 1),
-            "memory": (1, settings.memory_size),
-        }
-        if settings.learned_loss.sees_reward:
-            sizes["reward"] = (length, 1)
-        policy = (
-            {"policy_mean": (length, actions), "policy_log_std": (1, actions)}
-            if family.num_actions is None
-            else {"policy_log_probabilities": (length, actions)}
-        )
-        sizes.update(policy)
+        network, num_newest = settings.learned_loss.build(1), settings.steps_per_update
+        shapes = input_shapes(settings, family)
+        policy = policy_outputs(family)
 
-        def inputs_of(tensors: dict[str, tf.Tensor]) -> LossInputs:
-            parts = tuple(tensors[name] for name in policy)
-            named = {name: tensors[name] for name in sizes if name not in policy}
-            mask = None
-            if length > num_newest:  # as in training, where the buffer is full
-                mask = tf.ones_like(tensors["termination"])
-            return LossInputs(policy=parts, mask=mask, **named)
+        def inputs_of(tensors: Tensors) -> LossInputs:
+            outputs = tuple(tensors[name] for name in policy)
+            num_agents = tf.shape(outputs[0])[0]
+            # What the loss does not see has to be there and is not looked at.
+            unseen = tf.zeros([num_agents, settings.buffer_size, 1])
+            named = dict.fromkeys(("observation", "action", "termination", "memory"), unseen)
+            named |= {name: tensors[name] for name in shapes if name not in policy}
+            return LossInputs(policy=outputs, **named)
 
-        network(inputs_of({n: tf.zeros((1, *size)) for n, size in sizes.items()}), num_newest)
+        network(inputs_of({n: tf.zeros((1, *shape)) for n, shape in shapes.items()}), num_newest)
         network.assign(phi[np.newaxis])
         self.phi = network.phi_variables
-
-        specs = {
-            name: tf.TensorSpec((None, *size), tf.float32, name) for name, size in sizes.items()
+        self.loss = _for_one_or_several(
+            lambda **tensors: network(inputs_of(tensors), num_newest), shapes
+        )
+        self.per_step_loss = _for_one_or_several(
+            lambda **tensors: network.per_step(inputs_of(tensors)), shapes
+        )
+        several = _specs(shapes, None)
+        # For TensorFlow Serving, and for who asks a signature what to give it.
+        self.of_several = {
+            "loss": self.loss.get_concrete_function(**several),
+            "per_step_loss": self.per_step_loss.get_concrete_function(**several),
         }
-
-        def loss(**tensors):
-            return network(inputs_of(tensors), num_newest)
-
-        def per_step_loss(**tensors):
-            return network.per_step(inputs_of(tensors))
-
-        self.loss = tf.function(loss).get_concrete_function(**specs)
-        self.per_step_loss = tf.function(per_step_loss).get_concrete_function(**specs)
 
 
 def export_loss(
-    settings: InnerLoop, family: TaskFamily, phi: np.ndarray, path: pathlib.Path
+    settings: InnerLoop,
+    family: TaskFamily,
+    phi: np.ndarray,
+    path: pathlib.Path,
+    more: Mapping[str, Any] | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes a SavedModel, and then puts it in the place of an older one.
+    """Writes a SavedModel with its description, and then puts it in the place of an older one.
 
     Args:
         settings: The inner loop's.
         family: For the sizes of observations and actions.
         phi: The parameters, [P].
         path: The SavedModel's folder.
+        more: What else the description is to say.
+        texts: Further files to put into it, name to content.
+
+    Raises:
+        OSError: If the folder cannot be written; then there is nothing of it.
     """
-    aside = path.with_name(path.name + f".partial_{os.getpid()}")
+    description = describe(settings, family, phi) | dict(more or {})
     module = ExportedLoss(settings, family, phi)
-    signatures = {"loss": module.loss, "per_step_loss": module.per_step_loss}
-    tf.saved_model.save(module, str(aside), signatures=signatures)
-    shutil.rmtree(path, ignore_errors=True)
-    os.replace(aside, path)
+    aside = path.with_name(path.name + f".partial_{os.getpid()}")
+    aside.mkdir(parents=True)
+    try:
+        # No operation here has a gradient of its own making; looking for them takes half a second.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, str(aside), signatures=module.of_several, options=options)
+        written = {DESCRIPTION_FILE: json.dumps(description, indent=1) + "\n", **(texts or {})}
+        for name, text in written.items():
+            (aside / name).write_text(text)
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(aside, path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def read_description(path: pathlib.Path) -> dict[str, Any]:
+    """What the `loss.json` of a SavedModel says; nothing where there is none."""
+    try:
+        description = json.loads((path / DESCRIPTION_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return description if isinstance(description, dict) else {}
+
+
+def _for_one_or_several(
+    function: Callable[..., tf.Tensor], shapes: Mapping[str, tuple[int, int]]
+) -> Any:
+    """A function of several agents' tensors, made to take one agent's too, and traced for both."""
+
+    def either(**tensors: tf.Tensor) -> tf.Tensor:
+        if all(tensor.shape.rank == 3 for tensor in tensors.values()):
+            return function(**tensors)
+        return function(**{name: tensor[tf.newaxis] for name, tensor in tensors.items()})[0]
+
+    traced = tf.function(either, autograph=False)
+    traced.get_concrete_function(**_specs(shapes))
+    traced.get_concrete_function(**_specs(shapes, None))
+    return traced
+
+
+def _specs(shapes: Mapping[str, tuple[int, int]], *leading: None) -> dict[str, tf.TensorSpec]:
+    return {name: tf.TensorSpec((*leading, *s), tf.float32, name) for name, s in shapes.items()}

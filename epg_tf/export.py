@@ -1,0 +1,135 @@
+"""Exports an evolved loss: a SavedModel that plain TensorFlow uses, with a card beside it.
+
+    python -m epg_tf.export --checkpoint runs/reacher --out runs/reacher/loss
+    python -m epg_tf.export --checkpoint runs/reacher/export/best --out losses/reacher
+    python examples/use_evolved_loss.py losses/reacher
+
+--out becomes a folder with the SavedModel (`saved_model.pb`, `variables/`), `README.md` (the model
+card: tasks, inputs, use, scores, provenance, limits), `loss.json` (the same for programs) and
+`operative_config.gin`, so that --loss of the other commands takes it too. The scores are those that
+epg_tf.evaluate left in the run's folder `evaluation`, or in --evaluation.
+
+An earlier export of the same loss in --out is replaced. Any other folder that is there is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from epg_tf import command_line
+
+if TYPE_CHECKING:
+    import pathlib
+
+    from epg_tf.evolved_loss import EvolvedLoss
+
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint",
+    None,
+    "What to export: the folder of a run (its latest epoch counts), a checkpoint "
+    "(RUN/checkpoints/epoch_000050.npz), or the folder of a loss that was exported "
+    "(RUN/export/best).",
+)
+_OUT = flags.DEFINE_string("out", None, "The folder to make.")
+_EVALUATION = flags.DEFINE_string(
+    "evaluation",
+    None,
+    "The folder of an evaluation whose scores go into the card; by default RUN/evaluation, where "
+    "it is of this loss.",
+)
+
+
+def main(argv: list[str]) -> None:
+    """Does what the flags say."""
+    if len(argv) > 1:
+        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    import pathlib
+
+    from epg_tf import evolved_loss
+    from epg_tf.evaluation.model_card import model_card
+    from epg_tf.evaluation.provenance import provenance
+    from epg_tf.evolution.ranks import Ranks
+    from epg_tf.loss.description import describe
+    from epg_tf.loss.saved_model import export_loss
+
+    ranks = Ranks()
+    with command_line.one_sentence(ranks):
+        out = pathlib.Path(_OUT.value or "").absolute()
+        loss = evolved_loss.load(_CHECKPOINT.value or "", flag="--checkpoint")
+        inner_loop, family = loss.settings.inner_loop, loss.settings.family
+        description = describe(inner_loop, family, loss.phi)
+        is_replaced = _holds_earlier_export(out, description["phi_crc32"])
+        scores, remark = _scores(loss, description["phi_crc32"])
+    if not ranks.is_first:
+        return
+    more = {"provenance": provenance(loss), "scores": scores}
+    texts = {
+        "README.md": model_card(description | more, family, loss.config_text),
+        evolved_loss.CONFIG_FILE: loss.config_text,
+    }
+    try:
+        export_loss(inner_loop, family, loss.phi, out.resolve(), more, texts)
+    except OSError as error:
+        command_line.fail(f"`--out` (={out}) must be a folder one can write ({error.strerror}).")
+    if is_replaced:
+        print("Replaced the earlier export of the same loss.")
+    epoch = more["provenance"]["epoch"]
+    which = "a loss" if epoch is None else f"the loss of epoch {epoch}"
+    print(f"Exported {which}, {remark}, to {_OUT.value}. Its card: {_OUT.value}/README.md")
+
+
+def _holds_earlier_export(out: pathlib.Path, phi_crc32: int) -> bool:
+    """Whether --out holds an earlier export of the loss and nothing else.
+
+    Raises:
+        ValueError: If something else is there.
+    """
+    from epg_tf.evolved_loss import CONFIG_FILE
+    from epg_tf.loss.saved_model import DESCRIPTION_FILE, SAVED_MODEL_FILES, read_description
+
+    if not out.exists() or out.is_dir() and not any(out.iterdir()):
+        return False
+    ours = {"README.md", CONFIG_FILE, DESCRIPTION_FILE, *SAVED_MODEL_FILES}
+    is_export = out.is_dir() and {path.name for path in out.iterdir()} <= ours
+    if is_export and read_description(out).get("phi_crc32") == phi_crc32:
+        return True
+    raise ValueError(
+        f"`--out` (={_OUT.value}) must be a new folder, or an earlier export of the same loss with "
+        "nothing else in it, which is then replaced."
+    )
+
+
+def _scores(loss: EvolvedLoss, phi_crc32: int) -> tuple[dict[str, Any] | None, str]:
+    """The scores that go into the card, or None, and what there is to say of them.
+
+    Raises:
+        ValueError: If --evaluation is not an evaluation of the loss.
+    """
+    import pathlib
+
+    from epg_tf.evaluation.scores import read_scores
+    from epg_tf.evolved_loss import run_of
+    from epg_tf.loss.saved_model import read_description
+
+    if _EVALUATION.value is not None:
+        folder = pathlib.Path(_EVALUATION.value)
+        return read_scores(folder, phi_crc32), f"with the scores of {folder}"
+    run = run_of(loss.path)
+    folder = None if run is None else run / "evaluation"
+    if folder is not None and folder.exists():
+        try:
+            return read_scores(folder, phi_crc32), f"with the scores of {folder}"
+        except ValueError as error:
+            return None, f"without scores ({str(error).rstrip('.')})"
+    known = read_description(loss.path).get("scores")
+    return known, "with the scores that it had" if known else "not evaluated"
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(
+        ["checkpoint", "out"]
+    )  # here, so that importers need not have them
+    command_line.run(main)

@@ -1,0 +1,101 @@
+"""The example: plain TensorFlow and gymnasium learn from an exported loss."""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from epg_tf.inner_loop import InnerLoop
+from epg_tf.inner_update import Learner
+from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.loss.saved_model import export_loss
+from epg_tf.tasks.discrete import DiscreteActions
+from epg_tf.tasks.reacher import RandomReacher
+
+PROJECT = pathlib.Path(__file__).parent.parent
+EXAMPLE = PROJECT / "examples" / "use_evolved_loss.py"
+SHIPPED = PROJECT / "losses" / "reacher"
+# The package is installed where the tests run: this makes every import of it fail.
+PROGRAM = f"""
+import runpy, sys
+sys.modules["epg_tf"] = None
+sys.argv = [{str(EXAMPLE)!r}, *sys.argv[1:]]
+runpy.run_path({str(EXAMPLE)!r}, run_name="__main__")
+"""
+
+
+def run_example(*arguments):
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def returns_of(result):
+    assert result.returncode == 0, result.stderr
+    found = re.findall(r"^update (\d+): return (-?[\d.]+)$", result.stdout, re.MULTILINE)
+    assert len(found) == len(result.stdout.splitlines())
+    return [float(value) for _, value in found]
+
+
+def test_it_is_short_and_needs_tensorflow_and_gymnasium_alone():
+    text = EXAMPLE.read_text()
+    assert len(text.splitlines()) <= 80
+    imported = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        assert not isinstance(node, ast.ImportFrom)
+    assert imported == {"json", "pathlib", "sys", "gymnasium", "numpy", "tensorflow"}
+
+
+def test_it_learns_what_a_loss_teaches(tmp_path):
+    # A loss that can be read: all that it asks for is less noise, and on a Reacher noise costs.
+    settings = InnerLoop(
+        num_updates=24,
+        steps_per_update=64,
+        buffer_size=64,
+        num_minibatches=4,
+        learning_rate=0.01,
+        learned_loss=LearnedLoss(context_size=0, hidden_size=1),
+    )
+    phi = np.zeros(Learner(settings, RandomReacher(), 1).loss.size, np.float32)
+    phi[[-5, -4]] = 1.0  # of the hidden unit's kernel, the weights of both log standard deviations
+    phi[-2] = 1.0  # the output's
+    export_loss(settings, RandomReacher(), phi, tmp_path / "loss")
+    returns = returns_of(run_example(tmp_path / "loss"))
+    assert len(returns) == 3
+    assert returns[0] < -70
+    assert returns[-1] > -45
+
+
+def test_it_pads_a_buffer_that_is_longer_than_an_update(tmp_path):
+    settings = InnerLoop(
+        num_updates=8, steps_per_update=32, buffer_size=80, num_passes=2, hidden_sizes=(4,)
+    )
+    phi = Learner(settings, RandomReacher(), 1).loss.draw(np.random.default_rng(0))
+    export_loss(settings, RandomReacher(), phi, tmp_path / "loss")
+    assert np.isfinite(returns_of(run_example(tmp_path / "loss", 1))).all()
+
+
+def test_it_refuses_a_loss_for_other_actions(tmp_path):
+    settings, family = InnerLoop(), DiscreteActions(RandomReacher())
+    phi = Learner(settings, family, 1).loss.draw(np.random.default_rng(0))
+    export_loss(settings, family, phi, tmp_path / "loss")
+    result = run_example(tmp_path / "loss")
+    assert result.returncode == 1
+    assert "must see no reward and be for the torques of a Reacher." in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(not SHIPPED.exists(), reason="no loss for Reachers is shipped")
+def test_it_learns_from_the_shipped_loss():
+    returns = returns_of(run_example(SHIPPED, 0))
+    assert returns[-1] > returns[0] + 20

@@ -1,0 +1,424 @@
+"""An export from the outside: what it takes, what it leaves, what it refuses."""
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags
+from absl.testing import flagsaver
+
+from epg_tf import command_line, config, evolved_loss, export
+from epg_tf.evaluation.model_card import model_card
+from epg_tf.evolution.ranks import Ranks
+from epg_tf.inner_loop import InnerLoop
+from epg_tf.inner_update import Learner
+from epg_tf.loss.description import describe
+from epg_tf.loss.guidance import PPO
+from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.run_folder import RunFolder
+from epg_tf.tasks.discrete import DiscreteActions
+from epg_tf.tasks.hopper import DirHopper
+from epg_tf.tasks.reacher import RandomReacher
+
+BINDINGS = [
+    "meta_train.num_workers = 4",
+    "meta_train.num_epochs = 3",
+    "meta_train.guidance = @Constant()",
+    "Constant.value = 0.25",
+    "InnerLoop.num_updates = 2",
+    "InnerLoop.steps_per_update = 32",
+    "InnerLoop.buffer_size = 32",
+    "InnerLoop.hidden_sizes = (4,)",
+]
+STEPS_PER_EPOCH = 4 * 2 * 32
+RETURNS = {1: -5.0, 2: -1.0, 3: -7.0}  # the loss that epoch 2 began with is the best
+FILES = {
+    "README.md",
+    "assets",
+    "fingerprint.pb",
+    "loss.json",
+    "operative_config.gin",
+    "saved_model.pb",
+    "variables",
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of three epochs in which nobody lived; its losses are drawn."""
+    root = tmp_path_factory.mktemp("export") / "run"
+    settings = config.read(["gin/reacher.gin"], BINDINGS)
+    loss = Learner(settings.inner_loop, settings.family, 1).loss
+    state = settings.strategy.init(loss.draw(np.random.default_rng(0)))
+    nothing = {n: np.zeros(4) for n in ("diverged", "physics_seconds", "update_seconds", "stop")}
+    logs = {"guidance": 0.25, "seconds": 2.0, "phi_norm": 1.0, "gradient_norm": 1.0}
+    with RunFolder(str(root), settings, Ranks(), config.complete_config) as folder:
+        checkpoint = folder.open(state)
+        for epoch, mean in RETURNS.items():
+            phi = loss.draw(np.random.default_rng(epoch))
+            state = dataclasses.replace(state, epoch=epoch, phi=phi)
+            gathered = nothing | {"returns": np.full(4, mean)}
+            checkpoint = folder.record_epoch(checkpoint, state, gathered, logs)
+    return root
+
+
+def phi_after(epoch, run):
+    settings = config.read([str(run / "operative_config.gin")], [])
+    loss = Learner(settings.inner_loop, settings.family, 1).loss
+    return loss.draw(np.random.default_rng(epoch)).astype(np.float32)
+
+
+def run_export(checkpoint, out, evaluation=None):
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
+    evaluation = None if evaluation is None else str(evaluation)
+    with flagsaver.flagsaver(checkpoint=str(checkpoint), out=str(out), evaluation=evaluation):
+        export.main(["export"])
+
+
+@pytest.fixture(scope="module")
+def exported(run):
+    run_export(run, run.parent / "exported")
+    return run.parent / "exported"
+
+
+def description_of(folder):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads((folder / "loss.json").read_text(), parse_constant=refuse)
+
+
+def everything_in(folder):
+    return {
+        path.relative_to(folder): path.is_file() and path.read_bytes() for path in folder.rglob("*")
+    }
+
+
+def summary_of(folder, **changes):
+    """What epg_tf.evaluate would leave of the loss in a folder."""
+    numbers = {f"{of}_{name}": -12.5 for of in ("final", "auc") for name in ("iqm", "low", "high")}
+    numbers |= {"probability_over_ppo": 0.75, "num_tasks": 32, "num_seeds": 4}
+    about = {
+        "command": "python -m epg_tf.evaluate --loss here",
+        "phi_crc32": description_of(folder)["phi_crc32"],
+        "num_updates": 64,
+        "steps_per_update": 128,
+        "sees_reward": False,
+        "guidance": 0.0,
+        "labels": {"evolved": "evolved loss, no reward", "ppo": "PPO"},
+        "versions": {},
+    }
+    return {
+        "evolved": numbers | {"updates_to_reach_ppo": 17},
+        "ppo": numbers | {"final_iqm": None, "updates_to_reach_ppo": None},
+        "provenance": about | changes,
+    }
+
+
+def write_evaluation(folder, summary):
+    folder.mkdir()
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
+# What an export leaves.
+
+
+def test_a_run_becomes_a_folder_that_every_command_reads(run, exported):
+    assert {path.name for path in exported.iterdir()} == FILES
+    assert not list(exported.parent.glob("*partial*"))
+    theirs, ours = evolved_loss.load(str(run)), evolved_loss.load(str(exported))
+    np.testing.assert_array_equal(ours.phi, phi_after(3, run))
+    np.testing.assert_array_equal(ours.phi, theirs.phi)
+    for name in ("settings", "config_text", "epoch", "env_steps"):
+        assert getattr(ours, name) == getattr(theirs, name)
+
+
+def test_the_description_has_what_a_program_needs(run, exported):
+    description = description_of(exported)
+    assert description["phi_crc32"] == description_of(run / "export" / "latest")["phi_crc32"]
+    inputs = {one["name"]: one for one in description["inputs"]}
+    assert {name: one["shape"] for name, one in inputs.items()} == {
+        "observation": [32, 10],
+        "action": [32, 2],
+        "termination": [32, 1],
+        "memory": [1, 32],
+        "policy_mean": [32, 2],
+        "policy_log_std": [1, 2],
+    }
+    assert [name for name, one in inputs.items() if one["normalised"]] == ["observation", "action"]
+    assert description["normalisation"]["of"] == ["observation", "action"]
+    assert description["not_seen"] == ["reward"]
+    assert description["policy"]["hidden_sizes"] == [4]
+    assert description["inner_update"]["num_minibatches"] == 4
+    assert description["provenance"]["guidance"] == 0.25
+    assert description["scores"] is None
+
+
+@pytest.mark.parametrize(
+    ("source", "epoch"),
+    [
+        (".", 3),
+        ("checkpoints/epoch_000002.npz", 2),
+        ("export/latest", 3),
+        ("export/best", 1),
+        ("../exported", 3),
+    ],
+)
+def test_whatever_it_comes_from_it_knows_where_that_was(run, exported, source, epoch, tmp_path):
+    run_export(run / source, tmp_path / "new" / "loss")
+    loss = evolved_loss.load(str(tmp_path / "new" / "loss"))
+    np.testing.assert_array_equal(loss.phi, phi_after(epoch, run))
+    assert (loss.epoch, loss.env_steps) == (epoch, epoch * STEPS_PER_EPOCH)
+    provenance = description_of(tmp_path / "new" / "loss")["provenance"]
+    assert f"meta_train.num_epochs={epoch}" in provenance["command"]
+
+
+def test_a_loss_of_an_unknown_epoch_is_exported_too(run, tmp_path):
+    subprocess.run(["cp", "-a", run / "export" / "best", tmp_path / "lost"], check=True)
+    subprocess.run(["cp", run / "operative_config.gin", tmp_path / "lost"], check=True)
+    run_export(tmp_path / "lost", tmp_path / "loss")
+    provenance = description_of(tmp_path / "loss")["provenance"]
+    assert (provenance["epoch"], provenance["command"]) == (None, None)
+    assert "| epochs | not known |" in (tmp_path / "loss" / "README.md").read_text()
+
+
+# The card.
+
+
+def test_the_cards_snippet_works(exported, monkeypatch):
+    monkeypatch.chdir(exported)
+    snippet = re.findall(r"```python\n(.*?)```", (exported / "README.md").read_text(), re.DOTALL)
+    names = {}
+    exec(snippet[0], names)
+    assert np.isfinite(names["value"].numpy())
+    assert [gradient.shape for gradient in names["gradient"]] == [(1, 32), (32, 2), (1, 2)]
+    assert all(np.abs(gradient).max() > 0 for gradient in names["gradient"])
+
+
+def test_the_card_says_what_a_user_asks(exported):
+    card = (exported / "README.md").read_text()
+    for part in (
+        "# A loss evolved on RandomReacher",
+        "without being shown any reward",
+        "**It does not see the reward.**",
+        "| length of each link | nominal length, 0.1 m | U(0.5, 1.5), one factor per link |",
+        "| `RandomReacher.link_length` | (0.5, 1.5) |",
+        "| `observation` | [32, 10] | yes |",
+        "| `inner_update.learning_rate` | 0.001 |",
+        "Not evaluated.",
+        "0.75 times this loss plus\n0.25 times a hand-made surrogate (PPO)",
+        f"| environment steps | {3 * STEPS_PER_EPOCH} |",
+        "tensorflow 2.15",
+        'train --gin_file operative_config.gin --gin_binding "meta_train.num_epochs=3"',
+        "InnerLoop.steps_per_update = 32",
+        "Apache-2.0",
+    ):
+        assert part in card, part
+    assert "/tmp" not in card and str(exported.parent) not in card
+
+
+@pytest.mark.parametrize(
+    ("settings", "family", "parts", "absent"),
+    [
+        (
+            InnerLoop(
+                buffer_size=256,
+                learned_loss=LearnedLoss(inputs=("observation", "reward", "policy")),
+            ),
+            DirHopper(),
+            (
+                "from what it does and from its rewards",
+                "| `mask` | [256, 1] | no |",
+                "**It does not see the action, nor the termination, nor the memory.**",
+                "| `reward` | [256, 1] | yes | of the step |",
+                "* **Buffer.**",
+                '[inputs["policy_mean"], inputs["policy_log_std"]]',
+            ),
+            ("* **Memory.**", "hand-made"),
+        ),
+        (
+            InnerLoop(refresh_statistics="before_update"),
+            DiscreteActions(RandomReacher()),
+            (
+                "Reachers with random link lengths.",
+                "| `DiscreteActions.actions_per_dimension` | 3 |",
+                "| `RandomReacher.link_length` | (0.5, 1.5) |",
+                "| `policy_log_probabilities` | [128, 9] |",
+                "one-hot",
+                "count in the update that learns from them already",
+            ),
+            ("* **Buffer.**", "log_std"),
+        ),
+    ],
+)
+def test_cards_of_other_losses(settings, family, parts, absent):
+    provenance = {"epoch": 7, "env_steps": None, "seed": 0, "num_workers": 4, "guidance": 0.0}
+    provenance |= {"guide": PPO.__name__, "command": None, "versions": {"python": "3"}}
+    description = describe(settings, family, np.zeros(3, np.float32))
+    card = model_card(description | {"provenance": provenance, "scores": None}, family, "x = 1\n")
+    for part in parts:
+        assert part in card, part
+    for part in absent:
+        assert part not in card, part
+    json.dumps(description, allow_nan=False)
+
+
+# Scores.
+
+
+def test_the_scores_of_the_runs_evaluation_go_along(run, exported, tmp_path, capfd):
+    subprocess.run(["cp", "-a", run, tmp_path / "run"], check=True)
+    write_evaluation(tmp_path / "run" / "evaluation", summary_of(exported))
+    for source in ("run", "run/export/latest"):
+        run_export(tmp_path / source, tmp_path / "loss")
+        assert "with the scores of" in capfd.readouterr().out
+        card = (tmp_path / "loss" / "README.md").read_text()
+        assert "32 held-out tasks, 4 per task, after\n64 updates of 128 steps" in card
+        row = (
+            "| evolved loss, no reward | -12.5 [-12.5, -12.5] | -12.5 [-12.5, -12.5] | 0.75 | 17 |"
+        )
+        assert row in card
+        assert "| PPO | not finite [" in card
+        assert "| 0.75 | never |" in card
+    assert description_of(tmp_path / "loss")["scores"]["methods"]["evolved"]["final_iqm"] == -12.5
+    # The scores stay with the loss when it is exported again.
+    run_export(tmp_path / "loss", tmp_path / "again")
+    for name in ("README.md", "loss.json"):
+        assert (tmp_path / "again" / name).read_text() == (tmp_path / "loss" / name).read_text()
+    # And those of another loss are left out: export/best is not what was evaluated.
+    run_export(tmp_path / "run" / "export" / "best", tmp_path / "best")
+    assert "without scores" in capfd.readouterr().out
+    assert "Not evaluated." in (tmp_path / "best" / "README.md").read_text()
+
+
+def test_an_evaluation_can_be_named(run, exported, tmp_path):
+    evaluation = write_evaluation(tmp_path / "elsewhere", summary_of(exported))
+    run_export(run, tmp_path / "loss", evaluation)
+    assert description_of(tmp_path / "loss")["scores"]["num_updates"] == 64
+
+
+# An --out that is there already.
+
+
+def test_an_earlier_export_of_the_same_loss_is_replaced(run, exported, tmp_path, capfd):
+    subprocess.run(["cp", "-a", exported, tmp_path / "loss"], check=True)
+    (tmp_path / "loss" / "README.md").write_text("old")
+    run_export(run, tmp_path / "loss")
+    assert "Replaced the earlier export of the same loss." in capfd.readouterr().out
+    for name in ("README.md", "loss.json", "operative_config.gin"):
+        assert (tmp_path / "loss" / name).read_text() == (exported / name).read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["loss"]
+
+
+def test_an_empty_folder_is_filled(run, tmp_path, capfd):
+    run_export(run, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+    assert "Replaced" not in capfd.readouterr().out
+
+
+def refusal(capfd, **arguments):
+    with pytest.raises(SystemExit) as exit_of:
+        run_export(**arguments)
+    assert exit_of.value.code == command_line.BAD_INPUT
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("epg_tf: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_any_other_folder_is_refused_and_left_as_it_is(run, exported, tmp_path, capfd):
+    another = tmp_path / "another"
+    run_export(run / "export" / "best", another)
+    with_notes = tmp_path / "with_notes"
+    subprocess.run(["cp", "-a", exported, with_notes], check=True)
+    (with_notes / "notes.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    before = everything_in(tmp_path)
+    capfd.readouterr()
+    for out in (another, with_notes, tmp_path / "file", tmp_path):
+        said = refusal(capfd, checkpoint=run, out=out)
+        assert f"`--out` (={out}) must be a new folder, or an earlier export of the same" in said
+    said = refusal(capfd, checkpoint=run, out=tmp_path / "file" / "below")
+    assert "must be a folder one can write" in said
+    assert everything_in(tmp_path) == before
+
+
+# What cannot be exported.
+
+
+def damaged(path):
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def test_what_is_no_loss_is_refused(run, tmp_path, capfd):
+    out = tmp_path / "out"
+    subprocess.run(["cp", "-a", run, tmp_path / "run"], check=True)
+    checkpoint = tmp_path / "run" / "checkpoints" / "epoch_000003.npz"
+    damaged(checkpoint)
+    best, latest = (tmp_path / "run" / "export" / name for name in ("best", "latest"))
+    damaged(best / "saved_model.pb")
+    damaged(next((latest / "variables").glob("*.data*")))
+    subprocess.run(["cp", "-a", run / "export" / "best", tmp_path / "alone"], check=True)
+    (tmp_path / "empty").mkdir()
+    readable = "must be a readable checkpoint file"
+    for source, rule in (
+        (tmp_path / "nowhere", "must be the folder of a run or of an exported loss"),
+        (tmp_path / "empty", "must be the folder of a run or of an exported loss"),
+        (tmp_path / "nowhere.npz", readable),
+        (checkpoint, readable),
+        (tmp_path / "run", readable),
+        (best, "must be a SavedModel that epg_tf exported"),
+        (latest, "must be a SavedModel that epg_tf exported"),
+        (tmp_path / "alone", "must have its operative_config.gin beside it"),
+    ):
+        assert rule in refusal(capfd, checkpoint=source, out=out)
+    assert not out.exists()
+
+
+def test_an_evaluation_of_something_else_is_refused(run, exported, tmp_path, capfd):
+    out = tmp_path / "out"
+    other = write_evaluation(tmp_path / "other", summary_of(exported, phi_crc32=1))
+    said = refusal(capfd, checkpoint=run, out=out, evaluation=other)
+    assert f"`--evaluation` (={other}) must be of this loss" in said
+    cut = write_evaluation(tmp_path / "cut", {"evolved": {}})
+    for folder in (cut, tmp_path / "nowhere"):
+        said = refusal(capfd, checkpoint=run, out=out, evaluation=folder)
+        assert "must be a folder in which epg_tf.evaluate has finished" in said
+    assert not out.exists()
+
+
+def test_what_goes_wrong_while_writing_leaves_nothing(run, tmp_path, monkeypatch, capfd):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    said = refusal(capfd, checkpoint=run, out=tmp_path / "out")
+    assert "No space left on device" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_from_a_shell(run, tmp_path):
+    def execute(*arguments):
+        command = [sys.executable, "-m", "epg_tf.export", *map(str, arguments)]
+        environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    result = execute("--checkpoint", run, "--out", tmp_path / "loss")
+    assert result.returncode == 0
+    assert result.stdout == (
+        f"Exported the loss of epoch 3, not evaluated, to {tmp_path / 'loss'}. Its card: "
+        f"{tmp_path / 'loss'}/README.md\n"
+    )
+    assert result.stderr == ""
+    result = execute("--checkpoint", run)
+    assert result.returncode != 0
+    assert "--out" in result.stderr

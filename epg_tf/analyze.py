@@ -2,9 +2,9 @@
 
     python -m epg_tf.analyze --loss runs/reacher --root_dir runs/reacher/analysis
 
-Fresh agents learn on held-out tasks (16, or --num_tasks), half of them with the evolved loss and
-half with random losses of its architecture, all without reward (a loss that was evolved to see the
-reward is shown it, and the pictures say so). Meanwhile it is measured:
+On each of the held-out tasks (--num_tasks, 16 unless given) two fresh agents learn, one with the
+evolved loss and one with a random loss of its architecture, both without reward (a loss that was
+evolved to see the reward is shown it, and the pictures say so). Meanwhile it is measured:
 
   gradient_correlation   Spearman's correlation between the gradients of the loss and of PPO, with
                          respect to the policy, on the same steps (section 4.3 of the paper)

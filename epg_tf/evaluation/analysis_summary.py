@@ -93,7 +93,7 @@ def sentences(summary: Mapping[str, Any]) -> str:
 def _correlation(correlations: np.ndarray) -> dict[str, float | None]:
     """Of correlations [tasks, K]."""
     there = correlations[np.isfinite(correlations)]
-    positive = np.mean(there > 0.0) if there.size else np.nan
+    positive = float(np.mean(there > 0.0)) if there.size else np.nan
     return _numbers(mean_interval(_mean_over_updates(correlations))) | {
         "share_positive": _number(positive)
     }

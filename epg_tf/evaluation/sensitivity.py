@@ -41,8 +41,8 @@ class Sensitivity(NamedTuple):
         through_context: Of that part of it which goes through the temporal context.
     """
 
-    total: tf.Tensor | np.ndarray
-    through_context: tf.Tensor | np.ndarray
+    total: np.ndarray
+    through_context: np.ndarray
 
 
 class SensitivityOverLearning:
@@ -76,19 +76,24 @@ class SensitivityOverLearning:
         return Sensitivity(*(total / len(self._phases[phase]) for total in self._sums[phase]))
 
     @tf.function(jit_compile=True)
-    def _norms(self, batch: UpdateBatch) -> Sensitivity:
+    def _norms(self, batch: UpdateBatch) -> tuple[tf.Tensor, tf.Tensor]:
         output = self._learner.agents.policy(batch.observation)
         inputs = self._learner.loss_inputs(batch, output)
         return sensitivity(self._learner.loss, inputs, self._position)
 
 
-def sensitivity(loss: LossNetwork, inputs: LossInputs, position: int) -> Sensitivity:
+def sensitivity(
+    loss: LossNetwork, inputs: LossInputs, position: int
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Norms of dL_t / dx_t' for every kind of input and every t'.
 
     Args:
         loss: The losses of W workers.
         inputs: Their buffers of N steps.
         position: t.
+
+    Returns:
+        What a `Sensitivity` holds.
     """
     shape = tf.shape(inputs.observation)[:2]
 
@@ -110,7 +115,7 @@ def sensitivity(loss: LossNetwork, inputs: LossInputs, position: int) -> Sensiti
         loss_of_step = loss.per_step(inputs._replace(**own), rows, context)
     direct, through = tape.gradient(loss_of_step, [own, seen], unconnected_gradients="zero")
     total = tf.nest.map_structure(tf.add, direct, through)
-    return Sensitivity(_norms_by_kind(total), _norms_by_kind(through))
+    return _norms_by_kind(total), _norms_by_kind(through)
 
 
 def position_of_step(settings: InnerLoop) -> int:

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -144,7 +145,7 @@ def plot_sensitivity(
         for axis, (phase, (first, last)) in zip(row, phases.items(), strict=True):
             _draw_sensitivity(axis, position, inputs, *by_phase[phase])
             updates = f"update {first}" if first == last else f"updates {first} to {last}"
-            axis.set_title(f"{labels[method]}, {phase}: {updates}")
+            axis.set_title(f"{labels[method]}\n{phase}: {updates}", fontsize="medium")
         row[0].set_ylabel("‖∂L$_t$ / ∂x$_{t'}$‖  [1 / unit of x]")
     for axis in axes[-1]:
         axis.set_xlabel("position t' in the buffer [steps, oldest first]")
@@ -187,7 +188,7 @@ def _in_words(of_agents: np.ndarray) -> str:
 
 def _whole_updates(axis: Axes, num_updates: int) -> None:
     axis.set_xlim(0.5, num_updates + 0.5)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
 
 
 def _marker(values: np.ndarray) -> str | None:

@@ -1,0 +1,69 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from epg_tf.agent.agents import Agents
+from epg_tf.evaluation.policy_change import PolicyChange, mean_kl
+
+SHAPE = (2, 5, 3)  # workers, observations, size of the action
+
+
+def gaussian_kl(before, after):
+    """KL(N(m, s^2) || N(m', s'^2)), added over the action and averaged over observations."""
+    (m, log_s), (other_m, other_log_s) = before, after
+    s, other_s = np.exp(log_s), np.exp(other_log_s)
+    kl = np.log(other_s / s) + (s**2 + (m - other_m) ** 2) / (2.0 * other_s**2) - 0.5
+    return kl.sum(axis=2).mean(axis=1)
+
+
+def test_the_divergence_of_gaussians_is_the_textbooks():
+    rng = np.random.default_rng(0)
+    policy = Agents(2, 4, SHAPE[2]).policy
+    before, after = (
+        (rng.normal(size=SHAPE), rng.normal(size=(2, 1, SHAPE[2])) / 4.0) for _ in range(2)
+    )
+    ours = mean_kl(policy, *(tuple(map(tf.constant, output)) for output in (before, after)))
+    np.testing.assert_allclose(ours, gaussian_kl(before, after))
+    np.testing.assert_array_equal(mean_kl(policy, before, before), [0.0, 0.0])
+
+
+def test_the_divergence_of_multinomials_is_the_textbooks():
+    rng = np.random.default_rng(1)
+    policy = Agents(2, 4, SHAPE[2], num_actions=SHAPE[2]).policy
+    p, q = (rng.dirichlet(np.ones(SHAPE[2]), size=SHAPE[:2]) for _ in range(2))
+    ours = mean_kl(policy, (tf.math.log(p),), (tf.math.log(q),))
+    np.testing.assert_allclose(ours, (p * np.log(p / q)).sum(axis=2).mean(axis=1))
+
+
+def test_a_change_too_small_for_single_precision_is_seen():
+    policy = Agents(1, 4, 1).policy
+    mean, log_std = tf.ones([1, 1, 1]), tf.zeros([1, 1, 1])
+    kl = mean_kl(policy, (mean, log_std), (mean + 1e-4, log_std))
+    assert kl.numpy() == pytest.approx([0.5e-8], rel=0.01)
+
+
+@pytest.mark.parametrize("num_actions", [None, 3])
+def test_each_update_is_measured_on_what_it_learned_from(num_actions):
+    rng = np.random.default_rng(2)
+    agents = Agents(2, 4, 3, num_actions)
+    agents.reset([np.random.default_rng([3, worker]) for worker in range(2)])
+    change = PolicyChange(agents)
+    expected = []
+    for k in range(1, 4):
+        # A buffer of seven steps, of which the newest five count.
+        observation = rng.normal(size=(2, 7, 4)).astype(np.float32)
+        change.observe(
+            SimpleNamespace(
+                k=k,
+                batch=SimpleNamespace(observation=observation),
+                experience=SimpleNamespace(length=5),
+            )
+        )
+        before = agents.policy(observation[:, -5:])
+        agents.policy.set_weights(
+            [w + rng.normal(scale=0.1, size=w.shape) for w in agents.policy.get_weights()]
+        )
+        expected.append(mean_kl(agents.policy, before, agents.policy(observation[:, -5:])))
+    np.testing.assert_allclose(change.finish(), np.stack(expected, axis=1), rtol=1e-4)

@@ -24,6 +24,7 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
 from epg_tf.agent.experience import Experience
+from epg_tf.evaluation.tf_agents_trajectories import Trajectories, trajectories
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +43,8 @@ class TFAgentsPPO:
         initial_std: The standard deviation that a Gaussian policy starts with.
         normalise_observations: Whether the agent normalises observations.
         normalise_rewards: Whether the agent divides rewards by their standard deviation.
+        beyond_time_limit: Whether the agent expects something after a time limit. TF-Agents does
+            not by itself; see `tf_agents_trajectories`.
     """
 
     learning_rate: float = 1e-3
@@ -55,6 +58,7 @@ class TFAgentsPPO:
     initial_std: float = 0.35
     normalise_observations: bool = True
     normalise_rewards: bool = True
+    beyond_time_limit: bool = True
 
 
 TUNED = TFAgentsPPO()
@@ -73,7 +77,8 @@ class SwappedAgent:
         hidden_sizes: Sequence[int],
         observation_size: int,
         action_size: int,
-        num_actions: int | None = None,
+        num_actions: int | None,
+        time_limit: int,
     ):
         """Makes the agent; it is compiled when it first learns.
 
@@ -83,8 +88,10 @@ class SwappedAgent:
             observation_size: S.
             action_size: A, where actions are a box.
             num_actions: The size of a finite action space, None for a box.
+            time_limit: Steps after which an episode is cut.
         """
         self._configuration = configuration
+        self._time_limit = time_limit
         observation = tensor_spec.TensorSpec((observation_size,), tf.float32, "observation")
         action = (
             tensor_spec.BoundedTensorSpec((action_size,), tf.float32, -1.0, 1.0, "action")
@@ -179,63 +186,39 @@ class SwappedAgent:
         num_steps, num_epochs = experience.length, self._configuration.num_epochs
         stream = np.concatenate([generator.permutation(num_steps) for _ in range(num_epochs)])
         size = min(self._configuration.minibatch_size, num_steps)
-        rows = stream[: len(stream) // size * size].reshape(-1, size).astype(np.int32)
+        minibatches = stream[: len(stream) // size * size].reshape(-1, size)
+        time_limit = self._time_limit if self._configuration.beyond_time_limit else None
         return self._update(
             agent,
-            np.int64(num_updates * len(rows)),
-            experience.observation[worker],
-            experience.next_observation[worker, -1],
-            experience.action[worker],
-            experience.reward[worker].astype(np.float32),
-            experience.terminated[worker],
-            experience.ended[worker],
-            rows,
+            np.int64(num_updates * len(minibatches)),
+            trajectories(experience, worker, time_limit),
+            minibatches,
         ).numpy()
 
+    def preprocess(self, lived: Trajectories) -> trajectory.Trajectory:
+        """The steps [M, ...] with what the agent learns from: advantages and returns."""
+        rows = tf.nest.map_structure(tf.convert_to_tensor, lived.rows)
+        time_step = ts.TimeStep(rows.step_type, rows.reward, rows.discount, rows.observation)
+        # What the collect policy would have noted while it acted.
+        info = self.agent.collect_policy.distribution(time_step).info
+        rows = self.agent.preprocess_sequence(rows.replace(policy_info=info))
+        return tf.nest.map_structure(lambda tensor: tf.gather_nd(tensor, lived.places), rows)
+
     @tf.function(jit_compile=True, autograph=False)
-    def _update(
-        self, vector, gradient_steps, observation, arrival, action, reward, terminated, ended, rows
-    ):
+    def _update(self, vector, gradient_steps, lived, minibatches):
         self._scatter(vector)
         self._optimizer.iterations.assign(gradient_steps)
-        steps = self.agent.preprocess_sequence(
-            self._trajectory(observation, arrival, action, reward, terminated, ended)
-        )
-        # The last step was there for its observation.
-        steps = tf.nest.map_structure(lambda tensor: tensor[0, :-1], steps)
+        steps = self.preprocess(lived)
 
         def train(minibatch):
+            # [B, 1, ...]: to TF-Agents a minibatch is B trajectories of one step.
             chosen = tf.nest.map_structure(lambda t: tf.gather(t, minibatch)[:, tf.newaxis], steps)
             return self.agent.train(chosen).loss
 
-        tf.map_fn(train, rows, fn_output_signature=tf.float32)
+        tf.map_fn(train, minibatches, fn_output_signature=tf.float32)
         self.agent.update_observation_normalizer(steps.observation[tf.newaxis])
         self.agent.update_reward_normalizer(steps.reward[tf.newaxis])
         return self._gather()
-
-    def _trajectory(self, observation, arrival, action, reward, terminated, ended):
-        """M steps, and one more whose observation is where they arrived, [1, M + 1, ...]."""
-        first = tf.concat([[False], ended], axis=0)
-        last = tf.concat([ended, [False]], axis=0)
-        step_type = tf.where(first, ts.StepType.FIRST, ts.StepType.MID)
-        discount = tf.where(terminated, 0.0, 1.0)
-        observation = tf.concat([observation, arrival[tf.newaxis]], axis=0)
-        action, reward, discount = (
-            tf.concat([tensor, tf.zeros_like(tensor[:1])], axis=0)
-            for tensor in (action, reward, discount)
-        )
-        time_step = ts.TimeStep(step_type, reward, discount, observation)
-        time_step = tf.nest.map_structure(lambda tensor: tensor[tf.newaxis], time_step)
-        return trajectory.Trajectory(
-            step_type=time_step.step_type,
-            observation=time_step.observation,
-            action=action[tf.newaxis],
-            # What the collect policy would have noted while it acted.
-            policy_info=self.agent.collect_policy.distribution(time_step).info,
-            next_step_type=tf.where(last, ts.StepType.LAST, ts.StepType.MID)[tf.newaxis],
-            reward=time_step.reward,
-            discount=time_step.discount,
-        )
 
     def _split(self, agents: np.ndarray) -> dict:
         """Views of agents [..., D], by the variable that they are the numbers of."""

@@ -6,19 +6,16 @@ other methods. TF-Agents' drivers take about a millisecond per step of one agent
 others take a minute, so W agents act at once in NumPy and learn one after the other through one
 compiled agent (`tf_agents_agent`).
 
-What differs from TF-Agents' `PPOLearner`, which also calls `PPOClipAgent.train` minibatch by
-minibatch:
+What an agent learns from is prepared as for TF-Agents' `PPOLearner`, which calls
+`PPOClipAgent.train` minibatch by minibatch, too; but boundary steps are left out, what lies beyond a
+time limit counts (`tf_agents_trajectories` says why), and the normalisers take in the steps after
+the agent has learned from them, as `PPOClipAgent.train` does by default, so that acting and learning
+see the same observations.
 
-* A trajectory has no boundary steps, which TF-Agents' drivers put between episodes. The agent
-  masks them out of its loss, but counts them in the loss's mean, the moments of the advantages and
-  the statistics of its normalisers. Advantages and returns are the same without them: where an
-  episode ended (`next_step_type` LAST) both are cut.
-* The normalisers take in the steps after the agent has learned from them, as `PPOClipAgent.train`
-  does by default, so that acting and learning see the same observations.
-
-What differs from the project's own PPO is TF-Agents' doing: after a time limit it expects nothing,
-as after a termination; after the newest step it expects what it expected before it; and the mean of
-a Gaussian policy goes through tanh.
+What differs from the project's own PPO is TF-Agents' doing: beyond a time limit and the newest step
+an agent expects what it expected before them, not after; advantages are standardised minibatch by
+minibatch; rewards are divided by their standard deviation; the mean of a Gaussian policy goes
+through tanh, and its standard deviation is the softplus of a parameter.
 """
 
 # Pyright: the statistics are not those that `ActingPolicy` knows, but normalise as they do.
@@ -77,6 +74,7 @@ def learn(
         family.observation_size,
         family.action_size,
         family.num_actions,
+        family.time_limit,
     )
     agents = np.stack([swapped.draw(seed.generator(Stream.AGENT)) for seed in seeds])
     minibatches = [seed.generator(Stream.MINIBATCHES) for seed in seeds]

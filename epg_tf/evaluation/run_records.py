@@ -1,0 +1,191 @@
+"""A run as its folder tells it, read without TensorFlow: config, metrics, where it stands.
+
+The config is read as text. gin's own parser would have to import all that the config is about, and
+a report should be there in seconds.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import json
+import pathlib
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
+
+CONFIG_FILE = "operative_config.gin"
+METRICS_FILE = "metrics.jsonl"
+
+# What reports are made of, and since when it has been there.
+_METRICS = (
+    "epoch",
+    "env_steps",
+    "seconds",
+    "return_mean",
+    "return_median",
+    "return_std",
+    "return_min",
+    "return_max",
+    "guidance",
+    "phi_norm",
+    "diverged_workers",
+    "env_steps_per_second",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecords:
+    """What a run has left so far.
+
+    Attributes:
+        root: Its folder.
+        config_text: Its complete config, as gin.
+        config: The same as values by name; references ("@RandomReacher()") stay text.
+        metrics: By the names of `metrics.jsonl`, [epochs]; NaN where a number was not finite.
+        checkpoint: The latest; None before there is one.
+        held_out: What the comparison at its end said (`held_out.json`); None without one.
+    """
+
+    root: pathlib.Path
+    config_text: str
+    config: Mapping[str, Any]
+    metrics: Mapping[str, np.ndarray]
+    checkpoint: Checkpoint | None
+    held_out: Mapping[str, Any] | None
+
+    @property
+    def num_epochs(self) -> int:
+        """How many are done."""
+        return int(self.metrics["epoch"][-1])
+
+    @property
+    def best(self) -> int | None:
+        """The place in `metrics` of the epoch that `export/best` is from; None without one.
+
+        Returns compare only at equal guidance: it is the best one with the least.
+        """
+        returns, guidance = self.metrics["return_mean"], self.metrics["guidance"]
+        known = np.isfinite(returns)
+        if not known.any():
+            return None
+        least = known & (guidance == guidance[known].min())
+        return int(np.argmax(np.where(least, returns, -np.inf)))
+
+    def losses(self) -> dict[int, str]:
+        """The losses that the run has now, by the crc32 that results of a loss remember."""
+        if self.checkpoint is None:
+            return {}
+        latest = f"the loss of epoch {self.checkpoint.state.epoch}, the latest"
+        return {
+            _crc32(self.checkpoint.best_phi): "the best loss so far",
+            _crc32(self.checkpoint.state.phi): latest,
+        }
+
+    def setting(self, path: str) -> Any:
+        """A value by the way to it from the root, such as "inner_loop.learned_loss.inputs".
+
+        None where the config has no such value.
+        """
+        value: Any = "@meta_train"
+        for name in path.split("."):
+            value = self.config.get(f"{name_of(value)}.{name}")
+        return value
+
+    def settings_of(self, reference: str) -> Iterator[tuple[str, Any]]:
+        """Names and values of what a reference such as "@RandomReacher()" stands for."""
+        prefix = name_of(reference) + "."
+        return ((name, value) for name, value in self.config.items() if name.startswith(prefix))
+
+
+def read_run(root: pathlib.Path) -> RunRecords:
+    """Reads the folder of a run, which may still go on.
+
+    Args:
+        root: The folder.
+
+    Returns:
+        What is there.
+
+    Raises:
+        ValueError: In one sentence, if it is not a run's, or no epoch is complete, or its latest
+            checkpoint is damaged.
+    """
+    if not root.is_dir():
+        raise ValueError(f"`--root_dir` (={root}) must be an existing folder.")
+    try:
+        config_text = (root / CONFIG_FILE).read_text()
+        lines = (root / METRICS_FILE).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"`--root_dir` (={root}) must be the folder of a run of epg_tf.train, with "
+            f"`{CONFIG_FILE}` and `{METRICS_FILE}` in it."
+        ) from error
+    metrics = _read_metrics(lines)
+    if not len(metrics["epoch"]):
+        raise ValueError(f"`--root_dir` (={root}) must hold a run with at least one whole epoch.")
+    held_out = read_json(root / "held_out.json")
+    if held_out is not None and not {"epoch", "first", "last"} <= held_out.keys():
+        held_out = None
+    checkpoint = CheckpointFolder(root / "checkpoints").latest()
+    return RunRecords(root, config_text, read_bindings(config_text), metrics, checkpoint, held_out)
+
+
+def read_bindings(text: str) -> dict[str, Any]:
+    """The bindings of a complete config, which gin writes one per line or indented below it.
+
+    Args:
+        text: As `config.complete_config` gives it.
+
+    Returns:
+        Values by name; what is no literal, such as a reference, as text.
+    """
+    bindings: dict[str, Any] = {}
+    for statement in re.split(r"\n(?=\S)", text):
+        name, equals, value = statement.partition("=")
+        if equals and not statement.startswith(("#", "import ", "from ", "include ")):
+            value = value.strip().removeprefix("\\").strip()
+            bindings[name.strip()] = value
+            with contextlib.suppress(ValueError, SyntaxError):
+                bindings[name.strip()] = ast.literal_eval(value)
+    return bindings
+
+
+def is_reference(value: Any) -> bool:
+    """Whether a value is a reference to another configurable."""
+    return isinstance(value, str) and value.startswith("@")
+
+
+def name_of(reference: Any) -> str:
+    """What a reference refers to, as bindings name it: "@outer/Linear()" is "outer/Linear"."""
+    return str(reference).removeprefix("@").removesuffix("()")
+
+
+def read_json(path: pathlib.Path) -> dict[str, Any] | None:
+    """The object in a file; None where there is none."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _read_metrics(lines: list[str]) -> dict[str, np.ndarray]:
+    rows = []
+    for line in lines:
+        # A line is cut short where the run was killed, or is just being written.
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            metrics = json.loads(line)
+            rows.append([np.nan if metrics[n] is None else float(metrics[n]) for n in _METRICS])
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(_METRICS))
+    return dict(zip(_METRICS, table.T, strict=True))
+
+
+def _crc32(phi: np.ndarray) -> int:
+    return zlib.crc32(phi.astype("<f4").tobytes())

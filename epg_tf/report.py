@@ -1,0 +1,92 @@
+"""Gathers a run, and what other commands made of it, on one HTML page.
+
+    python -m epg_tf.report --root_dir runs/reacher
+
+The page, `report.html` in the run's folder or --out, is one file that needs no network: what was
+trained, how its loss evolved, and what the run's folders `evaluation`, `analysis`, `videos` and
+`loss` hold. For those that are missing it gives the command that makes them:
+
+    python -m epg_tf.evaluate --loss runs/reacher --root_dir runs/reacher/evaluation
+    python -m epg_tf.analyze --loss runs/reacher --root_dir runs/reacher/analysis
+    python -m epg_tf.render --loss runs/reacher --root_dir runs/reacher/videos
+    python -m epg_tf.export --checkpoint runs/reacher --out runs/reacher/loss
+
+It takes seconds, may be given again at any time, and may be given while the run goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+from absl import flags
+
+from epg_tf import command_line, config_flags
+
+flags.declare_key_flag("root_dir")
+flags.DEFINE_string(
+    "out",
+    None,
+    "The page; by default report.html in the folder of --root_dir.",
+    allow_override=True,  # another command line has an --out too, and both may be imported
+)
+
+
+def main(argv: list[str]) -> None:
+    """Does what the flags say."""
+    if len(argv) > 1:
+        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    for name in ("gin_file", "gin_binding"):
+        if flags.FLAGS[name].value:
+            command_line.fail(f"`--{name}` must not be given: a report has the run's own config.")
+    # Here and not above: --help and a mistyped flag should not wait for matplotlib.
+    from epg_tf.evaluation.report_page import render_page
+    from epg_tf.evaluation.report_parts import COMPLETE, read_parts
+    from epg_tf.evaluation.run_records import read_run
+
+    root = pathlib.Path(config_flags.ROOT_DIR.value or "")
+    try:
+        if not config_flags.ROOT_DIR.value:
+            raise ValueError("`--root_dir` (='') must name a folder.")
+        records = read_run(root)
+        out = _page_to_write(root)
+    except ValueError as error:
+        command_line.fail(str(error))
+    parts = read_parts(records)
+    page = render_page(records, parts)
+    aside = out.with_name(f"{out.name}.partial_{os.getpid()}")
+    try:
+        aside.write_text(page, encoding="utf-8")
+        os.replace(aside, out)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        command_line.fail(f"`--out` (={out}) must be a file one can write ({error.strerror}).")
+    print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB).")
+    missing = [part for part in parts.values() if part.state != COMPLETE]
+    if missing:
+        print("Not in it, because it is not there or not complete:")
+        print("\n".join(f"  {part.name}: {part.line}" for part in missing))
+
+
+def _page_to_write(root: pathlib.Path) -> pathlib.Path:
+    """The file that --out names.
+
+    Raises:
+        ValueError: If it cannot be one.
+    """
+    out = pathlib.Path(flags.FLAGS["out"].value or root / "report.html")
+    rule = None
+    if out.suffix not in (".html", ".htm"):  # nobody's data is to be overwritten by a slip
+        rule = "end in .html"
+    elif out.is_dir():
+        rule = "be a file"
+    elif not os.access(out.parent, os.W_OK):
+        rule = "be in a folder that one can write to"
+    if rule:
+        raise ValueError(f"`--out` (={out}) must {rule}.")
+    return out
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["root_dir"])  # here, so that importers need not have it
+    command_line.run(main)

@@ -3,16 +3,16 @@
     python -m epg_tf.evaluate --loss runs/reacher --root_dir runs/reacher/evaluation
     horovodrun -np 2 python -m epg_tf.evaluate --loss runs/hopper --root_dir runs/hopper/evaluation
 
-Four methods get the same held-out tasks (32, or --num_tasks, with 4 agents on each, or --num_seeds)
-and the same number of environment steps: the evolved loss
-and fresh losses of its architecture, both without reward, and two PPOs with reward, ours (the same
-networks, minibatches and step size as the agents with the losses) and TF-Agents' own.
+Four methods train the same number of agents on the same held-out tasks (--num_tasks, 32 unless
+given, with --num_seeds on each) for the same number of environment steps: the evolved loss and
+fresh losses of its architecture, both without reward, and two PPOs with reward, ours (the networks,
+minibatches and step size of the agents with the losses) and TF-Agents' own.
 
 In --root_dir: `summary.json` and the table that is printed (interquartile means of the final return
-and of the area under the learning curve, with 95 % intervals; how likely a run is to beat PPO's on
-the same task; the updates needed to reach what PPO ends with), `curves.png`, `curves.csv` and
-`curves.npz` with every run, and TensorBoard's `events`. Interrupted, the same command goes on with
-the methods that are missing.
+and of the area under the learning curve, with 95% intervals; how likely an agent is to beat PPO's
+on the same task; the updates needed to reach what PPO ends with), `curves.png`, `curves.csv` and
+`curves.npz` with every agent's curve, and TensorBoard's `events`. Interrupted, the same command
+goes on with the methods that are missing.
 
 How the agents learn is the loss's own config's, unless --gin_binding changes it. --horizon_factor 4
 makes their lifetimes four times as long as those that the loss was evolved for.
@@ -89,10 +89,12 @@ def main(argv: list[str]) -> None:
         )
         comparison.check_ranks(ranks)
     root = pathlib.Path(config_flags.ROOT_DIR.value or "")
+    results = EvaluationResults(root, comparison)
     with command_line.one_sentence(ranks):
         if ranks.is_first:
-            ResultsFolder(root, "evaluate", fingerprint(comparison)).open()
-    results = EvaluationResults(root, comparison)
+            folder = ResultsFolder(root, "evaluate", fingerprint(comparison))
+            if not results.finished:
+                folder.open()
     if not ranks.broadcast(results.finished):
         runs = _train_what_is_missing(comparison, ranks, results)
         if ranks.is_first:

@@ -106,7 +106,7 @@ def _draw(
             value = f"{end:,.0f}".replace("-", "−") if np.isfinite(end) else "not finite"
             axis.annotate(
                 f"{labels[method]}: {value} at the end ↓" if labels else f"{value} ↓",
-                (0.99, 0.02 + cut * (0.07 if labels else 0.13)),
+                (0.99, 0.04 + cut * (0.07 if labels else 0.13)),
                 xycoords="axes fraction",
                 color=look.colour,
                 fontsize="medium" if labels else "small",

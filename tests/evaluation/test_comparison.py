@@ -1,0 +1,152 @@
+"""Who is compared, on which tasks, and that PPO is an opponent."""
+
+import dataclasses
+import pathlib
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from epg_tf import config
+from epg_tf.evaluation.comparison import METHODS, AgentTraining, Comparison, Runs
+from epg_tf.evaluation.plots import style
+from epg_tf.evaluation.plots.curves import plot_learning_curves
+from epg_tf.evaluation.statistics import Bootstrap
+from epg_tf.evaluation.summary import summarise, table
+from epg_tf.evolution import sampling
+from epg_tf.evolution.ranks import Ranks
+from epg_tf.evolved_loss import EvolvedLoss
+from epg_tf.inner_loop import Workers
+from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, TRAINING_TASK_SEEDS, VALIDATION_TASK_SEEDS
+
+
+def make_loss(*bindings):
+    settings = config.read(["gin/quickstart.gin"], bindings)
+    phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(3)
+    return EvolvedLoss(pathlib.Path("run"), phi, settings, config.complete_config())
+
+
+@pytest.fixture(scope="module")
+def loss():
+    return make_loss()
+
+
+def test_held_out_tasks_are_none_that_training_can_draw(loss):
+    comparison = Comparison(loss, num_tasks=500, num_seeds=2)
+    drawn = {seed.task_seed for seed in comparison.seeds}
+    assert drawn == set(comparison.task_seeds)
+    assert len(drawn) == 500
+    for trained_or_tuned_on in (TRAINING_TASK_SEEDS, VALIDATION_TASK_SEEDS):
+        assert not any(seed in trained_or_tuned_on for seed in drawn)
+        assert max(trained_or_tuned_on.start, HELD_OUT_TASK_SEEDS.start) >= min(
+            trained_or_tuned_on.stop, HELD_OUT_TASK_SEEDS.stop
+        )
+    # And training draws from its own range, to either end of it.
+    seeds = [
+        sampling.task_seed(seed, epoch, 0, "independent", TRAINING_TASK_SEEDS)
+        for seed in range(4)
+        for epoch in range(500)
+    ]
+    assert all(seed in TRAINING_TASK_SEEDS for seed in seeds)
+    assert max(seeds) > 0.99 * TRAINING_TASK_SEEDS.stop
+    # Nor are an agent's own random numbers those of any agent in training.
+    keys = {seed.key for seed in comparison.seeds}
+    assert len(keys) == 1000
+    assert sampling.lifetime_key(loss.settings.seed, 1, 0, "paired")[1] < HELD_OUT_TASK_SEEDS.start
+    assert all(key[1] >= HELD_OUT_TASK_SEEDS.start for key in keys)
+
+
+def test_agents_of_a_seed_have_the_same_tasks_and_streams_whatever_the_method(loss):
+    comparison = Comparison(loss, num_tasks=3, num_seeds=2)
+    tasks = [seed.task_seed for seed in comparison.seeds]
+    assert tasks == list(np.repeat(HELD_OUT_TASK_SEEDS[:3], 2))
+    more = Comparison(loss, num_tasks=4, num_seeds=2, methods=("ppo",))
+    assert more.seeds[:6] == comparison.seeds
+
+
+def test_methods_have_the_names_that_pictures_know():
+    assert tuple(style.METHODS) == METHODS
+
+
+@pytest.mark.parametrize(
+    ("bindings", "sees_reward", "given", "guidance"),
+    [
+        (["Constant.value = 0.5"], False, False, 0.0),
+        (["Constant.value = 0.5"], False, True, 0.5),
+        (["meta_train.guidance = @Linear()", "Linear.num_epochs = 50"], True, True, 0.02),
+        ([], True, True, 0.0),
+    ],
+)
+def test_without_leave_no_reward_is_used(bindings, sees_reward, given, guidance):
+    if sees_reward:
+        seen = ("observation", "action", "reward", "termination", "memory", "policy")
+        bindings = [*bindings, f"LearnedLoss.inputs = {seen}"]
+    bindings += ["Linear.start = 1.0", "Linear.end = 0.0"] if "Linear" in str(bindings) else []
+    comparison = Comparison(make_loss(*bindings), give_reward=given)
+    assert comparison.sees_reward == sees_reward
+    np.testing.assert_allclose(comparison.guidance, guidance, rtol=1e-6)
+
+
+def test_a_diverged_agent_is_counted():
+    loss = make_loss("InnerLoop.num_updates = 2", "InnerLoop.hidden_sizes = (4,)")
+    loss = dataclasses.replace(loss, phi=np.full_like(loss.phi, 1e30))
+    comparison = Comparison(loss, ("evolved", "ppo"), num_tasks=2, num_seeds=1, num_updates=2)
+    runs = AgentTraining(comparison, Ranks()).run("evolved", mock.Mock())
+    assert runs.diverged.tolist() == [[True], [True]]
+    assert runs.curves.shape == (2, 1, 2)
+
+
+def test_ppo_learns(loss):
+    """On the nominal arm PPO gets from about -105 to about -55 in 7,680 steps."""
+    settings = dataclasses.replace(
+        loss.settings,
+        family=dataclasses.replace(loss.settings.family, link_length=(1.0, 1.0)),
+        inner_loop=dataclasses.replace(loss.settings.inner_loop, learning_rate=3e-3),
+    )
+    comparison = Comparison(
+        dataclasses.replace(loss, settings=settings), num_tasks=8, num_seeds=1, num_updates=60
+    )
+    curves = AgentTraining(comparison, Ranks()).run("ppo", mock.Mock()).curves[:, 0]
+    assert np.median(curves[:, 0]) < -95.0
+    assert np.median(curves[:, -1]) > -65.0
+
+
+def broken_runs(comparison):
+    """Runs in which the random losses come to no number, or to a very low one."""
+    rng = np.random.default_rng(0)
+    shape = (comparison.num_tasks, comparison.num_seeds, comparison.num_updates)
+    climbing = np.linspace(-110.0, -80.0, shape[2]) + rng.normal(size=shape)
+    falling = -100.0 * 1.3 ** np.arange(shape[2]) * np.ones(shape)
+    falling[:, 0, 10:] = np.nan
+    falling[0, :, 10:] = -np.inf
+    diverged = ~np.isfinite(falling).all(axis=2)
+    return {
+        "evolved": Runs(climbing + 5.0, np.zeros(shape[:2], bool)),
+        "random_loss": Runs(falling, diverged),
+        "ppo": Runs(climbing, np.zeros(shape[:2], bool)),
+    }
+
+
+def test_returns_that_are_not_finite_break_nothing(loss, tmp_path):
+    comparison = Comparison(
+        loss, ("evolved", "random_loss", "ppo"), num_tasks=3, num_seeds=2, num_updates=20
+    )
+    runs, bootstrap = broken_runs(comparison), Bootstrap.draw(3, 2)
+    summary = summarise(comparison, runs, bootstrap, ["command"])
+    random = summary["random_loss"]
+    assert random["final_iqm"] is random["final_low"] is random["auc_iqm"] is None
+    assert random["updates_to_reach_ppo"] is None
+    assert random["probability_over_ppo"] == 0.0
+    assert summary["provenance"]["diverged_runs"] == {"evolved": 0, "random_loss": 4, "ppo": 0}
+    text = table(summary)
+    assert "not finite [not finite, " in text
+    assert text.endswith(
+        "random loss, no reward: 4 of 6 agents met a gradient or a return that was not finite."
+    )
+    curves = {method: of.curves for method, of in runs.items()}
+    estimates = {method: bootstrap.estimate_curve(of) for method, of in curves.items()}
+    path = tmp_path / "curves.png"
+    plot_learning_curves(
+        path, "Held-out Reacher", np.arange(20), curves, estimates, summary["provenance"]["labels"]
+    )
+    assert path.read_bytes().startswith(b"\x89PNG")

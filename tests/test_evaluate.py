@@ -1,0 +1,373 @@
+"""The evaluation from the outside: what it leaves behind, how it goes on, what it refuses."""
+
+import csv
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags
+from absl.testing import flagsaver
+
+from epg_tf import command_line, config, evaluate
+from epg_tf.agent.episodes import EpisodeReturns
+from epg_tf.evaluation import comparison, tf_agents_ppo
+from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
+from epg_tf.evolved_loss import CONFIG_FILE
+from epg_tf.inner_loop import Workers
+from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
+
+PROJECT = pathlib.Path(__file__).parent.parent
+HOROVODRUN = pathlib.Path(sys.executable).parent / "horovodrun"
+# Four updates of 32 steps: a Reacher's episodes end with steps 50 and 100.
+TINY = {
+    "InnerLoop.num_updates": 4,
+    "InnerLoop.steps_per_update": 32,
+    "InnerLoop.buffer_size": 32,
+    "InnerLoop.num_minibatches": 1,
+    "InnerLoop.hidden_sizes": (4,),
+    "meta_train.num_epochs": 1,
+    "meta_train.num_workers": 2,
+    "meta_train.guidance": "@Constant()",
+    "Constant.value": 0.0,
+}
+SEEING = ("observation", "action", "reward", "termination", "memory", "policy")
+FLAGS = {"num_tasks": 3, "num_seeds": 2}
+METHODS = ["evolved", "random_loss", "ppo", "tf_agents_ppo"]
+KEYS = [
+    "final_iqm",
+    "final_low",
+    "final_high",
+    "auc_iqm",
+    "auc_low",
+    "auc_high",
+    "probability_over_ppo",
+    "updates_to_reach_ppo",
+    "num_tasks",
+    "num_seeds",
+]
+
+
+def make_loss(folder, **changes):
+    """A run's folder with a loss that nobody evolved."""
+    values = TINY | {name.replace("__", "."): value for name, value in changes.items()}
+    settings = config.read(["gin/reacher.gin"], [f"{k} = {v}" for k, v in values.items()])
+    phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(7)
+    state = settings.strategy.init(phi)
+    folder.mkdir()
+    CheckpointFolder(folder / "checkpoints").save(Checkpoint(state, phi, 0.0, 0.0, 640, {}))
+    (folder / CONFIG_FILE).write_text(config.complete_config())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loss(tmp_path_factory):
+    return make_loss(tmp_path_factory.mktemp("loss") / "run")
+
+
+@pytest.fixture(scope="module")
+def seeing_loss(tmp_path_factory):
+    return make_loss(
+        tmp_path_factory.mktemp("seeing_loss") / "run",
+        LearnedLoss__inputs=SEEING,
+        Constant__value=0.5,
+    )
+
+
+def learn_nothing(settings, family, seeds, num_threads=0, on_update=None):
+    """Stands in for TF-Agents' PPO: returns that tell agents and episodes apart."""
+    episodes = EpisodeReturns(len(seeds))
+    for worker, seed in enumerate(seeds):
+        first = -float(seed.task_seed % 100) - seed.key[-1] / 10.0
+        episodes.completed[worker] = [first, first + 1.0]
+        episodes.last_steps[worker] = [50, 100]
+    for k in range(1, settings.num_updates + 1):
+        on_update(k)
+    return episodes
+
+
+@pytest.fixture
+def quick_tf_agents(monkeypatch):
+    monkeypatch.setattr(tf_agents_ppo, "learn", learn_nothing)
+
+
+def run(loss, root, **flag_values):
+    """What `python -m epg_tf.evaluate` does, in this process."""
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
+    values = FLAGS | {"loss": str(loss), "root_dir": str(root)} | flag_values
+    with flagsaver.flagsaver(**values):
+        evaluate.main(["evaluate"])
+
+
+@pytest.fixture(scope="module")
+def evaluation(loss, tmp_path_factory):
+    """A complete evaluation's folder, and what was printed."""
+    root = tmp_path_factory.mktemp("evaluation") / "results"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf_agents_ppo, "learn", learn_nothing)
+        run(loss, root)
+    return root
+
+
+def curves_of(root):
+    with np.load(root / "curves.npz") as file:
+        return dict(file)
+
+
+def summary_of(root):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads((root / "summary.json").read_text(), parse_constant=refuse)
+
+
+def everything_in(folder):
+    """Every file below a folder, with its content and the time it was written."""
+    return {
+        path.relative_to(folder): (path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
+        for path in folder.rglob("*")
+    }
+
+
+# What an evaluation leaves behind.
+
+
+def test_every_run_is_in_the_arrays_and_in_the_rows(evaluation):
+    curves = curves_of(evaluation)
+    assert list(curves) == [*METHODS, "task_seeds", "steps_per_update"]
+    assert all(curves[method].shape == (3, 2, 4) for method in METHODS)
+    assert curves["task_seeds"].tolist() == list(HELD_OUT_TASK_SEEDS[:3])
+    assert curves["steps_per_update"] == 32
+    with open(evaluation / "curves.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 3 * 2 * 4
+    returns = np.array([float(row["return"]) for row in rows]).reshape(4, 3, 2, 4)
+    np.testing.assert_array_equal(returns, [curves[method] for method in METHODS])
+    # Agents of different tasks or seeds are different agents, and methods teach differently.
+    assert len({curve[-1] for method in METHODS for curve in curves[method].reshape(-1, 4)}) == 24
+
+
+def test_every_method_begins_with_the_same_agents(evaluation):
+    # The first episode ends with step 50, in the second update: its first 32 steps are the same.
+    curves = curves_of(evaluation)
+    first = [curves[method][..., 0] for method in ("evolved", "random_loss", "ppo")]
+    np.testing.assert_allclose(first[0], first[1], atol=1.0)
+    np.testing.assert_allclose(first[0], first[2], atol=1.0)
+    assert np.ptp(first[0]) > 10.0
+
+
+def test_the_summary_has_the_keys_of_the_contract(evaluation):
+    summary, curves = summary_of(evaluation), curves_of(evaluation)
+    assert list(summary) == [*METHODS, "provenance"]
+    for method in METHODS:
+        result = summary[method]
+        assert list(result) == KEYS
+        assert result["final_low"] <= result["final_iqm"] <= result["final_high"]
+        assert result["auc_low"] <= result["auc_iqm"] <= result["auc_high"]
+        inner = np.sort(curves[method][..., -1].ravel())[1:-1]  # of six, one at either end
+        np.testing.assert_allclose(result["final_iqm"], inner.mean())
+        assert (result["num_tasks"], result["num_seeds"]) == (3, 2)
+    assert summary["ppo"]["probability_over_ppo"] == 0.5
+    assert 1 <= summary["ppo"]["updates_to_reach_ppo"] <= 4
+    about = summary["provenance"]
+    assert about["command"].startswith("python -m epg_tf.evaluate")
+    assert about["family"] == "RandomReacher"
+    assert about["evolved_env_steps"] == 640
+    assert about["config"]["InnerLoop.steps_per_update"] == 32
+    assert about["diverged_runs"] == dict.fromkeys(METHODS, 0)
+    assert set(about["versions"]) >= {"python", "tensorflow", "tf_agents", "mujoco", "numpy"}
+
+
+def test_tensorboard_shows_the_same_numbers_and_the_picture(evaluation):
+    def events_in(folder):
+        (file,) = folder.glob("events.out*")
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                yield value.tag, event.step, tf.make_ndarray(value.tensor)
+
+    summary, curves = summary_of(evaluation), curves_of(evaluation)
+    for method in METHODS:
+        events = list(events_in(evaluation / "events" / method))
+        found = {(tag, step): float(value) for tag, step, value in events}
+        steps = [step for tag, step, _ in events if tag == "evaluation/return_iqm"]
+        assert steps == [32, 64, 96, 128]
+        for key in ("final_iqm", "auc_low", "probability_over_ppo"):
+            np.testing.assert_allclose(found[f"evaluation/{key}", 128], summary[method][key])
+        low, high = (found[f"evaluation/return_{end}", 32] for end in ("low", "high"))
+        assert low <= np.median(curves[method][..., 0]) <= high
+    tags = [tag for tag, _, _ in events_in(evaluation / "events")]
+    assert tags == ["evaluation/curves", "evaluation/table", "evaluation/config"]
+
+
+def test_the_config_and_a_picture_are_there(loss, evaluation):
+    written = (evaluation / CONFIG_FILE).read_text()
+    assert "InnerLoop.hidden_sizes = (4,)" in written
+    assert (evaluation / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in evaluation.iterdir()} == {
+        *("curves", "curves.csv", "curves.npz", "curves.png", "evaluate.json", "events"),
+        *("operative_config.gin", "summary.json"),
+    }
+
+
+# How it goes on.
+
+
+def test_a_finished_evaluation_is_left_alone_and_printed_again(loss, evaluation, capfd):
+    before = everything_in(evaluation)
+    run(loss, evaluation)
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == (
+        "Held-out RandomReacher: 3 tasks x 2 seeds, 4 updates of 32 steps (128 environment steps)."
+    )
+    rows = {line.partition("  ")[0]: line for line in lines[3:7]}
+    assert list(rows) == [
+        "evolved loss, no reward",
+        "random loss, no reward",
+        "PPO",
+        "PPO (TF-Agents)",
+    ]
+    numbers = [float(number) for number in re.findall(r"-?[\d.]+", rows["PPO"])]
+    expected = [summary_of(evaluation)["ppo"][key] for key in KEYS[:8]]
+    np.testing.assert_allclose(numbers, expected, rtol=1e-3)
+    assert everything_in(evaluation) == before
+
+
+def test_an_interrupted_evaluation_goes_on_to_the_same_files(
+    loss, evaluation, tmp_path, monkeypatch, quick_tf_agents
+):
+    """In other batches too: six agents as four and two, filled up."""
+    root, trained = tmp_path / "results", []
+    train = comparison.AgentTraining.run
+
+    def train_until_interrupted(self, method, on_update):
+        if method == "ppo" and trained == ["evolved", "random_loss"]:
+            raise KeyboardInterrupt
+        trained.append(method)
+        return train(self, method, on_update)
+
+    monkeypatch.setattr(comparison.AgentTraining, "run", train_until_interrupted)
+    monkeypatch.setattr(comparison, "_LARGEST_BATCH", 4)
+    with pytest.raises(KeyboardInterrupt):
+        run(loss, root)
+    assert not (root / "summary.json").exists()
+    trained.append("again")
+    run(loss, root)
+    assert trained == ["evolved", "random_loss", "again", "ppo", "tf_agents_ppo"]
+    for name in ("curves.npz", "curves.csv", "curves.png", "summary.json", CONFIG_FILE):
+        assert (root / name).read_bytes() == (evaluation / name).read_bytes(), name
+
+
+def test_the_number_of_ranks_does_not_change_a_number(loss, evaluation, tmp_path):
+    # Six agents of three tasks on two ranks: one task's agents are on both.
+    root = tmp_path / "results"
+    arguments = ["--loss", loss, "--root_dir", root, "--methods", "evolved,random_loss,ppo"]
+    arguments += [f"--{name}={value}" for name, value in FLAGS.items()]
+    result = subprocess.run(
+        [*map(str, (HOROVODRUN, "-np", 2, sys.executable, "-m", "epg_tf.evaluate", *arguments))],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("Held-out RandomReacher: 3 tasks x 2 seeds") == 1
+    ours, theirs = curves_of(evaluation), curves_of(root)
+    assert list(theirs) == [name for name in ours if name != "tf_agents_ppo"]
+    for name, values in theirs.items():
+        np.testing.assert_array_equal(values, ours[name], name)
+
+
+# What is refused: one sentence, an exit code, and nothing touched.
+
+
+def refusal(capfd, loss, root, **flag_values):
+    with pytest.raises(SystemExit) as exit_of:
+        run(loss, root, **flag_values)
+    assert exit_of.value.code == command_line.BAD_INPUT
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("epg_tf: ")
+    assert err.count("\n") == 1
+    return err.removeprefix("epg_tf: ")
+
+
+@pytest.mark.parametrize(
+    ("flag_values", "sentence"),
+    [
+        ({"num_tasks": 0}, "`--num_tasks` (=0) must be a positive integer."),
+        ({"num_seeds": 0}, "`--num_seeds` (=0) must be a positive integer."),
+        ({"num_updates": 0}, "`--num_updates` (=0) must be a positive integer."),
+        ({"horizon_factor": 0.5}, "`--horizon_factor` (=0.5) must be a finite number, 1 or more."),
+        ({"horizon_factor": np.nan}, "`--horizon_factor` (=nan) must be a finite number, 1 or"),
+        ({"methods": ["ppo", "sac"]}, "`--methods` (='sac') must be one of 'evolved',"),
+        ({"methods": ["evolved"]}, "`--methods` (=evolved) must be distinct and contain 'ppo'"),
+        ({"methods": ["ppo", "ppo"]}, "`--methods` (=ppo,ppo) must be distinct and contain"),
+        (
+            {"gin_binding": [f"InnerLoop.{n} = 40" for n in ("steps_per_update", "buffer_size")]},
+            "`InnerLoop.steps_per_update` (=40) must be a multiple of 32,",
+        ),
+        (
+            {"gin_binding": ["meta_train.family = @RandomHopper()"]},
+            "must fit the config: it has 5,025 parameters, and a loss for RandomHopper",
+        ),
+    ],
+)
+def test_bad_flags_are_refused(flag_values, sentence, loss, tmp_path, capfd):
+    assert sentence in refusal(capfd, loss, tmp_path / "results", **flag_values)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_that_is_no_loss_is_refused(tmp_path, capfd):
+    sentence = refusal(capfd, tmp_path / "nowhere", tmp_path / "results")
+    assert f"`--loss` (={tmp_path / 'nowhere'}) must be the folder of a run or of an" in sentence
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_another_evaluation_is_refused_and_left_alone(loss, evaluation, capfd):
+    before = everything_in(evaluation)
+    sentence = refusal(capfd, loss, evaluation, num_tasks=2)
+    assert "must not hold another result of evaluate: `--num_tasks` is 3 there and 2" in sentence
+    sentence = refusal(capfd, loss, evaluation, horizon_factor=2.0)
+    assert "`--num_updates` is 4 there and 8 here" in sentence
+    assert everything_in(evaluation) == before
+
+
+def test_a_folder_of_something_else_is_refused(loss, tmp_path, capfd):
+    (tmp_path / "mine").write_text("mine")
+    assert "must be a new or an empty folder" in refusal(capfd, loss, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+# Losses that see the reward.
+
+
+def test_a_loss_that_sees_the_reward_is_refused_unless_it_may(seeing_loss, tmp_path, capfd):
+    sentence = refusal(capfd, seeing_loss, tmp_path / "results")
+    assert f"`--loss` (={seeing_loss}) must not see the reward" in sentence
+    assert "unless --give_reward is given" in sentence
+    assert not list(tmp_path.iterdir())
+
+
+def test_whoever_is_given_the_reward_is_said_to_be(seeing_loss, tmp_path, capfd):
+    root = tmp_path / "results"
+    run(
+        seeing_loss,
+        root,
+        give_reward=True,
+        methods=["evolved", "ppo"],
+        num_tasks=1,
+        num_seeds=1,
+        num_updates=2,
+    )
+    label = "evolved loss, sees reward + PPO with α = 0.5"
+    assert label in capfd.readouterr().out
+    about = summary_of(root)["provenance"]
+    assert about["labels"] == {"evolved": label, "ppo": "PPO"}
+    assert (about["sees_reward"], about["guidance"]) == (True, 0.5)

@@ -2,9 +2,10 @@
 
     python -m epg_tf.render --loss runs/reacher --root_dir runs/reacher/videos
 
-Fresh agents learn on held-out tasks, one on each, without reward. Then they play as they were
-before their first update, halfway, and after their last: from the same initial states, with the
-same action noise, in real time. The return of each episode so far is written below it.
+Fresh agents learn on held-out tasks (--num_tasks, 4 unless given, 9 at most), one on each, without
+reward. Then they play as they were before their first update, halfway, and after their last: from
+the same initial states, with the same action noise, in real time. Below each stands the return of
+its episode so far.
 
 In --root_dir: `before`, `during` and `after`, and all of them side by side in `learning`, each as
 MP4 and as GIF; `bodies.png`, a sheet of the family's randomised bodies (Fig. 3 of the paper); for
@@ -18,15 +19,16 @@ is found; MUJOCO_GL, where it is set, decides.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 from absl import flags
 
-from epg_tf import command_line, config_flags, loss_flags
+from epg_tf import command_line, config_flags, held_out_flags, loss_flags
 
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(loss_flags)
-_NUM_TASKS = flags.DEFINE_integer("num_tasks", 4, "Held-out tasks, side by side; at most nine.")
+flags.adopt_module_key_flags(held_out_flags)
 _SECONDS = flags.DEFINE_float("seconds", 4.0, "The length of the films.")
 
 _BAR = "{desc:9} {percentage:3.0f}%|{bar:20}| [{elapsed}<{remaining}]"
@@ -47,25 +49,16 @@ def main(argv: list[str]) -> None:
 
     import tqdm
 
-    from epg_tf import evolved_loss
     from epg_tf.evaluation.show import Show, table
-    from epg_tf.evaluation.showcase import Showcase
     from epg_tf.evolution.ranks import Ranks
     from epg_tf.results_folder import ResultsFolder
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
         if ranks.size > 1:
-            raise ValueError(f"The number of ranks (={ranks.size}) must be 1 to render.")
-        if not config_flags.ROOT_DIR.value:
-            raise ValueError("`--root_dir` (='') must name a folder.")
-        loss = evolved_loss.load(
-            loss_flags.LOSS.value or "",
-            config_flags.GIN_FILE.value,
-            config_flags.GIN_BINDING.value,
-        )
-        showcase = Showcase(loss, _NUM_TASKS.value, _SECONDS.value)
-        root = pathlib.Path(config_flags.ROOT_DIR.value)
+            raise ValueError(f"`horovodrun -np` (={ranks.size}) must be 1: render is one process.")
+        showcase = _showcase()
+        root = pathlib.Path(config_flags.ROOT_DIR.value or "")
         ResultsFolder(root, "render", showcase.fingerprint).open()
     show = Show(showcase, root)
     with tqdm.tqdm(
@@ -83,6 +76,22 @@ def main(argv: list[str]) -> None:
     if not show.travels:
         print("There is no exploration.png: this robot stays in its place.")
     print(f"Files in {root}: {', '.join(summary['files'])}.", flush=True)
+
+
+def _showcase():
+    """What the flags ask for."""
+    from epg_tf import evolved_loss
+    from epg_tf.checks import require_integer
+    from epg_tf.evaluation.showcase import Showcase
+
+    num_tasks, num_updates = held_out_flags.NUM_TASKS.value, held_out_flags.NUM_UPDATES.value
+    bindings = list(config_flags.GIN_BINDING.value)
+    if num_updates is not None:
+        require_integer("--num_updates", num_updates)
+        bindings.append(f"InnerLoop.num_updates = {num_updates}")
+    loss = evolved_loss.load(loss_flags.LOSS.value or "", config_flags.GIN_FILE.value, bindings)
+    showcase = Showcase(loss, seconds=_SECONDS.value)
+    return showcase if num_tasks is None else dataclasses.replace(showcase, num_tasks=num_tasks)
 
 
 if __name__ == "__main__":

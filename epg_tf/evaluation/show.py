@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from epg_tf.evaluation.plots import style
 from epg_tf.evaluation.plots.bodies import plot_bodies
 from epg_tf.evaluation.plots.exploration import plot_exploration
 from epg_tf.evaluation.showcase import Showcase
+from epg_tf.evolved_loss import CONFIG_FILE
 from epg_tf.inner_loop import InnerLoop, Stream, Update, Workers
 from epg_tf.reporting import replace_text
 from epg_tf.tasks.rendering import BatchRenderer, travelling_coordinate
@@ -84,8 +86,9 @@ class Show:
             files += self._write_exploration({"evolved": travel, "ppo": of_ppo})
         played = self._play(stages)
         files += self._write_films(stages, played, lambda: tick("filming"))
+        replace_text(self._root / CONFIG_FILE, showcase.loss.config_text)
         summary = self._summary(stages, played, files, command)
-        text = json.dumps(summary, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
         replace_text(self._root / "summary.json", text)
         return summary
 
@@ -205,12 +208,17 @@ class Show:
                 stage.name: {
                     "num_updates": stage.num_updates,
                     "env_steps": stage.num_updates * showcase.inner_loop.steps_per_update,
-                    "returns": [film.returns_of(episodes) for episodes in of_workers],
+                    "returns": [_finite(film.returns_of(episodes)) for episodes in of_workers],
                 }
                 for stage, of_workers in zip(stages, played, strict=True)
             },
             "files": list(files),
         }
+
+
+def _finite(values: Sequence[float]) -> list[float | None]:
+    """JSON has no NaN: a number that is none is null."""
+    return [value if math.isfinite(value) else None for value in values]
 
 
 def table(summary: Mapping[str, Any]) -> str:
@@ -220,7 +228,7 @@ def table(summary: Mapping[str, Any]) -> str:
     heads = ["", "update", *(f"task {number + 1}" for number in range(num_tasks)), "mean"]
     rows = [heads]
     for name, stage in stages.items():
-        means = [float(np.mean(returns)) for returns in stage["returns"]]
+        means = [float(np.mean(np.array(returns, float))) for returns in stage["returns"]]
         numbers = [f"{value:,.1f}" for value in [*means, float(np.mean(means))]]
         rows.append([f"{name} learning", f"{stage['num_updates']:,}", *numbers])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -113,7 +113,7 @@ def with_label(picture: np.ndarray, text: str, size: int) -> np.ndarray:
     image = Image.fromarray(picture)
     font = _fitting_font(text, picture.shape[1] - size, size)
     ImageDraw.Draw(image).text(
-        (size // 2, size // 2), text, _INK, font, stroke_width=2, stroke_fill=_PAPER
+        (size // 2, size // 2), text, _INK, font, stroke_width=1, stroke_fill=_PAPER
     )
     return np.asarray(image)
 
@@ -184,7 +184,8 @@ def _encode_gif(frames: Sequence[Image.Image], scale: float, seconds_per_frame: 
     # One palette for all frames, or unchanged places flicker and have to be stored again.
     sample = scaled[:: max(1, len(scaled) // 8)]
     montage = Image.fromarray(np.concatenate([np.asarray(frame) for frame in sample]))
-    palette = montage.quantize(_GIF_COLOURS, Image.Quantize.MEDIANCUT)
+    # The octree keeps the colours of small things, such as a target.
+    palette = montage.quantize(_GIF_COLOURS, Image.Quantize.FASTOCTREE)
     first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in scaled]
     file = io.BytesIO()
     first.save(

@@ -104,8 +104,8 @@ def table_of_epochs(records: RunRecords) -> Table:
     diverged = count(records.metrics["diverged_workers"].sum())
     caption = (
         "Returns of an epoch's lifetimes; the best epoch has the highest mean at the least "
-        f"guidance. In all epochs together {diverged} lifetimes met a gradient or a return that "
-        "was not finite."
+        f"guidance. Lifetimes, of all epochs, that met a gradient or a return that was not finite: "
+        f"{diverged}."
     )
     return Table(caption, ("", *_EPOCH_COLUMNS.values()), rows)
 

@@ -14,6 +14,7 @@ from epg_tf.evaluation.plots import style
 _COLUMNS = 4
 _SIDE = 2.4  # inches, of a picture
 _LINE = 0.13  # inches, of small print
+_NOTHING = 5e-4  # what is smaller is written as 0
 
 
 def plot_bodies(
@@ -62,4 +63,5 @@ def plot_bodies(
 
 
 def _numbers(value: Any) -> str:
-    return "  ".join(f"{round(float(number), 3):.3g}" for number in np.ravel(value))
+    numbers = np.ravel(value)
+    return "  ".join(f"{0 if abs(n) < _NOTHING else n:.3g}" for n in numbers)

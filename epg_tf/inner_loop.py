@@ -242,14 +242,15 @@ class Workers:
             episodes.add(experience)
             start = time.perf_counter()
             buffer = buffer.followed_by(experience, settings.buffer_size)
-            refreshed = refresh_statistics(statistics, experience, num_actions)
+            acted = statistics
+            refreshed = refresh_statistics(acted, experience, num_actions)
             if settings.refresh_statistics == "before_update":
                 statistics = refreshed
             batch = make_update_batch(
                 settings, buffer, statistics, minibatches, num_actions, guidance > 0.0
             )
             if on_update is not None:
-                on_update(Update(k, experience, batch, statistics, episodes))
+                on_update(Update(k, experience, batch, acted, episodes))
             logs = self.learner.update(batch, guidance)  # line 12
             statistics = refreshed
             diverged |= logs["diverged"]

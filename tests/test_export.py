@@ -15,6 +15,7 @@ from absl.testing import flagsaver
 
 from epg_tf import command_line, config, evolved_loss, export
 from epg_tf.evaluation.model_card import model_card
+from epg_tf.evaluation.provenance import provenance
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.inner_loop import InnerLoop
 from epg_tf.inner_update import Learner
@@ -58,9 +59,15 @@ def run(tmp_path_factory):
     state = settings.strategy.init(loss.draw(np.random.default_rng(0)))
     nothing = {n: np.zeros(4) for n in ("diverged", "physics_seconds", "update_seconds", "stop")}
     logs = {"guidance": 0.25, "seconds": 2.0, "phi_norm": 1.0, "gradient_norm": 1.0}
-    with RunFolder(str(root), settings, Ranks(), config.complete_config) as folder:
+    with (
+        RunFolder(str(root), settings, Ranks(), config.complete_config) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         checkpoint = folder.open(state)
+        patch.setattr(folder, "_export", lambda _: None)
         for epoch, mean in RETURNS.items():
+            if epoch == max(RETURNS):
+                patch.undo()
             phi = loss.draw(np.random.default_rng(epoch))
             state = dataclasses.replace(state, epoch=epoch, phi=phi)
             gathered = nothing | {"returns": np.full(4, mean)}
@@ -172,22 +179,21 @@ def test_the_description_has_what_a_program_needs(run, exported):
         ("../exported", 3),
     ],
 )
-def test_whatever_it_comes_from_it_knows_where_that_was(run, exported, source, epoch, tmp_path):
-    run_export(run / source, tmp_path / "new" / "loss")
-    loss = evolved_loss.load(str(tmp_path / "new" / "loss"))
+def test_whatever_a_loss_comes_from_it_knows_when_it_was_made(run, exported, source, epoch):
+    loss = evolved_loss.load(str(run / source))
     np.testing.assert_array_equal(loss.phi, phi_after(epoch, run))
-    assert (loss.epoch, loss.env_steps) == (epoch, epoch * STEPS_PER_EPOCH)
-    provenance = description_of(tmp_path / "new" / "loss")["provenance"]
-    assert f"meta_train.num_epochs={epoch}" in provenance["command"]
+    known = provenance(loss)
+    assert (known["epoch"], known["env_steps"]) == (epoch, epoch * STEPS_PER_EPOCH)
+    assert f"meta_train.num_epochs={epoch}" in known["command"]
 
 
 def test_a_loss_of_an_unknown_epoch_is_exported_too(run, tmp_path):
     subprocess.run(["cp", "-a", run / "export" / "best", tmp_path / "lost"], check=True)
     subprocess.run(["cp", run / "operative_config.gin", tmp_path / "lost"], check=True)
-    run_export(tmp_path / "lost", tmp_path / "loss")
-    provenance = description_of(tmp_path / "loss")["provenance"]
-    assert (provenance["epoch"], provenance["command"]) == (None, None)
-    assert "| epochs | not known |" in (tmp_path / "loss" / "README.md").read_text()
+    run_export(tmp_path / "lost", tmp_path / "new" / "loss")
+    known = description_of(tmp_path / "new" / "loss")["provenance"]
+    assert (known["epoch"], known["command"]) == (None, None)
+    assert "| epochs | not known |" in (tmp_path / "new" / "loss" / "README.md").read_text()
 
 
 # The card.
@@ -260,10 +266,10 @@ def test_the_card_says_what_a_user_asks(exported):
     ],
 )
 def test_cards_of_other_losses(settings, family, parts, absent):
-    provenance = {"epoch": 7, "env_steps": None, "seed": 0, "num_workers": 4, "guidance": 0.0}
-    provenance |= {"guide": PPO.__name__, "command": None, "versions": {"python": "3"}}
+    origin = {"epoch": 7, "env_steps": None, "seed": 0, "num_workers": 4, "guidance": 0.0}
+    origin |= {"guide": PPO.__name__, "command": None, "versions": {"python": "3"}}
     description = describe(settings, family, np.zeros(3, np.float32))
-    card = model_card(description | {"provenance": provenance, "scores": None}, family, "x = 1\n")
+    card = model_card(description | {"provenance": origin, "scores": None}, family, "x = 1\n")
     for part in parts:
         assert part in card, part
     for part in absent:
@@ -277,17 +283,14 @@ def test_cards_of_other_losses(settings, family, parts, absent):
 def test_the_scores_of_the_runs_evaluation_go_along(run, exported, tmp_path, capfd):
     subprocess.run(["cp", "-a", run, tmp_path / "run"], check=True)
     write_evaluation(tmp_path / "run" / "evaluation", summary_of(exported))
-    for source in ("run", "run/export/latest"):
-        run_export(tmp_path / source, tmp_path / "loss")
-        assert "with the scores of" in capfd.readouterr().out
-        card = (tmp_path / "loss" / "README.md").read_text()
-        assert "32 held-out tasks, 4 per task, after\n64 updates of 128 steps" in card
-        row = (
-            "| evolved loss, no reward | -12.5 [-12.5, -12.5] | -12.5 [-12.5, -12.5] | 0.75 | 17 |"
-        )
-        assert row in card
-        assert "| PPO | not finite [" in card
-        assert "| 0.75 | never |" in card
+    run_export(tmp_path / "run" / "export" / "latest", tmp_path / "loss")
+    assert "with the scores of" in capfd.readouterr().out
+    card = (tmp_path / "loss" / "README.md").read_text()
+    assert "32 held-out tasks, 4 per task, after\n64 updates of 128 steps" in card
+    row = "| evolved loss, no reward | -12.5 [-12.5, -12.5] | -12.5 [-12.5, -12.5] | 0.75 | 17 |"
+    assert row in card
+    assert "| PPO | not finite [" in card
+    assert "| 0.75 | never |" in card
     assert description_of(tmp_path / "loss")["scores"]["methods"]["evolved"]["final_iqm"] == -12.5
     # The scores stay with the loss when it is exported again.
     run_export(tmp_path / "loss", tmp_path / "again")
@@ -301,8 +304,10 @@ def test_the_scores_of_the_runs_evaluation_go_along(run, exported, tmp_path, cap
 
 def test_an_evaluation_can_be_named(run, exported, tmp_path):
     evaluation = write_evaluation(tmp_path / "elsewhere", summary_of(exported))
-    run_export(run, tmp_path / "loss", evaluation)
-    assert description_of(tmp_path / "loss")["scores"]["num_updates"] == 64
+    (tmp_path / "empty").mkdir()
+    run_export(run, tmp_path / "empty", evaluation)
+    assert {path.name for path in (tmp_path / "empty").iterdir()} == FILES
+    assert description_of(tmp_path / "empty")["scores"]["num_updates"] == 64
 
 
 # An --out that is there already.
@@ -318,12 +323,6 @@ def test_an_earlier_export_of_the_same_loss_is_replaced(run, exported, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["loss"]
 
 
-def test_an_empty_folder_is_filled(run, tmp_path, capfd):
-    run_export(run, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == FILES
-    assert "Replaced" not in capfd.readouterr().out
-
-
 def refusal(capfd, **arguments):
     with pytest.raises(SystemExit) as exit_of:
         run_export(**arguments)
@@ -336,14 +335,14 @@ def refusal(capfd, **arguments):
 
 
 def test_any_other_folder_is_refused_and_left_as_it_is(run, exported, tmp_path, capfd):
-    another = tmp_path / "another"
-    run_export(run / "export" / "best", another)
-    with_notes = tmp_path / "with_notes"
-    subprocess.run(["cp", "-a", exported, with_notes], check=True)
+    another, with_notes = tmp_path / "another", tmp_path / "with_notes"
+    for copy in (another, with_notes):
+        subprocess.run(["cp", "-a", exported, copy], check=True)
+    description = description_of(another)
+    (another / "loss.json").write_text(json.dumps(description | {"phi_crc32": 1}))
     (with_notes / "notes.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
     before = everything_in(tmp_path)
-    capfd.readouterr()
     for out in (another, with_notes, tmp_path / "file", tmp_path):
         said = refusal(capfd, checkpoint=run, out=out)
         assert f"`--out` (={out}) must be a new folder, or an earlier export of the same" in said

@@ -246,4 +246,6 @@ def _score_row(label: str, scores: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _shown(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:,.4g}"
+    if value is None:
+        return "not finite"
+    return f"{value:,.{1 if abs(value) >= 10 else 3}f}"

@@ -40,14 +40,15 @@ class TFAgentsPPO:
         discount: gamma.
         gae_lambda: lambda of the generalised advantage estimate.
         gradient_clipping: The largest norm of a gradient; 0 for no limit.
-        initial_std: The standard deviation that a Gaussian policy starts with.
+        initial_std: The standard deviation that a Gaussian policy starts with; None for that of
+            the project's own policies. TF-Agents' default is 0.35.
         normalise_observations: Whether the agent normalises observations.
         normalise_rewards: Whether the agent divides rewards by their standard deviation.
         beyond_time_limit: Whether the agent expects something after a time limit. TF-Agents does
             not by itself; see `tf_agents_trajectories`.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     adam_epsilon: float = 1e-7
     num_epochs: int = 10
     minibatch_size: int = 32
@@ -55,7 +56,7 @@ class TFAgentsPPO:
     discount: float = 0.99
     gae_lambda: float = 0.95
     gradient_clipping: float = 0.0
-    initial_std: float = 0.35
+    initial_std: float | None = None
     normalise_observations: bool = True
     normalise_rewards: bool = True
     beyond_time_limit: bool = True

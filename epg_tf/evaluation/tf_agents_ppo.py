@@ -6,11 +6,11 @@ other methods. TF-Agents' drivers take about a millisecond per step of one agent
 others take a minute, so W agents act at once in NumPy and learn one after the other through one
 compiled agent (`tf_agents_agent`).
 
-What an agent learns from is prepared as for TF-Agents' `PPOLearner`, which calls
-`PPOClipAgent.train` minibatch by minibatch, too; but boundary steps are left out, what lies beyond a
+What an agent learns from is prepared as for TF-Agents' `PPOLearner`, which also calls
+`PPOClipAgent.train` minibatch by minibatch; but boundary steps are left out, what lies beyond a
 time limit counts (`tf_agents_trajectories` says why), and the normalisers take in the steps after
-the agent has learned from them, as `PPOClipAgent.train` does by default, so that acting and learning
-see the same observations.
+the agent has learned from them, as `PPOClipAgent.train` does by default, so that acting and
+learning see the same observations.
 
 What differs from the project's own PPO is TF-Agents' doing: beyond a time limit and the newest step
 an agent expects what it expected before them, not after; advantages are standardised minibatch by
@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -44,6 +45,10 @@ _VARIANCE_EPSILON = np.float32(1e-3)
 _CLIP = 5.0
 
 
+# Compiling takes longer than the lives of a few agents.
+swapped_agent = functools.lru_cache(maxsize=4)(SwappedAgent)
+
+
 def learn(
     settings: InnerLoop,
     family: TaskFamily,
@@ -57,7 +62,8 @@ def learn(
     What comes out for an agent depends on its own seed alone, not on its neighbours nor on W.
 
     Args:
-        settings: For K, M and the sizes of the networks' hidden layers.
+        settings: For K, M, the sizes of the networks' hidden layers, and the standard deviation
+            that Gaussian policies start with.
         family: Where tasks come from.
         seeds: One per agent, W of them; task, resets and action noise are those of every lifetime
             with that seed.
@@ -68,7 +74,10 @@ def learn(
     Returns:
         The returns of all episodes.
     """
-    swapped = _swapped_agent(
+    if configuration.initial_std is None:
+        std = math.exp(settings.initial_log_std)
+        configuration = dataclasses.replace(configuration, initial_std=std)
+    swapped = swapped_agent(
         configuration,
         tuple(settings.hidden_sizes),
         family.observation_size,
@@ -112,10 +121,6 @@ def learn(
         if on_update is not None:
             on_update(k)
     return episodes
-
-
-# Compiling takes longer than a small agent's life.
-_swapped_agent = functools.lru_cache(maxsize=4)(SwappedAgent)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,11 +6,11 @@ There are no boundary steps, which drivers put between episodes. PPO masks them 
 counts them in the loss's mean, in the moments of the advantages and in the normalisers. Advantages
 and returns are the same without them: where an episode ended (`next_step_type` LAST) both are cut.
 
-After an end PPO expects nothing, even where the time limit cut the episode, of which an agent
-whose episodes are short learns little. Where a trajectory ends but its episode does not, PPO expects
-what it expected of the last step. So an episode that was cut is the end of a trajectory: a row
-of its own, and not LAST. PPO computes backwards from a row's end, so the steps before the episode
-may stay in the row; nobody reads what becomes of them there.
+After an end PPO expects nothing, even where the time limit cut the episode, and so learns little
+where episodes are short. Where a trajectory ends but its episode does not, it expects what it
+expected of the last step. So an episode that was cut is the end of a trajectory: of a row of its
+own, and not LAST. PPO computes backwards from a row's end, so the steps before the episode may stay
+in the row; nobody reads what becomes of them there.
 """
 
 # TF-Agents types every field as any nest of tensors.

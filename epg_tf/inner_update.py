@@ -173,10 +173,11 @@ class Learner:
             diverged |= ~finite
         return total / minibatches.shape[1], diverged
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def _policy_gradient(self, batch, guidance, learned, guided):
         newest, output_before, targets = self._before(batch, guided)
-        rows = tf.tile(tf.range(batch.newest_action.shape[1])[tf.newaxis], [len(batch.action), 1])
+        num_workers, num_steps = batch.newest_action.shape[:2]
+        rows = tf.tile(tf.range(num_steps)[tf.newaxis], [num_workers, 1])
         with tf.GradientTape() as tape:
             loss, _ = self._loss(batch, rows, newest, output_before, targets, guidance, learned)
         variables = self._variables["policy"]

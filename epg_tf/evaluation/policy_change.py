@@ -24,7 +24,7 @@ class PolicyChange:
     def __init__(self, agents: Agents):
         """Begins with nothing seen."""
         self._policy = agents.policy
-        self._output = tf.function(agents.policy.call, jit_compile=True)
+        self._output = tf.function(agents.policy.call, jit_compile=True, autograph=False)
         self._last: tuple[tf.Tensor, tuple[tf.Tensor, ...]] | None = None
         self._of_updates: list[np.ndarray] = []
 

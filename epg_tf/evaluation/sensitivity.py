@@ -75,7 +75,7 @@ class SensitivityOverLearning:
         """The mean over a phase's updates, agent by agent."""
         return Sensitivity(*(total / len(self._phases[phase]) for total in self._sums[phase]))
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def _norms(self, batch: UpdateBatch) -> tuple[tf.Tensor, tf.Tensor]:
         output = self._learner.agents.policy(batch.observation)
         inputs = self._learner.loss_inputs(batch, output)

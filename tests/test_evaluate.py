@@ -234,7 +234,7 @@ def test_a_finished_evaluation_is_left_alone_and_printed_again(loss, evaluation,
     ]
     numbers = [float(number) for number in re.findall(r"-?[\d.]+", rows["PPO"])]
     expected = [summary_of(evaluation)["ppo"][key] for key in KEYS[:8]]
-    np.testing.assert_allclose(numbers, expected, rtol=1e-3)
+    np.testing.assert_allclose(numbers, expected, atol=0.05)
     assert everything_in(evaluation) == before
 
 

@@ -83,7 +83,13 @@ class EvaluationResults:
         write_csv(root / "curves.csv", curves, comparison.task_seeds, steps_per_update)
         title = f"Held-out {type(comparison.loss.settings.family).__name__}"
         plot_learning_curves(
-            root / "curves.png", title, env_steps, curves, estimates, labels(comparison)
+            root / "curves.png",
+            title,
+            env_steps,
+            curves,
+            estimates,
+            labels(comparison),
+            _task_names(comparison),
         )
         self._write_events(summary, estimates, env_steps)
         text = json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
@@ -122,3 +128,17 @@ class EvaluationResults:
 
     def _path_of(self, method: str) -> pathlib.Path:
         return self._root / "curves" / f"{method}.npz"
+
+
+def _task_names(comparison: Comparison) -> list[str]:
+    """What single tasks are called: by number, and by direction where it differs (Fig. 7)."""
+    family = comparison.loss.settings.family
+    tasks = [family.sample(seed) for seed in comparison.task_seeds]
+    names = [f"task {number}" for number in range(1, len(tasks) + 1)]
+    directions = [task.parameters.get("direction", 0.0) for task in tasks]
+    if len(set(directions)) == 1:
+        return names
+    return [
+        f"{name} ({'forward' if direction > 0 else 'backward'})"
+        for name, direction in zip(names, directions, strict=True)
+    ]

@@ -119,8 +119,7 @@ def table(summary: Mapping[str, Any]) -> str:
 
 def _row(label: str, result: Mapping[str, Any]) -> tuple[str, ...]:
     intervals = [
-        f"{_shown(result[f'{of}_iqm'])} [{_shown(result[f'{of}_low'])}, "
-        f"{_shown(result[f'{of}_high'])}]"
+        _interval(*(result[f"{of}_{name}"] for name in ("iqm", "low", "high")))
         for of in ("final", "auc")
     ]
     reached = result["updates_to_reach_ppo"]
@@ -128,14 +127,15 @@ def _row(label: str, result: Mapping[str, Any]) -> tuple[str, ...]:
     return (label, *intervals, probability, "never" if reached is None else f"{reached:,}")
 
 
-def _shown(value: float | None) -> str:
-    """Four digits, but no fewer than there are before the point."""
-    if value is None:
-        return "not finite"
-    if abs(value) >= 1e7:
-        return f"{value:.3g}"
-    digits = max(0, 3 - math.floor(math.log10(max(abs(value), 1e-2))))
-    return f"{value:,.{digits}f}"
+def _interval(*values: float | None) -> str:
+    """A number and the ends of its interval, with four digits of the largest."""
+    largest = max([abs(value) for value in values if value is not None], default=0.0)
+    if largest >= 1e7:
+        form = ".3g"
+    else:
+        form = f",.{max(0, 3 - math.floor(math.log10(max(largest, 1e-2))))}f"
+    iqm, low, high = ("not finite" if value is None else f"{value:{form}}" for value in values)
+    return f"{iqm} [{low}, {high}]"
 
 
 def _provenance(

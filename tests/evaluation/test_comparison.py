@@ -146,7 +146,6 @@ def test_returns_that_are_not_finite_break_nothing(loss, tmp_path):
     curves = {method: of.curves for method, of in runs.items()}
     estimates = {method: bootstrap.estimate_curve(of) for method, of in curves.items()}
     path = tmp_path / "curves.png"
-    plot_learning_curves(
-        path, "Held-out Reacher", np.arange(20), curves, estimates, summary["provenance"]["labels"]
-    )
+    names = summary["provenance"]["labels"]
+    plot_learning_curves(path, "Title", np.arange(20), curves, estimates, names, ["a", "b", "c"])
     assert path.read_bytes().startswith(b"\x89PNG")

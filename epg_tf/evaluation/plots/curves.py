@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,8 @@ from epg_tf.evaluation.plots import style
 from epg_tf.evaluation.statistics import Estimate, ranked
 
 _SINGLE_TASKS = 6
-_COLUMNS = 3
+_COLUMNS = {1: 1, 2: 2, 4: 2}  # of so many single tasks; three otherwise
+_LONGEST_LEGEND = 80  # characters on a line
 # What PPO does is always in the picture. A method that falls below it by more than the height of
 # that (a random loss may end a hundred times lower) is followed a little way and then cut off.
 _BASELINES = ("ppo", "tf_agents_ppo")
@@ -36,6 +37,7 @@ def plot_learning_curves(
     curves: Mapping[str, np.ndarray],
     estimates: Mapping[str, Estimate],
     labels: Mapping[str, str],
+    task_names: Sequence[str],
 ) -> None:
     """Draws the aggregate with its intervals, and below it the first few tasks.
 
@@ -46,10 +48,11 @@ def plot_learning_curves(
         curves: By method, [tasks, seeds, K].
         estimates: Their interquartile means and intervals, [K] each.
         labels: By method.
+        task_names: Of every task.
     """
     num_tasks, num_seeds, _ = next(iter(curves.values())).shape
     num_single = min(_SINGLE_TASKS, num_tasks)
-    columns = min(_COLUMNS, num_single)
+    columns = _COLUMNS.get(num_single, 3)
     rows = -(-num_single // columns)
     figure, axes = style.new_figure(
         9.0, 4.2 + 2.2 * rows, rows + 1, columns, height_ratios=[4.2, *[2.2] * rows]
@@ -69,7 +72,7 @@ def plot_learning_curves(
             continue
         single = {method: _band_of_seeds(of[task]) for method, of in curves.items()}
         _draw(axis, env_steps, single, None)
-        axis.set_title(f"task {task + 1}")
+        axis.set_title(task_names[task])
         if task % columns == 0:
             axis.set_ylabel("return")
         if task + columns >= num_single:
@@ -81,7 +84,7 @@ def plot_learning_curves(
     figure.legend(
         *top.get_legend_handles_labels(),
         loc="outside upper center",
-        ncols=len(curves),
+        ncols=len(curves) if sum(map(len, labels.values())) <= _LONGEST_LEGEND else 2,
         frameon=False,
     )
     style.save(figure, path)

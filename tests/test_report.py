@@ -21,6 +21,7 @@ from epg_tf.evaluation import analysis_summary, provenance, summary
 from epg_tf.evaluation import report_page as page_module
 from epg_tf.evaluation.analysis import Analysis, Findings
 from epg_tf.evaluation.comparison import Comparison, Runs
+from epg_tf.evaluation.plots.meta_training import plot_meta_training
 from epg_tf.evaluation.report_page import render_page
 from epg_tf.evaluation.report_parts import read_parts
 from epg_tf.evaluation.run_records import read_bindings, read_run
@@ -318,6 +319,14 @@ def test_what_was_begun_goes_on_with_the_same_flags(bare_run):
     )
 
 
+def test_a_loss_that_sees_the_reward_is_evaluated_with_it(bare_run):
+    path = bare_run / "operative_config.gin"
+    path.write_text(path.read_text().replace("'action', 'termination'", "'action', 'reward'"))
+    page = Page.of(bare_run)
+    assert "sees the reward" in page.text
+    assert f"--root_dir {bare_run}/evaluation --give_reward" in page.text
+
+
 @pytest.mark.parametrize("content", ['{"evolved": {', "[]", "{}", '{"provenance": {"labels": 3}}'])
 def test_what_cannot_be_read_is_said(bare_run, content):
     (bare_run / "evaluation").mkdir()
@@ -383,6 +392,40 @@ a/B.number = 1e-08
         "a/B.schedule": "@outer/Linear()",
         "a/B.number": 1e-8,
     }
+
+
+@pytest.mark.parametrize(
+    "means",
+    [
+        [np.nan],
+        [-3.0],
+        [np.nan] * 5,
+        [0.0] * 4,
+        [-60_000.0, -900.0, -70.0, -60.0, np.nan, np.nan],
+        [-5.0, 0.0, 30.0, 200.0, 220.0],
+    ],
+)
+def test_any_returns_can_be_drawn(means, tmp_path):
+    means, epochs = np.array(means), np.arange(1.0, len(means) + 1.0)
+    metrics = dict.fromkeys(("guidance", "phi_norm", "env_steps_per_second"), 0.5 * epochs)
+    metrics |= {"epoch": epochs, "env_steps": 64.0 * epochs, "return_mean": means}
+    metrics |= {"return_median": means, "return_min": means - 1.0, "return_max": means + 1.0}
+    best = int(np.nanargmax(means)) if np.isfinite(means).any() else None
+    plot_meta_training(tmp_path / "picture.png", "tasks", metrics, best)
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert min(picture.size) > 500
+
+
+@pytest.mark.parametrize("guidance", [[0, 0, 0, 0], [1, 0.5, 0, 0], [0.5, 0.5, 0.5, 0.5]])
+@pytest.mark.parametrize("means", [[-9.0, -8.0, -7.0, -7.5], [np.nan, -1.0, np.nan, -3.0]])
+def test_the_best_epoch_is_the_one_that_the_run_exports(bare_run, guidance, means):
+    best = None
+    for epoch, (alpha, mean) in enumerate(zip(guidance, means, strict=True)):
+        if np.isfinite(mean) and (best is None or (-alpha, mean) > best[0]):
+            best = (-alpha, mean), epoch
+    assert best is not None
+    metrics = {"return_mean": np.array(means), "guidance": np.array(guidance)}
+    assert dataclasses.replace(read_run(bare_run), metrics=metrics).best == best[1]
 
 
 # How a browser, and who cannot see it, takes it.

@@ -107,7 +107,7 @@ def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
         about_tasks=list(about_tasks(records)),
         trained=list(tables_of_config(records)),
         inputs=inputs_table(description) if description else None,
-        sees_reward="reward" in (records.setting("inner_loop.learned_loss.inputs") or ()),
+        sees_reward=records.sees_reward,
         meta_training=_draw_meta_training(records),
         epochs=table_of_epochs(records),
         held_out=table_of_held_out(records),
@@ -148,8 +148,7 @@ def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple
         f"{count(last['env_steps'])} environment steps",
     )
     if records.checkpoint is not None:
-        inputs = records.setting("inner_loop.learned_loss.inputs") or ()
-        sees = "sees the reward" if "reward" in inputs else "sees no reward"
+        sees = "sees the reward" if records.sees_reward else "sees no reward"
         yield "The loss", f"{count(len(records.checkpoint.state.phi))} parameters", sees
     first = records.metrics["return_mean"][0]
     yield (
@@ -159,8 +158,17 @@ def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple
     )
     record = parts["evaluation"].record
     if parts["evaluation"].state == COMPLETE and "evolved" in record:
-        ours, ppo = (shown(record[method]["final_iqm"]) for method in ("evolved", "ppo"))
-        yield "On held-out tasks", ours, f"final return; PPO, which is shown rewards: {ppo}"
+        labels = record["provenance"]["labels"]
+        others = "; ".join(
+            f"{labels[method]}: {shown(record[method]['final_iqm'])}"
+            for method in ("ppo", "tf_agents_ppo")
+            if method in labels
+        )
+        yield (
+            "On held-out tasks",
+            shown(record["evolved"]["final_iqm"]),
+            f"final return; with rewards {others}",
+        )
 
 
 def _draw_meta_training(records: RunRecords) -> Medium:

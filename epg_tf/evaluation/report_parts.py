@@ -81,19 +81,20 @@ def _read_part(records: RunRecords, name: str) -> Part:
     crc32 = settings.get("crc32 of phi", (record or {}).get("phi_crc32"))
     known = {None: "", **records.losses()}
     of = known.get(crc32, "a loss that the run has meanwhile gone on from, or another run's")
-    line = _line(records.root, folder, module, settings if state == BEGUN else {})
+    flags = _flags(settings) if state == BEGUN else {}
+    if module == "evaluate" and records.sees_reward:
+        flags["--give_reward"] = True  # which it wants to be asked for
+    line = _line(records.root, folder, module, flags)
     return Part(name, state, line, folder, of, content, record or {})
 
 
-def _line(
-    root: pathlib.Path, folder: pathlib.Path, module: str, settings: Mapping[str, Any]
-) -> str:
-    """The command line that makes a part, or goes on with one that was begun."""
+def _line(root: pathlib.Path, folder: pathlib.Path, module: str, flags: Mapping[str, Any]) -> str:
+    """The command line that makes a part."""
     given = {"--checkpoint": root, "--out": folder}
     if module != "export":
         given = {"--loss": root, "--root_dir": folder}
     words = ["python", "-m", f"epg_tf.{module}"]
-    for flag, value in {**given, **_flags(settings)}.items():
+    for flag, value in {**given, **flags}.items():
         words += [flag] if value is True else [flag, str(value)]
     return shlex.join(words)
 

@@ -78,6 +78,11 @@ class RunRecords:
         least = known & (guidance == guidance[known].min())
         return int(np.argmax(np.where(least, returns, -np.inf)))
 
+    @property
+    def sees_reward(self) -> bool:
+        """Whether the loss is shown rewards."""
+        return "reward" in (self.setting("inner_loop.learned_loss.inputs") or ())
+
     def losses(self) -> dict[int, str]:
         """The losses that the run has now, by the crc32 that results of a loss remember."""
         if self.checkpoint is None:

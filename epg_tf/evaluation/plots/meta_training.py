@@ -67,7 +67,7 @@ def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | Non
         metrics["return_max"],
         color=_COLOUR,
         alpha=0.18,
-        lw=0,
+        lw=0 if marker is None else 4.0,  # a single epoch has no width
         label="worst to best agent",
     )
     axis.plot(epochs, median, "--", color=_COLOUR, lw=1.2, marker=marker, label="median")
@@ -96,8 +96,9 @@ def _scale(axis: Axes, metrics: Mapping[str, np.ndarray]) -> None:
     size = np.abs(lines[np.isfinite(lines) & (lines != 0.0)])
     if not size.size:
         return
-    recent = lines[:, -math.ceil(len(lines[0]) / 4) :]
-    if size.max() > _MAGNITUDES_APART * np.nanmedian(np.abs(recent)):
+    finite = lines[:, np.isfinite(lines).all(axis=0)]
+    recent = finite[:, -math.ceil(finite.shape[1] / 4) :]
+    if size.max() > _MAGNITUDES_APART * np.median(np.abs(recent)):
         smallest = np.quantile(size, _OUTLIERS)
         axis.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(smallest)))
         return
@@ -110,7 +111,7 @@ def _scale(axis: Axes, metrics: Mapping[str, np.ndarray]) -> None:
 
 def _epochs_below(axis: Axes, epochs: np.ndarray, most_ticks: int) -> None:
     axis.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-    axis.xaxis.set_major_locator(ticker.MaxNLocator(most_ticks, integer=True))
+    axis.xaxis.set_major_locator(ticker.MaxNLocator(most_ticks, integer=True, min_n_ticks=1))
     axis.set_xlabel("epoch")
 
 

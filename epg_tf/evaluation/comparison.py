@@ -148,7 +148,8 @@ class AgentTraining:
         """
         self._comparison = comparison
         self._ranks = ranks
-        self._share = ranks.share(len(comparison.seeds))
+        self._seeds = comparison.seeds
+        self._share = ranks.share(len(self._seeds))
         threads = comparison.loss.settings.simulator_threads
         self._threads = ranks.threads() if threads is None else threads
         self._workers: WorkerGroups | None = None
@@ -201,7 +202,7 @@ class AgentTraining:
         workers = self._make_workers(settings, len(agents))
         lifetimes = workers.live(
             np.stack([self._phi(method, workers, agent) for agent in agents]),
-            [comparison.seeds[agent] for agent in agents],
+            [self._seeds[agent] for agent in agents],
             guidance,
             lambda update: on_update(),
         )
@@ -218,7 +219,7 @@ class AgentTraining:
         episodes = tf_agents_ppo.learn(
             comparison.inner_loop,
             comparison.loss.settings.family,
-            [comparison.seeds[agent] for agent in agents],
+            [self._seeds[agent] for agent in agents],
             self._threads,
             lambda k: on_update(),
         )

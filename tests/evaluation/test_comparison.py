@@ -143,9 +143,17 @@ def test_returns_that_are_not_finite_break_nothing(loss, tmp_path):
     assert text.endswith(
         "random loss, no reward: 4 of 6 agents met a gradient or a return that was not finite."
     )
+    # In the picture PPO stays readable, and what leaves it at the bottom is said.
     curves = {method: of.curves for method, of in runs.items()}
     estimates = {method: bootstrap.estimate_curve(of) for method, of in curves.items()}
-    path = tmp_path / "curves.png"
-    names = summary["provenance"]["labels"]
-    plot_learning_curves(path, "Title", np.arange(20), curves, estimates, names, ["a", "b", "c"])
+    path, names = tmp_path / "curves.png", summary["provenance"]["labels"]
+    with mock.patch.object(style, "save", wraps=style.save) as save:
+        plot_learning_curves(
+            path, "Title", np.arange(20), curves, estimates, names, ["a", "b", "c"]
+        )
     assert path.read_bytes().startswith(b"\x89PNG")
+    for axis in save.call_args.args[0].axes:
+        low, high = axis.get_ylim()
+        assert -150.0 < low < np.min(curves["ppo"])
+        assert np.max(curves["evolved"]) < high < -60.0
+        assert "not finite" in axis.texts[0].get_text()

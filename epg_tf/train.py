@@ -30,6 +30,8 @@ def main(argv: list[str]) -> None:
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
+        if not config_flags.GIN_FILE.value:
+            raise ValueError("`--gin_file` (=none) must name a preset, such as gin/reacher.gin.")
         settings = config.read(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
         ranks.share(settings.num_workers)
     with command_line.one_sentence(ranks):
@@ -39,7 +41,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(
-        ["gin_file", "root_dir"]
-    )  # here, so that importers need not have them
+    flags.mark_flag_as_required("root_dir")  # here, so that importers need not have it
     command_line.run(main)

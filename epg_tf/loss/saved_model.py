@@ -73,11 +73,14 @@ class ExportedLoss(tf.Module):
         self.per_step_loss = _for_one_or_several(
             lambda **tensors: network.per_step(inputs_of(tensors)), shapes
         )
-        several = _specs(shapes, None)
-        # For TensorFlow Serving, and for who asks a signature what to give it.
-        self.of_several = {
-            "loss": self.loss.get_concrete_function(**several),
-            "per_step_loss": self.per_step_loss.get_concrete_function(**several),
+        self._shapes = shapes
+
+    def of_several(self) -> dict[str, Any]:
+        """Both functions of several agents, as the signatures that TensorFlow Serving asks for."""
+        specs = _specs(self._shapes, None)
+        return {
+            "loss": self.loss.get_concrete_function(**specs),
+            "per_step_loss": self.per_step_loss.get_concrete_function(**specs),
         }
 
 
@@ -107,11 +110,9 @@ def export_loss(
     aside = path.with_name(path.name + f".partial_{os.getpid()}")
     aside.mkdir(parents=True)
     try:
-        # No operation here has a gradient of its own making; looking for them takes half a second.
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(module, str(aside), signatures=module.of_several, options=options)
-        written = {DESCRIPTION_FILE: json.dumps(description, indent=1) + "\n", **(texts or {})}
-        for name, text in written.items():
+        tf.saved_model.save(module, str(aside), signatures=module.of_several())
+        described = json.dumps(description, indent=1, default=repr) + "\n"
+        for name, text in {DESCRIPTION_FILE: described, **(texts or {})}.items():
             (aside / name).write_text(text)
         shutil.rmtree(path, ignore_errors=True)
         os.replace(aside, path)
@@ -132,11 +133,15 @@ def _for_one_or_several(
     function: Callable[..., tf.Tensor], shapes: Mapping[str, tuple[int, int]]
 ) -> Any:
     """A function of several agents' tensors, made to take one agent's too, and traced for both."""
+    # Saving traces anew; a function that is concrete already makes that, and the export, cheap.
+    of_several = tf.function(function, autograph=False).get_concrete_function(
+        **_specs(shapes, None)
+    )
 
     def either(**tensors: tf.Tensor) -> tf.Tensor:
         if all(tensor.shape.rank == 3 for tensor in tensors.values()):
-            return function(**tensors)
-        return function(**{name: tensor[tf.newaxis] for name, tensor in tensors.items()})[0]
+            return of_several(**tensors)
+        return of_several(**{name: tensor[tf.newaxis] for name, tensor in tensors.items()})[0]
 
     traced = tf.function(either, autograph=False)
     traced.get_concrete_function(**_specs(shapes))

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from epg_tf import config
 from epg_tf.evolution.checkpoint import CheckpointFolder, load_checkpoint
+from epg_tf.inner_loop import InnerLoop
 from epg_tf.inner_update import Learner
 from epg_tf.loss.saved_model import read_description
 from epg_tf.outer_loop import MetaTraining
+from epg_tf.run_folder import flatten
 
 CONFIG_FILE = "operative_config.gin"
 
@@ -40,6 +44,40 @@ class EvolvedLoss:
     config_text: str
     epoch: int | None = None
     env_steps: int | None = None
+
+    @property
+    def phi_crc32(self) -> int:
+        """Tells this loss from others."""
+        return zlib.crc32(self.phi.tobytes())
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What fixes all that may be found out about the loss, by the names that a user knows."""
+        path, crc32 = str(self.path), self.phi_crc32
+        return {"--loss": path, "crc32 of phi": crc32, **flatten(self.settings)}
+
+    @property
+    def inner_loop(self) -> InnerLoop:
+        """What a lifetime is like; without episodes beyond it, which a search may be after."""
+        return dataclasses.replace(self.settings.inner_loop, num_fresh_episodes=0)
+
+    @property
+    def sees_reward(self) -> bool:
+        """Whether the loss has to be shown rewards."""
+        return self.settings.inner_loop.learned_loss.sees_reward
+
+    @property
+    def guidance(self) -> float:
+        """The weight alpha of Eq. 6 for its agents: if it sees rewards, what evolution ended with."""
+        last = self.settings.guidance(self.settings.num_epochs)
+        return last if self.sees_reward else 0.0
+
+    @property
+    def reward_words(self) -> str:
+        """What its agents know of the reward, for labels."""
+        if not self.sees_reward:
+            return "no reward"
+        return "sees reward" + (f" + PPO with α = {self.guidance:g}" if self.guidance else "")
 
 
 def load(

@@ -246,6 +246,9 @@ def test_the_card_says_what_a_user_asks(exported):
                 "**It does not see the action, nor the termination, nor the memory.**",
                 "| `reward` | [256, 1] | yes | of the step |",
                 "* **Buffer.**",
+                '"mask": tf.ones([256, 1])',
+                "| direction | sign of the rewarded velocity | -1 or 1, equally likely |",
+                "| gravity, downwards | m/s² | U(2, 20) |",
                 '[inputs["policy_mean"], inputs["policy_log_std"]]',
             ),
             ("* **Memory.**", "hand-made"),
@@ -254,6 +257,7 @@ def test_the_card_says_what_a_user_asks(exported):
             InnerLoop(refresh_statistics="before_update"),
             DiscreteActions(RandomReacher()),
             (
+                "# A loss evolved on DiscreteActions(RandomReacher)",
                 "Reachers with random link lengths.",
                 "| `DiscreteActions.actions_per_dimension` | 3 |",
                 "| `RandomReacher.link_length` | (0.5, 1.5) |",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,18 +13,18 @@ import jinja2
 from epg_tf.tasks.family import TaskFamily
 
 _TEMPLATE = """\
-# A loss evolved on {{ family.name }}
+# A loss evolved on {{ tasks }}
 
 A loss function of {{ thousands(num_parameters) }} parameters, found by
 [Evolved Policy Gradients](https://arxiv.org/abs/1802.04821) (Houthooft et al. 2018) with epg_tf.
-An agent that descends it learns tasks of the family {{ family.name }}
+An agent that descends it learns tasks of the family {{ tasks }}
 {%- if sees_reward %} from what it does and from its rewards{% else %}
  without being shown any reward{% endif %}.
 {% if provenance.guidance %}
 
-While it evolved, agents descended {{ 1 - provenance.guidance }} times this loss plus
-{{ provenance.guidance }} times a hand-made surrogate ({{ provenance.guide }}), which needs the
-reward. It was not selected for teaching on its own.
+While it evolved, agents descended {{ "%g" % (1 - provenance.guidance) }} times this loss plus
+{{ "%g" % provenance.guidance }} times a hand-made surrogate ({{ provenance.guide }}), which needs
+the reward. It was not selected for teaching on its own.
 {% endif %}
 
 `saved_model.pb` and `variables/` are a SavedModel, which plain TensorFlow loads. `loss.json` says
@@ -67,7 +69,7 @@ import tensorflow as tf
 loss = tf.saved_model.load(".")  # this folder
 inputs = {
 {% for input in inputs %}
-    "{{ input.name }}": tf.zeros({{ input.shape }}),
+    "{{ input.name }}": tf.{{ "ones" if input.name == "mask" else "zeros" }}({{ input.shape }}),
 {% endfor %}
 }
 with tf.GradientTape() as tape:
@@ -190,7 +192,8 @@ def model_card(description: Mapping[str, Any], family: TaskFamily, config_text: 
     )
     return environment.from_string(_TEMPLATE).render(
         **description,
-        about_family=list(_about(family)),
+        tasks=_name(description["family"]),
+        about_family=_about(family),
         family_settings=list(_settings(description["family"])),
         numbers=list(_numbers(description)),
         trained=", ".join(f'inputs["{i["name"]}"]' for i in description["inputs"] if i["trained"]),
@@ -204,19 +207,38 @@ def model_card(description: Mapping[str, Any], family: TaskFamily, config_text: 
     )
 
 
-def _about(family: TaskFamily) -> Iterator[str]:
-    """The docstrings of a family and of the one that it wraps, without what is for programmers."""
-    text = inspect.getdoc(type(family)) or ""
-    yield text.partition("\nAttributes:\n")[0].strip()
-    inner = getattr(family, "family", None)
-    if isinstance(inner, TaskFamily):
-        yield from _about(inner)
+def _name(family: Mapping[str, Any]) -> str:
+    """The name of a family, and of the one that it wraps."""
+    wrapped = [_name(value) for value in family["settings"].values() if _is_family(value)]
+    return f"{family['name']}({', '.join(wrapped)})" if wrapped else family["name"]
+
+
+def _is_family(value: Any) -> bool:
+    return isinstance(value, Mapping) and "settings" in value
+
+
+def _about(family: TaskFamily) -> list[str]:
+    """What docstrings say of a family, of the one that it wraps, and of those that they name."""
+    classes: list[type] = [type(family)]
+    texts = []
+    wrapped = getattr(family, "family", None)
+    if isinstance(wrapped, TaskFamily):
+        classes.append(type(wrapped))
+    for described in classes:  # which grows
+        text, _, _ = (inspect.getdoc(described) or "").partition("\nAttributes:\n")
+        texts.append(text.strip())
+        for name in re.findall(r"`(\w+)`", text):
+            named = getattr(sys.modules[described.__module__], name, None)
+            is_family = isinstance(named, type) and issubclass(named, TaskFamily)
+            if is_family and named not in classes:
+                classes.append(named)
+    return texts
 
 
 def _settings(family: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Names and values, those of a wrapped family after the wrapper's."""
     for name, value in family["settings"].items():
-        if isinstance(value, Mapping):
+        if _is_family(value):
             yield f"{family['name']}.{name}", value["name"]
             yield from _settings(value)
         else:

@@ -113,7 +113,7 @@ def export_loss(
         tf.saved_model.save(module, str(aside), signatures=module.of_several())
         described = json.dumps(description, indent=1, default=repr) + "\n"
         for name, text in {DESCRIPTION_FILE: described, **(texts or {})}.items():
-            (aside / name).write_text(text)
+            (aside / name).write_text(text, encoding="utf-8")
         shutil.rmtree(path, ignore_errors=True)
         os.replace(aside, path)
     finally:

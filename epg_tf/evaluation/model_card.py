@@ -229,8 +229,7 @@ def _about(family: TaskFamily) -> list[str]:
         texts.append(text.strip())
         for name in re.findall(r"`(\w+)`", text):
             named = getattr(sys.modules[described.__module__], name, None)
-            is_family = isinstance(named, type) and issubclass(named, TaskFamily)
-            if is_family and named not in classes:
+            if isinstance(named, type) and issubclass(named, TaskFamily) and named not in classes:
                 classes.append(named)
     return texts
 

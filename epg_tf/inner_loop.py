@@ -188,6 +188,11 @@ class InnerLoop:
                 f"`InnerLoop.steps_per_update` (={self.steps_per_update})."
             )
 
+    @property
+    def with_ppo(self) -> InnerLoop:
+        """The same lifetime where the guide, if it is another, is PPO."""
+        return self if isinstance(self.guide, PPO) else dataclasses.replace(self, guide=PPO())
+
 
 class Workers:
     """W workers, which can live any number of lifetimes one after the other.

@@ -25,7 +25,6 @@ from epg_tf.evaluation.sensitivity import (
 )
 from epg_tf.evolved_loss import EvolvedLoss
 from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Update, Workers
-from epg_tf.loss.guidance import PPO
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
 
 METHODS = ("evolved", "random_loss")
@@ -71,20 +70,7 @@ class Analysis:
     @property
     def inner_loop(self) -> InnerLoop:
         """What all lifetimes are like."""
-        settings = self.loss.settings.inner_loop
-        guide = settings.guide if isinstance(settings.guide, PPO) else PPO()
-        return dataclasses.replace(settings, guide=guide, num_fresh_episodes=0)
-
-    @property
-    def sees_reward(self) -> bool:
-        """Whether the losses are shown rewards."""
-        return self.inner_loop.learned_loss.sees_reward
-
-    @property
-    def guidance(self) -> float:
-        """The weight alpha of Eq. 6."""
-        settings = self.loss.settings
-        return settings.guidance(settings.num_epochs) if self.sees_reward else 0.0
+        return self.loss.inner_loop.with_ppo
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -123,7 +109,7 @@ class Analysis:
         # Side by side in one batch: what is measured is then compiled once.
         workers = Workers(self.inner_loop, self.loss.settings.family, 2 * self.num_tasks)
         learner = workers.learner
-        correlation = GradientCorrelation(learner, value_is_trained=self.guidance > 0.0)
+        correlation = GradientCorrelation(learner, value_is_trained=self.loss.guidance > 0.0)
         change = PolicyChange(learner.agents)
         sensitivity = SensitivityOverLearning(learner, self.position, self.phases)
 
@@ -133,7 +119,7 @@ class Analysis:
             correlation.observe(update)
             on_update()
 
-        lifetimes = workers.live(self._phi(workers), self.seeds * 2, self.guidance, observe)
+        lifetimes = workers.live(self._phi(workers), self.seeds * 2, self.loss.guidance, observe)
         policy_changes = change.finish()
         found = {}
         for number, method in enumerate(METHODS):

@@ -7,7 +7,6 @@ import io
 import json
 import pathlib
 import shutil
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,20 +25,13 @@ from epg_tf.evaluation.plots.analyses import (
 from epg_tf.evaluation.sensitivity import Sensitivity
 from epg_tf.evolved_loss import CONFIG_FILE
 from epg_tf.reporting import replace_text
-from epg_tf.run_folder import flatten
 
 PICTURES = ("gradient_correlation", "policy_change", "sensitivity")
 
 
 def fingerprint(analysis: Analysis) -> dict[str, Any]:
     """All that fixes an analysis's numbers, by the names that a user knows."""
-    loss = analysis.loss
-    return {
-        "--loss": str(loss.path),
-        "crc32 of phi": zlib.crc32(loss.phi.tobytes()),
-        "--num_tasks": analysis.num_tasks,
-        **flatten(loss.settings),
-    }
+    return {**analysis.loss.fingerprint, "--num_tasks": analysis.num_tasks}
 
 
 def write(

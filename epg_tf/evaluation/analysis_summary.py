@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,11 +16,7 @@ from epg_tf.run_folder import flatten
 
 def labels(analysis: Analysis) -> dict[str, str]:
     """What the two losses are called in sentences and pictures; it says so where reward is seen."""
-    given = ["sees reward"] * analysis.sees_reward
-    if analysis.guidance:
-        given.append(f"PPO with α = {analysis.guidance:g}")
-    shown = " + ".join(given) or "no reward"
-    return {m: style.METHODS[m].label.replace("no reward", shown) for m in METHODS}
+    return style.labels(METHODS, analysis.loss.reward_words)
 
 
 def summarise(
@@ -129,7 +124,7 @@ def _provenance(
     return {
         "command": " ".join(command),
         "loss": str(loss.path),
-        "phi_crc32": zlib.crc32(loss.phi.tobytes()),
+        "phi_crc32": loss.phi_crc32,
         "evolved_epochs": loss.epoch,
         "evolved_env_steps": loss.env_steps,
         "family": type(loss.settings.family).__name__,
@@ -137,8 +132,8 @@ def _provenance(
         "num_updates": analysis.inner_loop.num_updates,
         "steps_per_update": analysis.inner_loop.steps_per_update,
         "buffer_size": analysis.inner_loop.buffer_size,
-        "sees_reward": analysis.sees_reward,
-        "guidance": analysis.guidance,
+        "sees_reward": analysis.loss.sees_reward,
+        "guidance": analysis.loss.guidance,
         "labels": labels(analysis),
         "phases": {name: [k[0], k[-1]] for name, k in analysis.phases.items()},
         "diverged_agents": {method: int(of.diverged.sum()) for method, of in found.items()},

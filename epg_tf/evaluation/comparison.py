@@ -20,7 +20,6 @@ from epg_tf.evaluation.held_out import held_out_seed
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.evolved_loss import EvolvedLoss
 from epg_tf.inner_loop import InnerLoop, LifetimeSeed
-from epg_tf.loss.guidance import PPO
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
 from epg_tf.worker_groups import WorkerGroups
 
@@ -81,7 +80,7 @@ class Comparison:
                 f"`--methods` (={','.join(self.methods)}) must be distinct and contain "
                 f"{BASELINE!r}, which the others are compared with."
             )
-        if self.sees_reward and not self.give_reward:
+        if self.loss.sees_reward and not self.give_reward:
             raise ValueError(
                 f"`--loss` (={self.loss.path}) must not see the reward, as by "
                 "`LearnedLoss.inputs` it does, unless --give_reward is given."
@@ -90,23 +89,9 @@ class Comparison:
             _check_minibatches(self.inner_loop)
 
     @property
-    def sees_reward(self) -> bool:
-        """Whether the losses are shown rewards."""
-        return self.loss.settings.inner_loop.learned_loss.sees_reward
-
-    @property
-    def guidance(self) -> float:
-        """The weight alpha of Eq. 6 for agents with a learned loss."""
-        settings = self.loss.settings
-        return settings.guidance(settings.num_epochs) if self.give_reward else 0.0
-
-    @property
     def inner_loop(self) -> InnerLoop:
         """What all lifetimes are like."""
-        # Episodes beyond the lifetime, which a search may be after, are in no curve.
-        return dataclasses.replace(
-            self.loss.settings.inner_loop, num_updates=self.num_updates, num_fresh_episodes=0
-        )
+        return dataclasses.replace(self.loss.inner_loop, num_updates=self.num_updates)
 
     @property
     def task_seeds(self) -> list[int]:
@@ -194,11 +179,9 @@ class AgentTraining:
         self, method: str, agents: list[int], on_update: Callable[[], object]
     ) -> tuple[np.ndarray, np.ndarray]:
         comparison = self._comparison
-        settings, guidance = comparison.inner_loop, comparison.guidance
+        settings, guidance = comparison.inner_loop, comparison.loss.guidance
         if method == BASELINE:
-            guidance = 1.0
-            if not isinstance(settings.guide, PPO):
-                settings = dataclasses.replace(settings, guide=PPO())
+            settings, guidance = settings.with_ppo, 1.0
         workers = self._make_workers(settings, len(agents))
         lifetimes = workers.live(
             np.stack([self._phi(method, workers, agent) for agent in agents]),

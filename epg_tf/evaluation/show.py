@@ -61,7 +61,7 @@ class Show:
         self._coordinate = travelling_coordinate(self._tasks[0].model)
         self.travels = self._coordinate is not None
         num_lifetimes = 2 if self.travels else 1
-        num_updates = showcase.inner_loop.num_updates
+        num_updates = showcase.loss.inner_loop.num_updates
         num_films = len(film.stage_names(num_updates)) + 1
         self.num_ticks = num_lifetimes * num_updates + showcase.pace.num_shots + num_films
 
@@ -78,10 +78,10 @@ class Show:
         showcase, files = self._showcase, ["bodies.png"]
         self._write_bodies()
         stages, travel = self._learn(
-            showcase.inner_loop, showcase.guidance, lambda: tick("learning")
+            showcase.loss.inner_loop, showcase.loss.guidance, lambda: tick("learning")
         )
         if travel is not None:
-            _, of_ppo = self._learn(showcase.with_ppo, 1.0, lambda: tick("PPO"))
+            _, of_ppo = self._learn(showcase.loss.inner_loop.with_ppo, 1.0, lambda: tick("PPO"))
             assert of_ppo is not None
             files += self._write_exploration({"evolved": travel, "ppo": of_ppo})
         played = self._play(stages)
@@ -124,8 +124,8 @@ class Show:
         played: Sequence[Sequence[Sequence[Episode]]],
         tick: Callable[[], object],
     ) -> list[str]:
-        showcase, settings = self._showcase, self._showcase.inner_loop
-        words = showcase.reward_words.replace("α", "alpha")  # the font has Latin letters only
+        showcase, settings = self._showcase, self._showcase.loss.inner_loop
+        words = showcase.loss.reward_words.replace("α", "alpha")  # the font has Latin letters only
         films = [
             StageFilm(
                 stage.name,
@@ -178,8 +178,7 @@ class Show:
                 **arrays,
             },
         )
-        labels = {method: style.METHODS[method].label for method in travels}
-        labels["evolved"] = labels["evolved"].replace("no reward", showcase.reward_words)
+        labels = style.labels(travels, showcase.loss.reward_words)
         plot_exploration(
             self._root / "exploration.png",
             f"Held-out {type(showcase.family).__name__}",
@@ -201,13 +200,13 @@ class Show:
         return {
             "command": list(command),
             "family": type(showcase.family).__name__,
-            "reward": showcase.reward_words,
-            "num_updates": showcase.inner_loop.num_updates,
+            "reward": showcase.loss.reward_words,
+            "num_updates": showcase.loss.inner_loop.num_updates,
             "task_seeds": [seed.task_seed for seed in showcase.seeds],
             "stages": {
                 stage.name: {
                     "num_updates": stage.num_updates,
-                    "env_steps": stage.num_updates * showcase.inner_loop.steps_per_update,
+                    "env_steps": stage.num_updates * showcase.loss.inner_loop.steps_per_update,
                     "returns": [_finite(film.returns_of(episodes)) for episodes in of_workers],
                 }
                 for stage, of_workers in zip(stages, played, strict=True)

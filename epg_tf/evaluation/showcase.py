@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import zlib
 from typing import Any
 
 from epg_tf.checks import require_integer
 from epg_tf.evaluation.film import Pace
 from epg_tf.evaluation.held_out import held_out_seed
 from epg_tf.evolved_loss import EvolvedLoss
-from epg_tf.inner_loop import InnerLoop, LifetimeSeed
-from epg_tf.loss.guidance import PPO
-from epg_tf.run_folder import flatten
+from epg_tf.inner_loop import LifetimeSeed
 from epg_tf.tasks.family import Task, TaskFamily
 
 MOST_TASKS = 9
@@ -53,31 +50,13 @@ class Showcase:
     @property
     def fingerprint(self) -> dict[str, Any]:
         """What fixes all that is shown."""
-        return {
-            "--loss": str(self.loss.path),
-            "crc32 of phi": zlib.crc32(self.loss.phi.tobytes()),
-            "--num_tasks": self.num_tasks,
-            "--seconds": self.seconds,
-            **flatten(self.loss.settings),
-        }
+        asked = {"--num_tasks": self.num_tasks, "--seconds": self.seconds}
+        return {**self.loss.fingerprint, **asked}
 
     @property
     def family(self) -> TaskFamily:
         """Where the tasks come from."""
         return self.loss.settings.family
-
-    @property
-    def inner_loop(self) -> InnerLoop:
-        """What a lifetime is like; without episodes beyond it, which a search may be after."""
-        return dataclasses.replace(self.loss.settings.inner_loop, num_fresh_episodes=0)
-
-    @property
-    def with_ppo(self) -> InnerLoop:
-        """The same where PPO is all that agents learn from."""
-        settings = self.inner_loop
-        if isinstance(settings.guide, PPO):
-            return settings
-        return dataclasses.replace(settings, guide=PPO())
 
     @property
     def seeds(self) -> list[LifetimeSeed]:
@@ -94,21 +73,3 @@ class Showcase:
         """How the films are cut."""
         timestep = self.family.sample(self.seeds[0].task_seed).model.opt.timestep
         return Pace.real_time(self.seconds, timestep * self.family.frame_skip)
-
-    @property
-    def sees_reward(self) -> bool:
-        """Whether the agents' loss is shown rewards."""
-        return self.inner_loop.learned_loss.sees_reward
-
-    @property
-    def guidance(self) -> float:
-        """The weight alpha of Eq. 6: if the loss sees rewards, what its evolution ended with."""
-        settings = self.loss.settings
-        return settings.guidance(settings.num_epochs) if self.sees_reward else 0.0
-
-    @property
-    def reward_words(self) -> str:
-        """What the agents know of the reward."""
-        if not self.sees_reward:
-            return "no reward"
-        return "sees reward" + (f" + PPO with α = {self.guidance:g}" if self.guidance else "")

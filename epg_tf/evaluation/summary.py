@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import platform
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,26 +35,19 @@ _HEADER = (
 
 def fingerprint(comparison: Comparison) -> dict[str, Any]:
     """All that fixes a comparison's numbers, by the names that a user knows."""
-    loss = comparison.loss
     return {
-        "--loss": str(loss.path),
-        "crc32 of phi": zlib.crc32(loss.phi.tobytes()),
+        **comparison.loss.fingerprint,
         "--methods": list(comparison.methods),
         "--num_tasks": comparison.num_tasks,
         "--num_seeds": comparison.num_seeds,
         "--num_updates": comparison.num_updates,
         "--give_reward": comparison.give_reward,
-        **flatten(loss.settings),
     }
 
 
 def labels(comparison: Comparison) -> dict[str, str]:
     """What the methods are called in tables and pictures; it says so where a reward is given."""
-    given = ["sees reward"] * comparison.sees_reward
-    if comparison.guidance:
-        given.append(f"PPO with α = {comparison.guidance:g}")
-    shown = " + ".join(given) or "no reward"
-    return {m: style.METHODS[m].label.replace("no reward", shown) for m in comparison.methods}
+    return style.labels(comparison.methods, comparison.loss.reward_words)
 
 
 def summarise(
@@ -145,15 +137,15 @@ def _provenance(
     return {
         "command": " ".join(command),
         "loss": str(loss.path),
-        "phi_crc32": zlib.crc32(loss.phi.tobytes()),
+        "phi_crc32": loss.phi_crc32,
         "phi_size": len(loss.phi),
         "evolved_epochs": loss.epoch,
         "evolved_env_steps": loss.env_steps,
         "family": type(loss.settings.family).__name__,
         "num_updates": comparison.num_updates,
         "steps_per_update": comparison.inner_loop.steps_per_update,
-        "sees_reward": comparison.sees_reward,
-        "guidance": comparison.guidance,
+        "sees_reward": comparison.loss.sees_reward,
+        "guidance": comparison.loss.guidance,
         "labels": labels(comparison),
         "diverged_runs": {method: int(run.diverged.sum()) for method, run in runs.items()},
         "bootstrap_resamples": len(bootstrap.tasks),

@@ -72,7 +72,7 @@ def test_methods_have_the_names_that_pictures_know():
     ("bindings", "sees_reward", "given", "guidance"),
     [
         (["Constant.value = 0.5"], False, False, 0.0),
-        (["Constant.value = 0.5"], False, True, 0.5),
+        (["Constant.value = 0.5"], False, True, 0.0),
         (["meta_train.guidance = @Linear()", "Linear.num_epochs = 50"], True, True, 0.02),
         ([], True, True, 0.0),
     ],
@@ -83,8 +83,8 @@ def test_without_leave_no_reward_is_used(bindings, sees_reward, given, guidance)
         bindings = [*bindings, f"LearnedLoss.inputs = {seen}"]
     bindings += ["Linear.start = 1.0", "Linear.end = 0.0"] if "Linear" in str(bindings) else []
     comparison = Comparison(make_loss(*bindings), give_reward=given)
-    assert comparison.sees_reward == sees_reward
-    np.testing.assert_allclose(comparison.guidance, guidance, rtol=1e-6)
+    assert comparison.loss.sees_reward == sees_reward
+    np.testing.assert_allclose(comparison.loss.guidance, guidance, rtol=1e-6)
 
 
 def test_a_diverged_agent_is_counted():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import matplotlib
@@ -44,6 +45,11 @@ SETTINGS = {
     "legend.frameon": False,
     "savefig.bbox": "tight",
 }
+
+
+def labels(methods: Iterable[str], reward_words: str) -> dict[str, str]:
+    """What methods are called, with what the agents of a loss know of the reward."""
+    return {name: METHODS[name].label.replace("no reward", reward_words) for name in methods}
 
 
 def new_figure(width: float = 7.0, height: float = 4.0, rows: int = 1, columns: int = 1, **layout):

@@ -270,7 +270,7 @@ def test_a_loss_that_sees_the_reward_is_analysed_and_it_is_said(seeing_loss, tmp
 def test_agents_are_paired_and_never_shown_a_reward(loss):
     analysis = Analysis(evolved_loss.load(str(loss)), 2)
     assert [seed.task_seed for seed in analysis.seeds] == list(HELD_OUT_TASK_SEEDS[:2])
-    assert analysis.guidance == 0.0
+    assert analysis.loss.guidance == 0.0
     workers = Workers(analysis.inner_loop, analysis.loss.settings.family, 4)
     phi = analysis._phi(workers)
     np.testing.assert_array_equal(phi[:2], np.stack([analysis.loss.phi] * 2))

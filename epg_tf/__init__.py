@@ -15,7 +15,11 @@
 | L_pg, Eq. 1 and PPO; alpha in Eq. 6              | `loss.guidance`; `schedules`                  |
 | theta: policy, memory (section 3.3), value       | `agent.networks`                              |
 | buffer of N steps; normalisation (section 4.1)   | `agent.experience`; `agent.normaliser`        |
-| n workers on so many ranks                       | `evolution.ranks`                             |
+| n workers on so many ranks and threads           | `evolution.ranks`; `worker_groups`            |
+| Figs. 4, 5, 7: learning curves on held-out tasks | `evaluate`; `evaluation.comparison`           |
+| section 4.3, Figs. 6, 9: what a loss does        | `analyze`; `evaluation.analysis`              |
+| Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.show`                   |
+| a loss to take away, and a page about it         | `export`; `report`                            |
 | the experiments' settings                        | `gin/`, read by `config`                      |
 """
 

@@ -5,7 +5,7 @@ from absl import flags
 LOSS = flags.DEFINE_string(
     "loss",
     None,
-    "An evolved loss: the folder of a run (its latest epoch counts), a loss that it exported "
-    "(RUN/export/best), or one that epg_tf.export wrote. The config is the loss's own; --gin_file "
-    "and --gin_binding are read after it.",
+    "An evolved loss: the folder of a run (its latest epoch counts), one of its checkpoint files, "
+    "or a loss that it (RUN/export/best) or epg_tf.export wrote. The config is the loss's own; "
+    "--gin_file and --gin_binding are read after it.",
 )

@@ -48,10 +48,10 @@ class TFAgentsPPO:
             not by itself; see `tf_agents_trajectories`.
     """
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     adam_epsilon: float = 1e-7
     num_epochs: int = 10
-    minibatch_size: int = 32
+    minibatch_size: int = 16
     clip: float = 0.2
     discount: float = 0.99
     gae_lambda: float = 0.95

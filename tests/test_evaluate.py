@@ -310,10 +310,6 @@ def refusal(capfd, loss, root, **flag_values):
         ({"methods": ["evolved"]}, "`--methods` (=evolved) must be distinct and contain 'ppo'"),
         ({"methods": ["ppo", "ppo"]}, "`--methods` (=ppo,ppo) must be distinct and contain"),
         (
-            {"gin_binding": [f"InnerLoop.{n} = 40" for n in ("steps_per_update", "buffer_size")]},
-            "`InnerLoop.steps_per_update` (=40) must be a multiple of 32,",
-        ),
-        (
             {"gin_binding": ["meta_train.family = @RandomHopper()"]},
             "must fit the config: it has 5,025 parameters, and a loss for RandomHopper",
         ),

@@ -85,8 +85,6 @@ class Comparison:
                 f"`--loss` (={self.loss.path}) must not see the reward, as by "
                 "`LearnedLoss.inputs` it does, unless --give_reward is given."
             )
-        if "tf_agents_ppo" in self.methods:
-            _check_minibatches(self.inner_loop)
 
     @property
     def inner_loop(self) -> InnerLoop:
@@ -222,18 +220,6 @@ class AgentTraining:
             self._workers = WorkerGroups(settings, family, num_workers, self._threads)
             self._made_for = (settings, num_workers)
         return self._workers
-
-
-def _check_minibatches(settings: InnerLoop) -> None:
-    """Checks that TF-Agents' PPO, whose minibatches are its own, can learn from M steps."""
-    from epg_tf.evaluation.tf_agents_agent import TFAgentsPPO
-
-    size = TFAgentsPPO().minibatch_size
-    if settings.steps_per_update % size:
-        raise ValueError(
-            f"`InnerLoop.steps_per_update` (={settings.steps_per_update}) must be a multiple of "
-            f"{size}, the minibatch of TF-Agents' PPO, unless --methods leaves tf_agents_ppo out."
-        )
 
 
 def _budget(settings: InnerLoop) -> tuple[int, int]:

@@ -12,8 +12,9 @@ import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
+from refusals import sentence_of
 
-from epg_tf import command_line, config, evaluate
+from epg_tf import config, evaluate
 from epg_tf.agent.episodes import EpisodeReturns
 from epg_tf.evaluation import comparison, tf_agents_ppo
 from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
@@ -288,14 +289,7 @@ def test_the_number_of_ranks_does_not_change_a_number(loss, evaluation, tmp_path
 
 
 def refusal(capfd, loss, root, **flag_values):
-    with pytest.raises(SystemExit) as exit_of:
-        run(loss, root, **flag_values)
-    assert exit_of.value.code == command_line.BAD_INPUT
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert err.startswith("epg_tf: ")
-    assert err.count("\n") == 1
-    return err.removeprefix("epg_tf: ")
+    return sentence_of(capfd, lambda: run(loss, root, **flag_values))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
+from refusals import sentence_of
 
-from epg_tf import command_line, config, evolved_loss, export
+from epg_tf import config, evolved_loss, export
 from epg_tf.evaluation.model_card import model_card
 from epg_tf.evaluation.provenance import provenance
 from epg_tf.evolution.ranks import Ranks
@@ -328,14 +329,7 @@ def test_an_earlier_export_of_the_same_loss_is_replaced(run, exported, tmp_path,
 
 
 def refusal(capfd, **arguments):
-    with pytest.raises(SystemExit) as exit_of:
-        run_export(**arguments)
-    assert exit_of.value.code == command_line.BAD_INPUT
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert err.startswith("epg_tf: ")
-    assert err.count("\n") == 1
-    return err
+    return sentence_of(capfd, lambda: run_export(**arguments))
 
 
 def test_any_other_folder_is_refused_and_left_as_it_is(run, exported, tmp_path, capfd):

@@ -19,6 +19,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
+from refusals import sentence_of
 
 from epg_tf import command_line, config, render
 from epg_tf.evaluation import film, videos
@@ -452,14 +453,7 @@ def test_families_of_users_are_shown_and_robots_that_stay_explore_nothing(gl, tm
 
 
 def refusal(path, root, capfd, **flag_values):
-    with pytest.raises(SystemExit) as exit_of:
-        run(path, root, **flag_values)
-    assert exit_of.value.code == command_line.BAD_INPUT
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert err.startswith("epg_tf: ")
-    assert err.count("\n") == 1
-    return err
+    return sentence_of(capfd, lambda: run(path, root, **flag_values))
 
 
 @pytest.mark.parametrize(

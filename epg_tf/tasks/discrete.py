@@ -10,11 +10,12 @@ import itertools
 
 import numpy as np
 
-from epg_tf.tasks.family import Parameters, Task, TaskFamily
+from epg_tf.tasks.family import Parameters, TaskFamily
+from epg_tf.tasks.wrapped import WrappedFamily
 
 
 @dataclasses.dataclass(frozen=True)
-class DiscreteActions(TaskFamily):
+class DiscreteActions(WrappedFamily):
     """The tasks of another family, acted on with the points of a grid.
 
     Action i is row i of `grid`; the last dimension of the box varies fastest. Everything else, and
@@ -45,44 +46,6 @@ class DiscreteActions(TaskFamily):
         """The size of the grid."""
         return self.actions_per_dimension**self.action_size
 
-    @property
-    def observation_size(self) -> int:
-        """The family's."""
-        return self.family.observation_size
-
-    @property
-    def action_size(self) -> int:
-        """The family's: the length of the box action that is looked up."""
-        return self.family.action_size
-
-    @property
-    def frame_skip(self) -> int:
-        """The family's."""
-        return self.family.frame_skip
-
-    @property
-    def time_limit(self) -> int:
-        """The family's."""
-        return self.family.time_limit
-
-    def draw(self, rng: np.random.Generator) -> Task:
-        """Draws a task of the family: the same one for the same seed."""
-        return self.family.draw(rng)
-
-    def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Starts an episode as the family does."""
-        return self.family.initial_state(task, rng)
-
-    def observe(
-        self,
-        qpos: np.ndarray,
-        qvel: np.ndarray,
-        parameters: Parameters,
-        out: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Observes as the family does."""
-        return self.family.observe(qpos, qvel, parameters, out=out)
-
     def reward(
         self,
         qpos_before: np.ndarray,
@@ -94,12 +57,8 @@ class DiscreteActions(TaskFamily):
     ) -> np.ndarray:
         """Rewards as the family does, for the box action that was looked up."""
         box = self.grid[action]
-        return self.family.reward(qpos_before, qpos, qvel, observation, box, parameters)
-
-    def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
-        """Ends episodes as the family does."""
-        return self.family.terminated(qpos, qvel, parameters)
+        return super().reward(qpos_before, qpos, qvel, observation, box, parameters)
 
     def control(self, action: np.ndarray) -> np.ndarray:
         """Looks up the integers `[W]` in the grid and lets the family control the actuators."""
-        return self.family.control(self.grid[action])
+        return super().control(self.grid[action])

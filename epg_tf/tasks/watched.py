@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from epg_tf.tasks.family import Parameters, Task, TaskFamily
+from epg_tf.tasks.family import Parameters, TaskFamily
+from epg_tf.tasks.wrapped import WrappedFamily
 
 Watcher = Callable[[np.ndarray, np.ndarray], object]
 
 
-class WatchedFamily(TaskFamily):
+class WatchedFamily(WrappedFamily):
     """A family whose simulators tell of every step, for what no observation or reward shows.
 
     Attributes:
@@ -21,29 +22,6 @@ class WatchedFamily(TaskFamily):
     def __init__(self, family: TaskFamily, watcher: Watcher):
         self.family = family
         self.watcher = watcher
-        self.observation_size = family.observation_size
-        self.action_size = family.action_size
-        self.num_actions = family.num_actions
-        self.frame_skip = family.frame_skip
-        self.time_limit = family.time_limit
-
-    def draw(self, rng: np.random.Generator) -> Task:
-        """Draws a task of the family."""
-        return self.family.draw(rng)
-
-    def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Starts an episode as the family does."""
-        return self.family.initial_state(task, rng)
-
-    def observe(
-        self,
-        qpos: np.ndarray,
-        qvel: np.ndarray,
-        parameters: Parameters,
-        out: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Observes as the family does."""
-        return self.family.observe(qpos, qvel, parameters, out=out)
 
     def reward(
         self,
@@ -56,12 +34,4 @@ class WatchedFamily(TaskFamily):
     ) -> np.ndarray:
         """Tells the watcher, and rewards as the family does."""
         self.watcher(qpos_before, qpos)
-        return self.family.reward(qpos_before, qpos, qvel, observation, action, parameters)
-
-    def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
-        """Ends episodes as the family does."""
-        return self.family.terminated(qpos, qvel, parameters)
-
-    def control(self, action: np.ndarray) -> np.ndarray:
-        """Controls the actuators as the family does."""
-        return self.family.control(action)
+        return super().reward(qpos_before, qpos, qvel, observation, action, parameters)

@@ -20,9 +20,8 @@ from epg_tf.inner_loop import InnerLoop
 from epg_tf.inner_update import Learner
 from epg_tf.loss.saved_model import read_description
 from epg_tf.outer_loop import MetaTraining
+from epg_tf.run_files import CONFIG_FILE
 from epg_tf.run_folder import flatten
-
-CONFIG_FILE = "operative_config.gin"
 
 
 @dataclasses.dataclass(frozen=True)

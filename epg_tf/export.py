@@ -54,6 +54,7 @@ def main(argv: list[str]) -> None:
     from epg_tf.evolution.ranks import Ranks
     from epg_tf.loss.description import describe
     from epg_tf.loss.saved_model import export_loss
+    from epg_tf.run_files import CONFIG_FILE
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
@@ -68,7 +69,7 @@ def main(argv: list[str]) -> None:
     more = {"provenance": provenance(loss), "scores": scores}
     texts = {
         "README.md": model_card(description | more, family, loss.config_text),
-        evolved_loss.CONFIG_FILE: loss.config_text,
+        CONFIG_FILE: loss.config_text,
     }
     try:
         export_loss(inner_loop, family, loss.phi, out.resolve(), more, texts)
@@ -87,8 +88,8 @@ def _holds_earlier_export(out: pathlib.Path, phi_crc32: int) -> bool:
     Raises:
         ValueError: If something else is there.
     """
-    from epg_tf.evolved_loss import CONFIG_FILE
     from epg_tf.loss.saved_model import DESCRIPTION_FILE, SAVED_MODEL_FILES, read_description
+    from epg_tf.run_files import CONFIG_FILE
 
     if not out.exists() or out.is_dir() and not any(out.iterdir()):
         return False

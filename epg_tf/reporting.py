@@ -13,6 +13,7 @@ import tensorflow as tf
 import tqdm
 
 from epg_tf.evolution.checkpoint import Checkpoint
+from epg_tf.run_files import CONFIG_FILE, METRICS_FILE
 
 if TYPE_CHECKING:
     from epg_tf.outer_loop import MetaTraining
@@ -42,7 +43,7 @@ class Reporter:
         """
         self._root = root
         self._settings = settings
-        self._metrics = root / "metrics.jsonl"
+        self._metrics = root / METRICS_FILE
         epoch = checkpoint.state.epoch
         done = epoch >= settings.num_epochs
         # A run that has nothing to add leaves no empty file of events behind.
@@ -59,7 +60,7 @@ class Reporter:
             )
         else:
             self._forget_after(epoch)
-            replace_text(root / "operative_config.gin", config_text)
+            replace_text(root / CONFIG_FILE, config_text)
             with self._events.as_default(step=epoch):
                 # TensorBoard renders Markdown: four spaces make it code.
                 text = "\n".join("    " + line for line in config_text.splitlines())

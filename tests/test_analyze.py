@@ -20,8 +20,8 @@ from epg_tf.evaluation.analysis_summary import labels, sentences, summarise
 from epg_tf.evaluation.mean_interval import geometric_mean_interval, mean_interval
 from epg_tf.evolution import ranks
 from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.evolved_loss import CONFIG_FILE
 from epg_tf.inner_loop import Workers
+from epg_tf.run_files import CONFIG_FILE
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
 
 TINY = {

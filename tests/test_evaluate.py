@@ -18,8 +18,8 @@ from epg_tf import config, evaluate
 from epg_tf.agent.episodes import EpisodeReturns
 from epg_tf.evaluation import comparison, tf_agents_ppo
 from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.evolved_loss import CONFIG_FILE
 from epg_tf.inner_loop import Workers
+from epg_tf.run_files import CONFIG_FILE
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
 
 PROJECT = pathlib.Path(__file__).parent.parent

@@ -28,8 +28,9 @@ from epg_tf.evaluation.film import Episode, Pace, shots
 from epg_tf.evaluation.show import Show, table
 from epg_tf.evaluation.showcase import Showcase
 from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.evolved_loss import CONFIG_FILE, EvolvedLoss
+from epg_tf.evolved_loss import EvolvedLoss
 from epg_tf.inner_loop import Workers
+from epg_tf.run_files import CONFIG_FILE
 from epg_tf.tasks import opengl
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, Task, TaskFamily
 from epg_tf.tasks.hopper import DirHopper

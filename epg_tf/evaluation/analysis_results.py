@@ -23,8 +23,8 @@ from epg_tf.evaluation.plots.analyses import (
     plot_sensitivity,
 )
 from epg_tf.evaluation.sensitivity import Sensitivity
-from epg_tf.evolved_loss import CONFIG_FILE
 from epg_tf.reporting import replace_text
+from epg_tf.run_files import CONFIG_FILE
 
 PICTURES = ("gradient_correlation", "policy_change", "sensitivity")
 

@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.evolved_loss import CONFIG_FILE, EvolvedLoss, run_of
+from epg_tf.evolved_loss import EvolvedLoss, run_of
 from epg_tf.loss.saved_model import read_description
+from epg_tf.run_files import CONFIG_FILE
 
 _STACK = ("epg_tf", "tf-agents", "numpy", "mujoco", "gymnasium")
 

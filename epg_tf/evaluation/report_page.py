@@ -22,7 +22,7 @@ import markupsafe
 from epg_tf.evaluation.plots.meta_training import plot_meta_training
 from epg_tf.evaluation.report_parts import COMPLETE, Part, inputs_table
 from epg_tf.evaluation.report_table import Table, count, shown
-from epg_tf.evaluation.run_records import CONFIG_FILE, RunRecords, name_of, read_json
+from epg_tf.evaluation.run_records import RunRecords, name_of, read_json
 from epg_tf.evaluation.run_tables import (
     about_tasks,
     table_of_epochs,
@@ -30,6 +30,7 @@ from epg_tf.evaluation.run_tables import (
     table_of_provenance,
     tables_of_config,
 )
+from epg_tf.run_files import CONFIG_FILE
 
 # Of pictures and films before they are encoded, which makes them a third larger: a page that
 # browsers and mail programs still take.

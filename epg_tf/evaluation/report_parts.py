@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pathlib
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from epg_tf.evaluation.report_table import Table, count, interval, shown
@@ -265,8 +265,3 @@ _PARTS: dict[str, tuple[str, str, _Read]] = {
     "videos": ("render", "summary.json", _read_videos),
     "loss": ("export", "loss.json", _read_loss),
 }
-
-
-def names_of(parts: Mapping[str, Part], states: Sequence[str]) -> list[str]:
-    """The names of the parts in one of some states."""
-    return [name for name, part in parts.items() if part.state in states]

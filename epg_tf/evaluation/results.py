@@ -16,8 +16,8 @@ from epg_tf.evaluation.curves import write_csv, write_npz
 from epg_tf.evaluation.plots.curves import plot_learning_curves
 from epg_tf.evaluation.statistics import Bootstrap, Estimate
 from epg_tf.evaluation.summary import labels, summarise, table
-from epg_tf.evolved_loss import CONFIG_FILE
 from epg_tf.reporting import replace_text
+from epg_tf.run_files import CONFIG_FILE
 
 
 class EvaluationResults:

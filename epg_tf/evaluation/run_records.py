@@ -19,9 +19,7 @@ from typing import Any
 import numpy as np
 
 from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-
-CONFIG_FILE = "operative_config.gin"
-METRICS_FILE = "metrics.jsonl"
+from epg_tf.run_files import CONFIG_FILE, METRICS_FILE
 
 # What reports are made of, and since when it has been there.
 _METRICS = (

@@ -26,9 +26,9 @@ from epg_tf.evaluation.plots import style
 from epg_tf.evaluation.plots.bodies import plot_bodies
 from epg_tf.evaluation.plots.exploration import plot_exploration
 from epg_tf.evaluation.showcase import Showcase
-from epg_tf.evolved_loss import CONFIG_FILE
 from epg_tf.inner_loop import InnerLoop, Stream, Update, Workers
 from epg_tf.reporting import replace_text
+from epg_tf.run_files import CONFIG_FILE
 from epg_tf.tasks.rendering import BatchRenderer, travelling_coordinate
 from epg_tf.tasks.simulator import BatchSimulator
 from epg_tf.tasks.watched import WatchedFamily

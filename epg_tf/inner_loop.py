@@ -218,6 +218,7 @@ class Workers:
         seeds: Sequence[LifetimeSeed],
         guidance: float,
         on_update: Callable[[Update], object] | None = None,
+        num_updates: int | None = None,
     ) -> Lifetimes:
         """Lives one lifetime per worker.
 
@@ -226,6 +227,7 @@ class Workers:
             seeds: One per worker.
             guidance: alpha in Eq. 6.
             on_update: Called before each update; `learner` then holds the agents as they acted.
+            num_updates: K, where it is not the settings'.
 
         Returns:
             What the lifetimes came to.
@@ -240,7 +242,7 @@ class Workers:
         episodes = EpisodeReturns(self.num_workers)
         diverged = np.zeros(self.num_workers, bool)
         update_seconds = 0.0
-        for k in range(1, settings.num_updates + 1):  # line 6
+        for k in range(1, (num_updates or settings.num_updates) + 1):  # line 6
             driver.policy.load(self.learner.policy_weights(), statistics["observation"])
             driver.run()  # lines 8-11
             experience = newest.pop()

@@ -36,6 +36,8 @@ class MetaTraining:
         guidance: The weight alpha of Eq. 6 over epochs.
         num_workers: n, lifetimes per epoch.
         seed: Of everything random.
+        num_updates: K over epochs, for lifetimes that grow; None for `InnerLoop.num_updates` in
+            every epoch.
         num_epochs: E; may be raised to carry a finished run on.
         simulator_threads: Per rank, to live its workers on; None for the host's cores over its
             ranks.
@@ -52,6 +54,7 @@ class MetaTraining:
     guidance: Schedule
     num_workers: int = 32
     seed: int = 0
+    num_updates: Schedule | None = None
     num_epochs: int = 1
     simulator_threads: int | None = None
     compare_at_end: bool = False
@@ -67,6 +70,14 @@ class MetaTraining:
         rate = self.strategy.learning_rate
         if callable(rate):
             require_schedule("EvolutionStrategy.learning_rate", rate, self.num_epochs)
+        if self.num_updates is not None:
+            require_schedule("meta_train.num_updates", self.num_updates, self.num_epochs, lowest=1)
+
+    def num_updates_in(self, epoch: int) -> int:
+        """K in `epoch` (1, 2, ...)."""
+        if self.num_updates is None:
+            return self.inner_loop.num_updates
+        return round(self.num_updates(epoch))
 
 
 def meta_train(settings: MetaTraining, ranks: Ranks, run: RunFolder) -> bool:
@@ -97,7 +108,9 @@ def meta_train(settings: MetaTraining, ranks: Ranks, run: RunFolder) -> bool:
             guidance = settings.guidance(epoch)
             phi = settings.strategy.ask(before, settings.seed, share)  # lines 3-4
             seeds = [_lifetime_seed(settings, epoch, worker) for worker in share]
-            lifetimes = workers.live(phi, seeds, guidance, run.show_update)  # lines 5-12
+            lifetimes = workers.live(  # lines 5-12
+                phi, seeds, guidance, run.show_update, settings.num_updates_in(epoch)
+            )
             gathered = _gather(ranks, lifetimes, before, stop.requested)  # line 13
             state, logs = settings.strategy.tell(before, settings.seed, gathered["returns"])  # 14
             logs |= {"guidance": guidance, "seconds": time.perf_counter() - began}

@@ -45,6 +45,7 @@ class Reporter:
         self._settings = settings
         self._metrics = root / METRICS_FILE
         epoch = checkpoint.state.epoch
+        self._epoch = epoch + 1  # the one at hand
         done = epoch >= settings.num_epochs
         # A run that has nothing to add leaves no empty file of events behind.
         quiet = done and not settings.compare_at_end
@@ -84,7 +85,7 @@ class Reporter:
 
     def show_update(self) -> None:
         """Moves the bar by one of an epoch's K updates."""
-        self._bar.update(1.0 / self._settings.inner_loop.num_updates)
+        self._bar.update(1.0 / self._settings.num_updates_in(self._epoch))
 
     def record_epoch(
         self,
@@ -125,6 +126,7 @@ class Reporter:
             tf.summary.histogram("phi", state.phi)
             tf.summary.histogram("returns", finite)
         self._events.flush()
+        self._epoch = state.epoch + 1
         self._bar.n = state.epoch
         self._bar.set_postfix(
             {

@@ -124,8 +124,9 @@ class RunFolder:
         Returns:
             The new checkpoint.
         """
-        loop, guidance = self._settings.inner_loop, logs["guidance"]
-        steps = self._settings.num_workers * loop.num_updates * loop.steps_per_update
+        settings, guidance = self._settings, logs["guidance"]
+        num_updates = settings.num_updates_in(state.epoch)
+        steps = settings.num_workers * num_updates * settings.inner_loop.steps_per_update
         return_mean = float(np.mean(gathered["returns"]))
         # Returns compare only at equal guidance: less of it is more of what the loss is for.
         better = math.isfinite(return_mean) and (
@@ -235,7 +236,7 @@ def flatten(settings: Any, prefix: str = "meta_train") -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        if prefix == "meta_train" and field.name in _FREE_SETTINGS:
+        if value is None or (prefix == "meta_train" and field.name in _FREE_SETTINGS):
             continue
         if dataclasses.is_dataclass(value) and not callable(value):
             values[f"{prefix}.{field.name}"] = type(value).__name__

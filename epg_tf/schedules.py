@@ -1,4 +1,4 @@
-"""Schedules over epochs: of the guidance's weight (alpha in Eq. 6) and the outer learning rate.
+"""Schedules over epochs: of the guidance's weight (alpha in Eq. 6), the outer step size, and K.
 
 A schedule is a frozen record that maps an epoch, counted from 1, to a value.
 """
@@ -21,22 +21,27 @@ class Schedule(Protocol):
 
 
 def require_schedule(
-    name: str, schedule: Schedule, last_epoch: int, highest: float = math.inf
+    name: str,
+    schedule: Schedule,
+    last_epoch: int,
+    lowest: float = 0.0,
+    highest: float = math.inf,
 ) -> None:
     """Checks what a schedule says of the first and the last epoch.
 
     Raises:
-        ValueError: If it is not a number from 0 to `highest`.
+        ValueError: If it is not a number from `lowest` to `highest`.
     """
     for epoch in (1, last_epoch):
         try:
-            is_within = 0.0 <= schedule(epoch) <= highest
+            is_within = lowest <= schedule(epoch) <= highest
         except TypeError:  # as of `@Constant` in the place of `@Constant()`
             is_within = False
         if not is_within:
             shown = schedule if dataclasses.is_dataclass(schedule) else schedule.__name__
             raise ValueError(
-                f"`{name}` (={shown}) must map epoch {epoch} to a number within [0, {highest}]."
+                f"`{name}` (={shown}) must map epoch {epoch} to a number within "
+                f"[{lowest:g}, {highest:g}]."
             )
 
 

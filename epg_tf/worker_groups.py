@@ -56,6 +56,7 @@ class WorkerGroups:
         seeds: Sequence[LifetimeSeed],
         guidance: float,
         on_update: Callable[[Update], object] | None = None,
+        num_updates: int | None = None,
     ) -> Lifetimes:
         """Lives one lifetime per worker; see `Workers.live`.
 
@@ -64,17 +65,20 @@ class WorkerGroups:
             seeds: One per worker.
             guidance: alpha in Eq. 6.
             on_update: Called K times, whenever the last group comes to an update.
+            num_updates: K, where it is not the settings'.
 
         Returns:
             What the lifetimes came to, worker after worker.
         """
         if len(self.groups) == 1:
-            return self.groups[0].live(phi, seeds, guidance, on_update)
+            return self.groups[0].live(phi, seeds, guidance, on_update, num_updates)
         ends = list(itertools.accumulate(group.num_workers for group in self.groups))
         arrivals = _last_arrivals(len(self.groups), on_update)
         with ThreadPoolExecutor(len(self.groups)) as threads:
             futures = [
-                threads.submit(group.live, phi[start:end], seeds[start:end], guidance, arrivals)
+                threads.submit(
+                    group.live, phi[start:end], seeds[start:end], guidance, arrivals, num_updates
+                )
                 for group, start, end in zip(self.groups, [0, *ends], ends, strict=False)
             ]
             return _side_by_side([future.result() for future in futures])

@@ -111,7 +111,9 @@ BAD_BINDINGS = [
     ("meta_train.guidance = None", "`meta_train.guidance` (=None)", "must be of type Schedule"),
     ("meta_train.guidance = @Linear", "`meta_train.guidance` (=Linear)", "must map epoch 1"),
     ("meta_train.guidance = @Constant()", "`Constant.value`", "is missing"),
-    ("Linear.start = 1.5", "`meta_train.guidance` (=Linear(start=1.5", "within [0, 1.0]"),
+    ("Linear.start = 1.5", "`meta_train.guidance` (=Linear(start=1.5", "within [0, 1]"),
+    ("meta_train.num_updates = 64", "`meta_train.num_updates` (=64)", "must be of type Schedule"),
+    ("meta_train.num_updates = @Linear()", "`meta_train.num_updates` (=Linear(", "within [1, inf]"),
     ("Linear.start = 'one'", "`Linear.start` (='one')", "must be a number"),
     ("Linear.num_epochs = 0", "`Linear.num_epochs` (=0)", "must be a positive integer"),
     (

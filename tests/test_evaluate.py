@@ -285,6 +285,17 @@ def test_the_number_of_ranks_does_not_change_a_number(loss, evaluation, tmp_path
         np.testing.assert_array_equal(values, ours[name], name)
 
 
+def test_ppo_may_have_a_step_size_of_its_own(loss, evaluation, tmp_path, capfd):
+    root = tmp_path / "results"
+    run(loss, root, methods=["evolved", "ppo"], ppo_learning_rate=0.01)
+    assert "Step size of PPO: 0.01; of the losses' agents: 0.001." in capfd.readouterr().out
+    ours, theirs = curves_of(evaluation), curves_of(root)
+    np.testing.assert_array_equal(theirs["evolved"], ours["evolved"])
+    assert (theirs["ppo"] != ours["ppo"]).any()
+    sentence = refusal(capfd, loss, root, methods=["evolved", "ppo"])
+    assert "`--ppo_learning_rate` is 0.01 there and absent here" in sentence
+
+
 # What is refused: one sentence, an exit code, and nothing touched.
 
 
@@ -300,6 +311,10 @@ def refusal(capfd, loss, root, **flag_values):
         ({"num_updates": 0}, "`--num_updates` (=0) must be a positive integer."),
         ({"horizon_factor": 0.5}, "`--horizon_factor` (=0.5) must be a finite number, 1 or more."),
         ({"horizon_factor": np.nan}, "`--horizon_factor` (=nan) must be a finite number, 1 or"),
+        (
+            {"ppo_learning_rate": 0.0},
+            "`--ppo_learning_rate` (=0.0) must be a finite positive number",
+        ),
         ({"methods": ["ppo", "sac"]}, "`--methods` (='sac') must be one of 'evolved',"),
         ({"methods": ["evolved"]}, "`--methods` (=evolved) must be distinct and contain 'ppo'"),
         ({"methods": ["ppo", "ppo"]}, "`--methods` (=ppo,ppo) must be distinct and contain"),

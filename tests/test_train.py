@@ -216,6 +216,22 @@ def test_a_run_that_goes_on_equals_one_that_never_stopped(copy_of_two, three_epo
     assert {k: ours[k] for k in same} == {k: theirs[k] for k in same}
 
 
+def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
+    growing = {
+        "meta_train__num_updates": "@lifetime/Linear()",
+        "lifetime/Linear__start": 1,
+        "lifetime/Linear__end": 4,
+        "lifetime/Linear__num_epochs": 3,
+    }
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert run(whole, meta_train__num_epochs=4, **growing)
+    steps = [line["env_steps"] for line in metrics_of(whole)]
+    assert steps == [4 * 32 * num_updates for num_updates in (1, 1 + 2, 1 + 2 + 3, 1 + 2 + 3 + 4)]
+    assert run(parts, **growing)
+    assert run(parts, meta_train__num_epochs=4, **growing)
+    assert_same_state(parts, whole)
+
+
 @pytest.mark.parametrize("num_epochs", [2, 1])
 def test_a_finished_run_is_left_alone_and_says_so(copy_of_two, num_epochs, capfd):
     before = everything_in(copy_of_two)

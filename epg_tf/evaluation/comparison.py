@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from epg_tf.checks import require_integer, require_member
+from epg_tf.checks import require_integer, require_member, require_number
 from epg_tf.evaluation.curves import learning_curves
 from epg_tf.evaluation.held_out import held_out_seed
 from epg_tf.evolution.ranks import Ranks
@@ -51,13 +51,14 @@ class Comparison:
         loss: The evolved loss.
         methods: Out of `METHODS`: "evolved", the loss; "random_loss", fresh losses of its
             architecture, of which the first is the one that the evolution started from; "ppo", our
-            PPO with the loss's own networks, minibatches and step size; "tf_agents_ppo",
-            TF-Agents' own.
+            PPO with the networks and minibatches of the loss's agents; "tf_agents_ppo", TF-Agents'
+            own.
         num_tasks: Held-out tasks.
         num_seeds: Agents per task.
         num_updates: K, for all methods.
         give_reward: Whether the losses may see rewards, and be helped by the guidance that the
             evolved one was left with when its evolution ended.
+        ppo_learning_rate: Step size of our PPO; None for that of the loss's agents.
 
     Raises:
         ValueError: If a value is outside its range, or the loss sees rewards it is not to have.
@@ -69,10 +70,13 @@ class Comparison:
     num_seeds: int = 4
     num_updates: int = 128
     give_reward: bool = False
+    ppo_learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_tasks", "num_seeds", "num_updates"):
             require_integer(f"--{name}", getattr(self, name))
+        if self.ppo_learning_rate is not None:
+            require_number("--ppo_learning_rate", self.ppo_learning_rate)
         for method in self.methods:
             require_member("--methods", method, METHODS)
         if BASELINE not in self.methods or len(set(self.methods)) < len(self.methods):
@@ -90,6 +94,13 @@ class Comparison:
     def inner_loop(self) -> InnerLoop:
         """What all lifetimes are like."""
         return dataclasses.replace(self.loss.inner_loop, num_updates=self.num_updates)
+
+    @property
+    def ppo_inner_loop(self) -> InnerLoop:
+        """The same for our PPO."""
+        settings = self.inner_loop
+        rate = self.ppo_learning_rate or settings.learning_rate
+        return dataclasses.replace(settings.with_ppo, learning_rate=rate)
 
     @property
     def task_seeds(self) -> list[int]:
@@ -179,7 +190,7 @@ class AgentTraining:
         comparison = self._comparison
         settings, guidance = comparison.inner_loop, comparison.loss.guidance
         if method == BASELINE:
-            settings, guidance = settings.with_ppo, 1.0
+            settings, guidance = comparison.ppo_inner_loop, 1.0
         workers = self._make_workers(settings, len(agents))
         lifetimes = workers.live(
             np.stack([self._phi(method, workers, agent) for agent in agents]),

@@ -11,7 +11,11 @@ trained, how its loss evolved, and what the run's folders `evaluation`, `analysi
     python -m epg_tf.render --loss runs/reacher --root_dir runs/reacher/videos
     python -m epg_tf.export --checkpoint runs/reacher --out runs/reacher/loss
 
-It takes seconds, may be given again at any time, and may be given while the run goes on.
+Given a folder of several runs, such as launch/ablations.sh makes, it sets them side by side: the
+page has one picture (also as `runs.png`) and one table, which is printed too, with the settings in
+which each run differs from most.
+
+It takes seconds, may be given again at any time, and may be given while runs go on.
 """
 
 from __future__ import annotations
@@ -40,20 +44,36 @@ def main(argv: list[str]) -> None:
         if flags.FLAGS[name].value:
             command_line.fail(f"`--{name}` must not be given: a report has the run's own config.")
     # Here and not above: --help and a mistyped flag should not wait for matplotlib.
-    from epg_tf.evaluation.report_page import render_page
+    from epg_tf.evaluation.report_page import draw_runs, render_page, render_page_of_runs
     from epg_tf.evaluation.report_parts import COMPLETE, read_parts
+    from epg_tf.evaluation.report_table import as_markdown
     from epg_tf.evaluation.run_records import read_run
+    from epg_tf.evaluation.side_by_side import read_runs, run_folders, table_of_runs
 
     root = pathlib.Path(config_flags.ROOT_DIR.value or "")
     try:
         if not config_flags.ROOT_DIR.value:
             raise ValueError("`--root_dir` (='') must name a folder.")
-        records = read_run(root)
+        folders = run_folders(root)
+        runs = read_runs(folders) if folders else {}
+        records = None if runs else read_run(root)
         out = _page_to_write(root)
     except ValueError as error:
         command_line.fail(str(error))
+    if records is None:
+        draw_runs(root, runs)
+        _write(out, render_page_of_runs(root, runs))
+        print(as_markdown(table_of_runs(runs)))
+        return
     parts = read_parts(records)
-    page = render_page(records, parts)
+    _write(out, render_page(records, parts))
+    missing = [part for part in parts.values() if part.state != COMPLETE]
+    if missing:
+        print("Not in it, because it is not there or not complete:")
+        print("\n".join(f"  {part.name}: {part.line}" for part in missing))
+
+
+def _write(out: pathlib.Path, page: str) -> None:
     aside = out.with_name(f"{out.name}.partial_{os.getpid()}")
     try:
         aside.write_text(page, encoding="utf-8")
@@ -62,10 +82,6 @@ def main(argv: list[str]) -> None:
         aside.unlink(missing_ok=True)
         command_line.fail(f"`--out` (={out}) must be a file one can write ({error.strerror}).")
     print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB).")
-    missing = [part for part in parts.values() if part.state != COMPLETE]
-    if missing:
-        print("Not in it, because it is not there or not complete:")
-        print("\n".join(f"  {part.name}: {part.line}" for part in missing))
 
 
 def _page_to_write(root: pathlib.Path) -> pathlib.Path:

@@ -20,6 +20,7 @@ import jinja2
 import markupsafe
 
 from epg_tf.evaluation.plots.meta_training import plot_meta_training
+from epg_tf.evaluation.plots.runs import plot_runs
 from epg_tf.evaluation.report_parts import COMPLETE, Part, inputs_table
 from epg_tf.evaluation.report_table import Table, count, shown
 from epg_tf.evaluation.run_records import RunRecords, name_of, read_json
@@ -30,7 +31,10 @@ from epg_tf.evaluation.run_tables import (
     table_of_provenance,
     tables_of_config,
 )
+from epg_tf.evaluation.side_by_side import held_out_estimate, table_of_runs
 from epg_tf.run_files import CONFIG_FILE
+
+RUNS_PICTURE = "runs.png"
 
 # Of pictures and films before they are encoded, which makes them a third larger: a page that
 # browsers and mail programs still take.
@@ -91,16 +95,8 @@ def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
     Returns:
         HTML.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("epg_tf.evaluation"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["code"] = _code
     description = _description(records)
-    return environment.get_template("report.html").render(
+    return _template("report.html").render(
         name=records.root.absolute().name,
         root=str(records.root),
         family=_family(records),
@@ -120,6 +116,55 @@ def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
         versions=_table_of_versions(parts),
         tensorboard=shlex.join(["tensorboard", "--logdir", str(records.root)]),
     )
+
+
+def render_page_of_runs(root: pathlib.Path, runs: Mapping[str, RunRecords]) -> str:
+    """The page about several runs.
+
+    Args:
+        root: The folder that they are in; the picture in it (`runs.png`) is shown.
+        runs: By name.
+
+    Returns:
+        HTML.
+    """
+    first = next(iter(runs.values()))
+    return _template("runs.html").render(
+        name=root.absolute().name,
+        num_runs=len(runs),
+        family=_family(first),
+        picture=Media(root).inline(RUNS_PICTURE),
+        runs=table_of_runs(runs),
+        single=shlex.join(["python", "-m", "epg_tf.report", "--root_dir", str(first.root)]),
+        tensorboard=shlex.join(["tensorboard", "--logdir", str(root)]),
+    )
+
+
+def draw_runs(root: pathlib.Path, runs: Mapping[str, RunRecords]) -> pathlib.Path:
+    """Draws the picture of several runs into their folder, and says where it is."""
+    path = root / RUNS_PICTURE
+    plot_runs(
+        path,
+        f"{_family(next(iter(runs.values())))}: runs side by side",
+        {
+            name: (run.metrics["env_steps"], run.metrics["return_median"])
+            for name, run in runs.items()
+        },
+        {name: held_out_estimate(run) for name, run in runs.items()},
+    )
+    return path
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("epg_tf.evaluation"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["code"] = _code
+    return environment.get_template(name)
 
 
 def _family(records: RunRecords) -> str:

@@ -20,6 +20,12 @@ class Table(NamedTuple):
     rows: list[tuple[str, ...]]
 
 
+def as_markdown(table: Table) -> str:
+    """The table as GitHub's Markdown, with its caption above."""
+    rows = [table.head, ("---",) * len(table.head), *table.rows]
+    return "\n".join([table.caption, "", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
 def shown(value: float | None, digits: int = 4) -> str:
     """A number in so many digits, or in as many as there are before the point."""
     if value is None or not math.isfinite(value):

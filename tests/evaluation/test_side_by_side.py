@@ -1,0 +1,114 @@
+"""Several runs beside one another: what the table, the page and the picture say."""
+
+import json
+import re
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+from PIL import Image
+from refusals import sentence_of
+
+from epg_tf import report
+from epg_tf.evaluation.side_by_side import read_runs, run_folders, table_of_runs
+
+CONFIG = """
+meta_train.family = @RandomReacher()
+meta_train.seed = {seed}
+InnerLoop.learning_rate = {rate}
+"""
+RUNS = {  # seed, learning rate, what the comparison at the end found
+    "base": (0, 0.001, [-30.0, -10.0, -20.0, -20.0]),
+    "fast": (0, 0.005, [-8.0] * 4),
+    "seed_1": (1, 0.001, None),
+}
+
+
+def add_run(folder, seed, rate, held_out):
+    folder.mkdir(parents=True)
+    (folder / "operative_config.gin").write_text(CONFIG.format(seed=seed, rate=rate))
+    names = "return_mean return_median return_std return_min return_max guidance phi_norm"
+    rows = [
+        dict.fromkeys(names.split(), 0.0)
+        | {
+            "epoch": epoch,
+            "env_steps": 1000 * epoch,
+            "seconds": 1800.0,
+            "return_median": -100.0 / epoch,
+            "diverged_workers": 0,
+            "env_steps_per_second": 1.0,
+        }
+        for epoch in (1, 2)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if held_out is not None:
+        result = {"epoch": 2, "first": [-1e4] * 4, "last": held_out}
+        (folder / "held_out.json").write_text(json.dumps(result))
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name, values in RUNS.items():
+        add_run(tmp_path / "runs" / name, *values)
+    return tmp_path / "runs"
+
+
+def make_report(root):
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
+    with flagsaver.flagsaver(root_dir=str(root)):
+        report.main(["report"])
+
+
+def test_each_run_is_told_by_what_it_does_not_share_with_most(root):
+    table = table_of_runs(read_runs(run_folders(root)))
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert list(rows) == list(RUNS)
+    assert [row[0] for row in rows.values()] == [
+        "–",
+        "`InnerLoop.learning_rate` = 0.005",
+        "`meta_train.seed` = 1",
+    ]
+    assert rows["base"][1:5] == ("2", "2,000", "1", "−50")
+    # The middle half of -30, -20, -20 and -10; four draws of -10 or of -30 are rare.
+    found = [float(n.replace("−", "-")) for n in re.findall(r"−?[\d.]+", rows["base"][5])]
+    assert found[0] == -20.0
+    assert -30.0 <= found[1] < found[0] < found[2] <= -10.0
+    assert rows["fast"][5].replace("\N{NO-BREAK SPACE}", " ") == "−8 [−8, −8]"
+    assert rows["seed_1"][5] == "–"
+
+
+def test_a_comparison_of_an_earlier_epoch_is_not_the_last_losss(root):
+    (root / "fast" / "held_out.json").write_text(
+        json.dumps({"epoch": 1, "first": [-1.0], "last": [-1.0]})
+    )
+    rows = {row[0]: row for row in table_of_runs(read_runs(run_folders(root))).rows}
+    assert rows["fast"][-1] == "–"
+
+
+def test_a_folder_of_runs_gives_a_page_a_picture_and_a_table(root, capfd):
+    make_report(root)
+    said = capfd.readouterr().out
+    assert "| fast | `InnerLoop.learning_rate` = 0.005 | 2 | 2,000 |" in said
+    page = (root / "report.html").read_text()
+    assert "3 runs on RandomReacher" in page
+    assert page.count("data:image/png;base64,") == 1
+    with Image.open(root / "runs.png") as picture:
+        assert min(picture.size) > 300
+    before = (root / "report.html").read_bytes()
+    make_report(root)
+    assert (root / "report.html").read_bytes() == before
+
+
+def test_runs_without_a_comparison_have_a_picture_too(root):
+    for name in RUNS:
+        (root / name / "held_out.json").unlink(missing_ok=True)
+    make_report(root)
+    assert (root / "runs.png").is_file()
+
+
+def test_a_run_that_has_not_begun_is_named(root, capfd):
+    (root / "seed_1" / "metrics.jsonl").write_text("")
+    sentence = sentence_of(capfd, lambda: make_report(root))
+    assert f"(={root / 'seed_1'}) must hold a run with at least one whole epoch" in sentence
+    assert not (root / "report.html").exists()

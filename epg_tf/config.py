@@ -20,7 +20,7 @@ from epg_tf.inner_loop import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.outer_loop import MetaTraining
-from epg_tf.schedules import Constant, Linear
+from epg_tf.schedules import Constant, Linear, PiecewiseLinear
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
@@ -55,6 +55,7 @@ for _record in (
     Reinforce,
     Constant,
     Linear,
+    PiecewiseLinear,
     RandomReacher,
     RandomHopper,
     DirHopper,

@@ -6,8 +6,11 @@ A schedule is a frozen record that maps an epoch, counted from 1, to a value.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from typing import Protocol
+
+import numpy as np
 
 from epg_tf.checks import require_integer
 
@@ -75,3 +78,30 @@ class Linear:
         """The interpolated value."""
         done = min(1.0, (epoch - 1) / self.num_epochs)
         return float(self.start + (self.end - self.start) * done)
+
+
+@dataclasses.dataclass(frozen=True)
+class PiecewiseLinear:
+    """Straight from one of `values` to the next, each in force in its one of `epochs`.
+
+    Before the first epoch the first value is in force, and the last one ever after.
+
+    Raises:
+        ValueError: If there are not as many values as epochs, or the epochs do not rise.
+    """
+
+    epochs: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.epochs or any(a >= b for a, b in itertools.pairwise(self.epochs)):
+            raise ValueError(f"`PiecewiseLinear.epochs` (={self.epochs}) must rise.")
+        if len(self.values) != len(self.epochs):
+            raise ValueError(
+                f"`PiecewiseLinear.values` (={self.values}) must be as many as "
+                f"`PiecewiseLinear.epochs` (={self.epochs})."
+            )
+
+    def __call__(self, epoch: int) -> float:
+        """The interpolated value."""
+        return float(np.interp(epoch, self.epochs, self.values))

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -81,6 +82,37 @@ def test_schedules_with_a_scope_can_stand_side_by_side():
     assert callable(settings.strategy.learning_rate)
     assert settings.strategy.learning_rate(2) == 0.25
     assert settings.guidance(251) == 0.5
+
+
+def test_a_schedule_may_have_several_pieces():
+    bindings = [
+        "meta_train.num_updates = @PiecewiseLinear()",
+        "PiecewiseLinear.epochs = (2, 4, 5)",
+        "PiecewiseLinear.values = (10, 20, 100)",
+    ]
+    settings = config.read(["gin/reacher.gin"], bindings)
+    found = [settings.num_updates_in(epoch) for epoch in range(1, 7)]
+    assert found == [10, 10, 15, 20, 100, 100]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "values", "sentence"),
+    [
+        ((1, 1), (2, 3), "`PiecewiseLinear.epochs` (=(1, 1)) must rise."),
+        ((), (), "`PiecewiseLinear.epochs` (=()) must rise."),
+        ((1, 2), (3,), "`PiecewiseLinear.values` (=(3,)) must be as many as"),
+        ((1, 2), (3, 0.4), "must map epoch 3000 to a number within [1, inf]"),
+        ((1, 2), "ab", "`PiecewiseLinear.values` (='ab')"),
+    ],
+)
+def test_a_schedule_with_bad_pieces_is_refused(epochs, values, sentence):
+    bindings = [
+        "meta_train.num_updates = @PiecewiseLinear()",
+        f"PiecewiseLinear.epochs = {epochs!r}",
+        f"PiecewiseLinear.values = {values!r}",
+    ]
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        config.read(["gin/reacher.gin"], bindings)
 
 
 BAD_BINDINGS = [

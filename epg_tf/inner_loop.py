@@ -242,7 +242,8 @@ class Workers:
         episodes = EpisodeReturns(self.num_workers)
         diverged = np.zeros(self.num_workers, bool)
         update_seconds = 0.0
-        for k in range(1, (num_updates or settings.num_updates) + 1):  # line 6
+        num_updates = settings.num_updates if num_updates is None else num_updates
+        for k in range(1, num_updates + 1):  # line 6
             driver.policy.load(self.learner.policy_weights(), statistics["observation"])
             driver.run()  # lines 8-11
             experience = newest.pop()

@@ -12,8 +12,8 @@ trained, how its loss evolved, and what the run's folders `evaluation`, `analysi
     python -m epg_tf.export --checkpoint runs/reacher --out runs/reacher/loss
 
 Given a folder of several runs, such as launch/ablations.sh makes, it sets them side by side: the
-page has one picture (also as `runs.png`) and one table, which is printed too, with the settings in
-which each run differs from most.
+page has one picture (also beside it as `runs.png`) and one table (also printed), with the settings
+in which each run differs from most.
 
 It takes seconds, may be given again at any time, and may be given while runs go on.
 """
@@ -55,28 +55,29 @@ def main(argv: list[str]) -> None:
         if not config_flags.ROOT_DIR.value:
             raise ValueError("`--root_dir` (='') must name a folder.")
         folders = run_folders(root)
-        runs = read_runs(folders) if folders else {}
+        runs, left_out = read_runs(folders) if folders else ({}, [])
         records = None if runs else read_run(root)
         out = _page_to_write(root)
     except ValueError as error:
         command_line.fail(str(error))
     if records is None:
-        draw_runs(root, runs)
-        _write(out, render_page_of_runs(root, runs))
-        print(as_markdown(table_of_runs(runs)))
+        picture = draw_runs(runs)
+        _write(out.with_name("runs.png"), picture)
+        _write(out, render_page_of_runs(root, runs, left_out, picture).encode())
+        print("\n".join([as_markdown(table_of_runs(runs)), *left_out]))
         return
     parts = read_parts(records)
-    _write(out, render_page(records, parts))
+    _write(out, render_page(records, parts).encode())
     missing = [part for part in parts.values() if part.state != COMPLETE]
     if missing:
         print("Not in it, because it is not there or not complete:")
         print("\n".join(f"  {part.name}: {part.line}" for part in missing))
 
 
-def _write(out: pathlib.Path, page: str) -> None:
+def _write(out: pathlib.Path, content: bytes) -> None:
     aside = out.with_name(f"{out.name}.partial_{os.getpid()}")
     try:
-        aside.write_text(page, encoding="utf-8")
+        aside.write_bytes(content)
         os.replace(aside, out)
     except OSError as error:
         aside.unlink(missing_ok=True)

@@ -33,9 +33,9 @@ class ResultsFolder:
         if self.path.exists() and not self.path.is_dir():
             rule = "be a folder"
         elif self._record.is_file():
-            there, here = json.loads(self._record.read_text()), self._normalised()
-            if there != here:
-                rule = f"not hold another result of {self.command}: {differences(there, here)}"
+            found = differences(json.loads(self._record.read_text()), self._normalised())
+            if found:
+                rule = f"not hold another result of {self.command}: {found}"
         elif self.path.is_dir() and any(self.path.iterdir()):
             rule = f"be a new or an empty folder, or one that {self.command} has written"
         if rule:

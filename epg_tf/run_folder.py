@@ -214,16 +214,14 @@ class RunFolder:
             latest = self._checkpoints.latest()
         except ValueError as error:
             return str(error)
-        if latest is None or latest.config == self._config:
+        found = differences(latest.config, self._config) if latest is not None else ""
+        if not found:
             return None
-        return (
-            f"`--root_dir` (={self._root}) must not hold a run with another config: "
-            f"{differences(latest.config, self._config)}."
-        )
+        return f"`--root_dir` (={self._root}) must not hold a run with another config: {found}."
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Says by name what differs between two sets of settings."""
+    """Says by name what differs between two sets of settings; one of None may be absent."""
     return "; ".join(
         f"`{name}` is {there.get(name, 'absent')} there and {here.get(name, 'absent')} here"
         for name in sorted(there.keys() | here.keys())
@@ -236,7 +234,7 @@ def flatten(settings: Any, prefix: str = "meta_train") -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        if value is None or (prefix == "meta_train" and field.name in _FREE_SETTINGS):
+        if prefix == "meta_train" and field.name in _FREE_SETTINGS:
             continue
         if dataclasses.is_dataclass(value) and not callable(value):
             values[f"{prefix}.{field.name}"] = type(value).__name__

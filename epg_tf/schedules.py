@@ -30,14 +30,15 @@ def require_schedule(
     lowest: float = 0.0,
     highest: float = math.inf,
 ) -> None:
-    """Checks what a schedule says of the first and the last epoch.
+    """Checks what a schedule says of every epoch.
 
     Raises:
-        ValueError: If it is not a number from `lowest` to `highest`.
+        ValueError: If it is not a finite number from `lowest` to `highest`.
     """
-    for epoch in (1, last_epoch):
+    for epoch in range(1, last_epoch + 1):
         try:
-            is_within = lowest <= schedule(epoch) <= highest
+            value = schedule(epoch)
+            is_within = lowest <= value <= highest and math.isfinite(value)
         except TypeError:  # as of `@Constant` in the place of `@Constant()`
             is_within = False
         if not is_within:

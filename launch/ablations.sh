@@ -3,6 +3,7 @@
 # Interrupted, the same command goes on. Arguments go to every epg_tf.train.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+launch/setup.sh
 source .venv/bin/activate
 export TF_CPP_MIN_LOG_LEVEL=3 # horovodrun imports TensorFlow too, and would let it speak
 folder=runs/ablations

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from epg_tf import config
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.outer_loop import MetaTraining, meta_train
-from epg_tf.run_folder import RunFolder
+from epg_tf.run_folder import RunFolder, flatten
 
 PROJECT = pathlib.Path(__file__).parent.parent
 PRESETS = sorted(path.name for path in (PROJECT / "gin").glob("*.gin") if path.stem != "paper")
@@ -95,13 +96,23 @@ def test_a_schedule_may_have_several_pieces():
     assert found == [10, 10, 15, 20, 100, 100]
 
 
+def test_the_ablations_are_settings_of_their_preset():
+    lines = (PROJECT / "launch" / "ablations.sh").read_text().splitlines()
+    runs = [shlex.split(line)[1:-2] for line in lines if re.match(r"evolve \w", line)]
+    assert len(runs) == len({name for name, *_ in runs}) >= 9
+    configs = {name: flatten(config.read(["gin/ablations.gin"], of)) for name, *of in runs}
+    base = configs.pop("base")
+    assert all(of != base for of in configs.values())
+
+
 @pytest.mark.parametrize(
     ("epochs", "values", "sentence"),
     [
         ((1, 1), (2, 3), "`PiecewiseLinear.epochs` (=(1, 1)) must rise."),
         ((), (), "`PiecewiseLinear.epochs` (=()) must rise."),
         ((1, 2), (3,), "`PiecewiseLinear.values` (=(3,)) must be as many as"),
-        ((1, 2), (3, 0.4), "must map epoch 3000 to a number within [1, inf]"),
+        ((1, 2), (3, 0.4), "must map epoch 2 to a number within [1, inf]"),
+        ((1, 2, 3), (3, 0, 3), "must map epoch 2 to a number within [1, inf]"),
         ((1, 2), "ab", "`PiecewiseLinear.values` (='ab')"),
     ],
 )

@@ -162,7 +162,8 @@ The config:
 {% if not sees_reward %}
 * What is worth doing is in its parameters. For another reward, evolve another loss.
 {% endif %}
-* It was selected with the agent above and for lifetimes of {{ inner_update.num_updates }} updates.
+* It was selected with the agent above and for lifetimes of
+  {{ provenance.num_updates | default(inner_update.num_updates) }} updates.
   What it teaches other agents, or later on, is not known but for the scores.
 * It was selected for the mean over agents. A single one may fail.
 * It was evolved in simulation, for actions without bounds. It is no controller of a real machine.

@@ -15,7 +15,7 @@ import tensorflow as tf
 from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.evolved_loss import EvolvedLoss, run_of
 from epg_tf.loss.saved_model import read_description
-from epg_tf.run_files import CONFIG_FILE
+from epg_tf.run_files import CONFIG_FILE, METRICS_FILE
 
 _STACK = ("epg_tf", "tf-agents", "numpy", "mujoco", "gymnasium")
 
@@ -28,22 +28,24 @@ def provenance(loss: EvolvedLoss) -> dict[str, Any]:
 
     Returns:
         `epoch` and `env_steps`, what was spent on it, or None where nothing tells; `seed` and
-        `num_workers` of the run; `guidance`, alpha of Eq. 6 in the last of those epochs (or of the
-        run, where the epoch is not known), and `guide`, what it is the weight of; `command`, which
-        evolves the loss again from a folder with its config, or None; `versions`, of what it was
-        exported with.
+        `num_workers` of the run; `num_updates` and `guidance`, K and alpha of Eq. 6 in the last of
+        those epochs (or of the run, where the epoch is not known), and `guide`, what the latter is
+        the weight of; `command`, which evolves the loss again from a folder with its config, or
+        None; `versions`, of what it was exported with.
     """
     known = read_description(loss.path).get("provenance")
     if known:  # exported before, by a stack that may have been another
         return known
     settings = loss.settings
     epoch, env_steps = _spent(loss)
+    last_epoch = settings.num_epochs if epoch is None else max(1, epoch)
     return {
         "epoch": epoch,
         "env_steps": env_steps,
         "seed": settings.seed,
         "num_workers": settings.num_workers,
-        "guidance": settings.guidance(settings.num_epochs if epoch is None else max(1, epoch)),
+        "num_updates": settings.num_updates_in(last_epoch),
+        "guidance": settings.guidance(last_epoch),
         "guide": type(settings.inner_loop.guide).__name__,
         "command": f"python -m epg_tf.train --gin_file {CONFIG_FILE} --gin_binding "
         f'"meta_train.num_epochs={epoch}" --root_dir runs/again'
@@ -75,18 +77,18 @@ def _spent(loss: EvolvedLoss) -> tuple[int | None, int | None]:
     if np.array_equal(loss.phi, checkpoint.state.phi.astype(np.float32)):
         return checkpoint.state.epoch, checkpoint.env_steps
     if np.array_equal(loss.phi, checkpoint.best_phi.astype(np.float32)):
-        epoch = _epoch_of_best(run, checkpoint)
-        if epoch is not None:
-            return epoch, checkpoint.env_steps // checkpoint.state.epoch * epoch
+        return _spent_on_best(run, checkpoint)
     return None, None
 
 
-def _epoch_of_best(run: pathlib.Path, checkpoint: Checkpoint) -> int | None:
-    """After which epoch the best loss was made: the one before its returns were the best."""
-    path, best = run / "metrics.jsonl", (checkpoint.best_return, checkpoint.best_guidance)
+def _spent_on_best(run: pathlib.Path, checkpoint: Checkpoint) -> tuple[int | None, int | None]:
+    """What had been spent before the epoch in which the best loss showed itself."""
+    path, best = run / METRICS_FILE, (checkpoint.best_return, checkpoint.best_guidance)
+    epoch, env_steps = 0, 0
     for line in path.read_text().splitlines() if path.is_file() else ():
         with contextlib.suppress(ValueError, KeyError):  # of a line cut short by a kill
             metrics = json.loads(line)
             if (metrics["return_mean"], metrics["guidance"]) == best:
-                return metrics["epoch"] - 1
-    return None
+                return epoch, env_steps
+            epoch, env_steps = metrics["epoch"], metrics["env_steps"]
+    return None, None

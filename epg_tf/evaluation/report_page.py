@@ -13,7 +13,7 @@ import platform
 import re
 import shlex
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jinja2
@@ -23,7 +23,7 @@ from epg_tf.evaluation.plots.meta_training import plot_meta_training
 from epg_tf.evaluation.plots.runs import plot_runs
 from epg_tf.evaluation.report_parts import COMPLETE, Part, inputs_table
 from epg_tf.evaluation.report_table import Table, count, shown
-from epg_tf.evaluation.run_records import RunRecords, name_of, read_json
+from epg_tf.evaluation.run_records import RunRecords, family_of, read_json
 from epg_tf.evaluation.run_tables import (
     about_tasks,
     table_of_epochs,
@@ -33,8 +33,6 @@ from epg_tf.evaluation.run_tables import (
 )
 from epg_tf.evaluation.side_by_side import held_out_estimate, table_of_runs
 from epg_tf.run_files import CONFIG_FILE
-
-RUNS_PICTURE = "runs.png"
 
 # Of pictures and films before they are encoded, which makes them a third larger: a page that
 # browsers and mail programs still take.
@@ -99,7 +97,7 @@ def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
     return _template("report.html").render(
         name=records.root.absolute().name,
         root=str(records.root),
-        family=_family(records),
+        family=family_of(records),
         headlines=list(_headlines(records, parts)),
         about_tasks=list(about_tasks(records)),
         trained=list(tables_of_config(records)),
@@ -118,12 +116,16 @@ def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
     )
 
 
-def render_page_of_runs(root: pathlib.Path, runs: Mapping[str, RunRecords]) -> str:
+def render_page_of_runs(
+    root: pathlib.Path, runs: Mapping[str, RunRecords], left_out: Sequence[str], picture: bytes
+) -> str:
     """The page about several runs.
 
     Args:
-        root: The folder that they are in; the picture in it (`runs.png`) is shown.
+        root: The folder that they are in.
         runs: By name.
+        left_out: Sentences about those that cannot be shown.
+        picture: Of `plot_runs`, a PNG.
 
     Returns:
         HTML.
@@ -131,28 +133,25 @@ def render_page_of_runs(root: pathlib.Path, runs: Mapping[str, RunRecords]) -> s
     first = next(iter(runs.values()))
     return _template("runs.html").render(
         name=root.absolute().name,
-        num_runs=len(runs),
-        family=_family(first),
-        picture=Media(root).inline(RUNS_PICTURE),
+        family=family_of(first),
+        picture=Medium("runs.png", _data_uri(picture, "runs.png"), len(picture) / 1e6),
         runs=table_of_runs(runs),
+        left_out=left_out,
         single=shlex.join(["python", "-m", "epg_tf.report", "--root_dir", str(first.root)]),
         tensorboard=shlex.join(["tensorboard", "--logdir", str(root)]),
     )
 
 
-def draw_runs(root: pathlib.Path, runs: Mapping[str, RunRecords]) -> pathlib.Path:
-    """Draws the picture of several runs into their folder, and says where it is."""
-    path = root / RUNS_PICTURE
-    plot_runs(
-        path,
-        f"{_family(next(iter(runs.values())))}: runs side by side",
-        {
-            name: (run.metrics["env_steps"], run.metrics["return_median"])
-            for name, run in runs.items()
-        },
-        {name: held_out_estimate(run) for name, run in runs.items()},
-    )
-    return path
+def draw_runs(runs: Mapping[str, RunRecords]) -> bytes:
+    """The picture of several runs, a PNG."""
+    of_epochs = {
+        name: (run.metrics["env_steps"], run.metrics["return_median"]) for name, run in runs.items()
+    }
+    finals = {name: held_out_estimate(run) for name, run in runs.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "runs.png"
+        plot_runs(path, f"{family_of(next(iter(runs.values())))}, run by run", of_epochs, finals)
+        return path.read_bytes()
 
 
 def _template(name: str) -> jinja2.Template:
@@ -165,10 +164,6 @@ def _template(name: str) -> jinja2.Template:
     )
     environment.filters["code"] = _code
     return environment.get_template(name)
-
-
-def _family(records: RunRecords) -> str:
-    return name_of(records.setting("family") or "unknown tasks").rpartition("/")[2]
 
 
 def _description(records: RunRecords) -> Mapping[str, Any] | None:
@@ -220,7 +215,7 @@ def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple
 def _draw_meta_training(records: RunRecords) -> Medium:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "meta_training.png"
-        plot_meta_training(path, _family(records), records.metrics, records.best)
+        plot_meta_training(path, family_of(records), records.metrics, records.best)
         return Media(path.parent).inline(path.name)
 
 

@@ -64,6 +64,11 @@ class RunRecords:
         return int(self.metrics["epoch"][-1])
 
     @property
+    def hours(self) -> float:
+        """What was spent on them."""
+        return float(np.nansum(self.metrics["seconds"])) / 3600.0
+
+    @property
     def best(self) -> int | None:
         """The place in `metrics` of the epoch that `export/best` is from; None without one.
 
@@ -105,6 +110,12 @@ class RunRecords:
         """Names and values of what a reference such as "@RandomReacher()" stands for."""
         prefix = name_of(reference) + "."
         return ((name, value) for name, value in self.config.items() if name.startswith(prefix))
+
+
+def family_of(records: RunRecords) -> str:
+    """Which tasks a run is about, without the module and scope that its config may name."""
+    family = name_of(records.setting("family") or "unknown tasks")
+    return family.rpartition("/")[2].rpartition(".")[2]
 
 
 def read_run(root: pathlib.Path) -> RunRecords:

@@ -24,6 +24,7 @@ _TRAINED = {
     },
     "A lifetime": {
         "updates, K": "inner_loop.num_updates",
+        "K over epochs, where it grows": "num_updates",
         "environment steps before each, M": "inner_loop.steps_per_update",
         "newest steps that the loss sees, N": "inner_loop.buffer_size",
         "gradient steps per pass over the M steps": "inner_loop.num_minibatches",
@@ -128,11 +129,10 @@ def table_of_held_out(records: RunRecords) -> Table | None:
 
 def table_of_provenance(records: RunRecords) -> Table:
     """What identifies the run's losses, and what was spent on them."""
-    hours = np.nansum(records.metrics["seconds"]) / 3600.0
     rows = [
         ("epochs", count(records.num_epochs)),
         ("environment steps", count(records.metrics["env_steps"][-1])),
-        ("hours of evolution", shown(hours)),
+        ("hours of evolution", shown(records.hours)),
         *((f"crc32 of {loss}", str(crc32)) for crc32, loss in records.losses().items()),
     ]
     return Table("What was spent, and on what", (), rows)

@@ -35,7 +35,7 @@ _HEADER = (
 
 def fingerprint(comparison: Comparison) -> dict[str, Any]:
     """All that fixes a comparison's numbers, by the names that a user knows."""
-    rate = comparison.ppo_learning_rate
+    rate = comparison.ppo_inner_loop.learning_rate
     return {
         **comparison.loss.fingerprint,
         "--methods": list(comparison.methods),
@@ -43,13 +43,20 @@ def fingerprint(comparison: Comparison) -> dict[str, Any]:
         "--num_seeds": comparison.num_seeds,
         "--num_updates": comparison.num_updates,
         "--give_reward": comparison.give_reward,
-        **({} if rate is None else {"--ppo_learning_rate": rate}),
+        **({"--ppo_learning_rate": rate} if rate != comparison.inner_loop.learning_rate else {}),
     }
 
 
 def labels(comparison: Comparison) -> dict[str, str]:
-    """What the methods are called in tables and pictures; it says so where a reward is given."""
-    return style.labels(comparison.methods, comparison.loss.reward_words)
+    """What the methods are called in tables and pictures.
+
+    It says so where a reward is given, or where our PPO has a step size of its own.
+    """
+    names = style.labels(comparison.methods, comparison.loss.reward_words)
+    rate = comparison.ppo_inner_loop.learning_rate
+    if rate != comparison.inner_loop.learning_rate:
+        names[BASELINE] += f" (steps of {rate:g})"
+    return names
 
 
 def summarise(
@@ -102,11 +109,6 @@ def table(summary: Mapping[str, Any]) -> str:
         f"{about['num_updates']:,} updates of {about['steps_per_update']} steps ({steps:,} "
         "environment steps).",
     )
-    if about["ppo_learning_rate"] != about["learning_rate"]:
-        lines.append(
-            f"Step size of PPO: {about['ppo_learning_rate']:g}; of the losses' agents: "
-            f"{about['learning_rate']:g}."
-        )
     lines += [
         f"{about['labels'][method]}: {count} of {first['num_tasks'] * first['num_seeds']} agents "
         "met a gradient or a return that was not finite."
@@ -153,8 +155,6 @@ def _provenance(
         "steps_per_update": comparison.inner_loop.steps_per_update,
         "sees_reward": comparison.loss.sees_reward,
         "guidance": comparison.loss.guidance,
-        "learning_rate": comparison.inner_loop.learning_rate,
-        "ppo_learning_rate": comparison.ppo_inner_loop.learning_rate,
         "labels": labels(comparison),
         "diverged_runs": {method: int(run.diverged.sum()) for method, run in runs.items()},
         "bootstrap_resamples": len(bootstrap.tasks),

@@ -1,16 +1,19 @@
 """Several runs beside one another: what the table, the page and the picture say."""
 
+import base64
 import json
 import re
 
+import numpy as np
 import pytest
 from absl import flags
 from absl.testing import flagsaver
-from PIL import Image
 from refusals import sentence_of
 
 from epg_tf import report
+from epg_tf.evaluation.plots import runs as runs_plot
 from epg_tf.evaluation.side_by_side import read_runs, run_folders, table_of_runs
+from epg_tf.evaluation.statistics import Estimate
 
 CONFIG = """
 meta_train.family = @RandomReacher()
@@ -61,7 +64,7 @@ def make_report(root):
 
 
 def test_each_run_is_told_by_what_it_does_not_share_with_most(root):
-    table = table_of_runs(read_runs(run_folders(root)))
+    table = table_of_runs(read_runs(run_folders(root))[0])
     rows = {row[0]: row[1:] for row in table.rows}
     assert list(rows) == list(RUNS)
     assert [row[0] for row in rows.values()] == [
@@ -82,7 +85,7 @@ def test_a_comparison_of_an_earlier_epoch_is_not_the_last_losss(root):
     (root / "fast" / "held_out.json").write_text(
         json.dumps({"epoch": 1, "first": [-1.0], "last": [-1.0]})
     )
-    rows = {row[0]: row for row in table_of_runs(read_runs(run_folders(root))).rows}
+    rows = {row[0]: row for row in table_of_runs(read_runs(run_folders(root))[0]).rows}
     assert rows["fast"][-1] == "–"
 
 
@@ -93,22 +96,67 @@ def test_a_folder_of_runs_gives_a_page_a_picture_and_a_table(root, capfd):
     page = (root / "report.html").read_text()
     assert "3 runs on RandomReacher" in page
     assert page.count("data:image/png;base64,") == 1
-    with Image.open(root / "runs.png") as picture:
-        assert min(picture.size) > 300
+    picture = base64.b64encode((root / "runs.png").read_bytes()).decode()
+    assert f"data:image/png;base64,{picture}" in page
     before = (root / "report.html").read_bytes()
     make_report(root)
     assert (root / "report.html").read_bytes() == before
 
 
-def test_runs_without_a_comparison_have_a_picture_too(root):
-    for name in RUNS:
-        (root / name / "held_out.json").unlink(missing_ok=True)
-    make_report(root)
-    assert (root / "runs.png").is_file()
-
-
-def test_a_run_that_has_not_begun_is_named(root, capfd):
+def test_a_run_in_its_first_epoch_is_left_out_and_named(root, capfd):
     (root / "seed_1" / "metrics.jsonl").write_text("")
+    (root / "evaluation").mkdir()  # what other commands write has a config too
+    (root / "evaluation" / "operative_config.gin").write_text("")
+    make_report(root)
+    sentence = f"`seed_1` (={root / 'seed_1'}) must hold a run with at least one whole epoch."
+    assert sentence in capfd.readouterr().out
+    page = (root / "report.html").read_text()
+    assert "2 runs on RandomReacher" in page
+    assert "must hold a run with at least one whole epoch" in page
+
+
+def test_a_folder_without_a_whole_epoch_is_refused(root, capfd):
+    for name in RUNS:
+        (root / name / "metrics.jsonl").write_text("")
     sentence = sentence_of(capfd, lambda: make_report(root))
-    assert f"(={root / 'seed_1'}) must hold a run with at least one whole epoch" in sentence
+    assert "must hold a run with at least one whole epoch" in sentence
     assert not (root / "report.html").exists()
+
+
+def test_runs_of_several_families_are_refused(root, capfd):
+    config = root / "fast" / "operative_config.gin"
+    config.write_text(config.read_text().replace("RandomReacher", "RandomHopper"))
+    sentence = sentence_of(capfd, lambda: make_report(root))
+    assert (
+        "must hold runs of one family of tasks, not of RandomHopper and RandomReacher" in sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("medians", "finals"),
+    [
+        ([[-1e5, -1e3, -30.0, -20.0], [-1e4, -200.0]], [-20.0, -900.0]),
+        ([[20.0, 300.0, 500.0], [100.0, 140.0, 120.0]], [400.0, 130.0]),  # as Hoppers'
+        ([[0.0, 0.0], [0.0, 0.0]], [0.0, None]),
+        ([[-5.0], [np.nan]], [None, None]),
+    ],
+)
+def test_every_point_is_in_the_picture(medians, finals, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(runs_plot.style, "save", lambda figure, path: figures.append(figure))
+    curves = {f"run {i}": (np.arange(1, len(m) + 1), np.array(m)) for i, m in enumerate(medians)}
+    estimates = {
+        f"run {i}": None if f is None else Estimate(f, f - 1.0, f + 1.0)
+        for i, f in enumerate(finals)
+    }
+    runs_plot.plot_runs(tmp_path / "runs.png", "title", curves, estimates)
+    (figure,) = figures
+    figure.canvas.draw()
+    left, right = figure.axes
+    low, high = left.get_ylim()
+    assert all(low <= y <= high for m in medians for y in m if np.isfinite(y))
+    assert low < high
+    assert [len(line.get_xdata()) for line in left.lines] == [len(m) for m in medians]
+    assert right.get_visible() == any(f is not None for f in finals)
+    ends = right.get_xlim()
+    assert all(ends[0] <= f <= ends[1] for f in finals if f is not None)

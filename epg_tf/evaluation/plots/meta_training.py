@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import pathlib
 from collections.abc import Mapping
 
@@ -11,11 +10,7 @@ from matplotlib import pyplot, ticker
 from matplotlib.axes import Axes
 
 from epg_tf.evaluation.plots import style
-
-# Where the losses of the start throw their agents about, returns begin a thousand times lower than
-# they end. With more than this factor between them no linear axis shows both.
-_MAGNITUDES_APART = 20.0
-_OUTLIERS = 0.05  # of the epochs, whose worst agents may fall out of a linear picture
+from epg_tf.evaluation.plots.returns import marker_of, plain, scale_returns
 
 _COLOUR = style.METHODS["evolved"].colour
 _SMALL = {  # metric -> title and unit of its small picture
@@ -45,10 +40,10 @@ def plot_meta_training(
     _draw_returns(top, metrics, best)
     top.set_title(f"{title}: returns of the agents of each epoch")
     for axis, (name, (small_title, unit)) in zip(axes[1], _SMALL.items(), strict=True):
-        axis.plot(epochs, metrics[name], color=_COLOUR, marker=_marker(epochs))
+        axis.plot(epochs, metrics[name], color=_COLOUR, marker=marker_of(epochs))
         axis.set_title(small_title)
         axis.set_ylabel(unit)
-        axis.yaxis.set_major_formatter(ticker.FuncFormatter(_plain))
+        axis.yaxis.set_major_formatter(ticker.FuncFormatter(plain))
         _epochs_below(axis, epochs, 4)
     axes[1, 0].set_ylim(-0.05, 1.05)
     axes[1, 2].set_ylim(bottom=0.0)
@@ -59,7 +54,7 @@ def plot_meta_training(
 
 
 def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | None) -> None:
-    epochs, marker = metrics["epoch"], _marker(metrics["epoch"])
+    epochs, marker = metrics["epoch"], marker_of(metrics["epoch"])
     mean, median = metrics["return_mean"], metrics["return_median"]
     axis.fill_between(
         epochs,
@@ -80,48 +75,21 @@ def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | Non
             color="black",
             markersize=12.0,
             markeredgecolor="white",
-            label=f"best epoch: {epochs[best]:.0f}, mean {_plain(mean[best])}",
+            label=f"best epoch: {epochs[best]:.0f}, mean {plain(mean[best])}",
         )
-    _scale(axis, metrics)
-    axis.yaxis.set_major_formatter(ticker.FuncFormatter(_plain))
+    scale_returns(
+        axis,
+        np.stack([metrics["return_mean"], metrics["return_median"]]),
+        metrics["return_min"],
+        metrics["return_max"],
+    )
     axis.set_ylabel("return of a lifetime")
     _epochs_below(axis, epochs, 10)
     per_epoch = metrics["env_steps"][-1] / epochs[-1]
-    axis.set_xlabel(f"epoch ({per_epoch:,.0f} environment steps each)")
-
-
-def _scale(axis: Axes, metrics: Mapping[str, np.ndarray]) -> None:
-    """A linear axis, or a logarithmic one where returns are of very different magnitudes."""
-    lines = np.stack([metrics["return_mean"], metrics["return_median"]])
-    size = np.abs(lines[np.isfinite(lines) & (lines != 0.0)])
-    if not size.size:
-        return
-    finite = lines[:, np.isfinite(lines).all(axis=0)]
-    recent = finite[:, -math.ceil(finite.shape[1] / 4) :]
-    if size.max() > _MAGNITUDES_APART * np.median(np.abs(recent)):
-        smallest = np.quantile(size, _OUTLIERS)
-        axis.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(smallest)))
-        return
-    worst = metrics["return_min"][np.isfinite(metrics["return_min"])]
-    low = min(np.nanmin(lines), np.quantile(worst, _OUTLIERS))
-    high = np.nanmax(metrics["return_max"])
-    margin = 0.04 * max(high - low, 1e-6)
-    axis.set_ylim(float(low - margin), float(high + margin))
+    axis.set_xlabel(f"epoch ({per_epoch:,.0f} environment steps each, on average)")
 
 
 def _epochs_below(axis: Axes, epochs: np.ndarray, most_ticks: int) -> None:
     axis.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     axis.xaxis.set_major_locator(ticker.MaxNLocator(most_ticks, integer=True, min_n_ticks=1))
     axis.set_xlabel("epoch")
-
-
-def _plain(value: float, position: int | None = None) -> str:
-    """Four digits, thousands apart, with a minus sign."""
-    del position
-    text = f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.4g}"
-    return text.replace("-", "−")
-
-
-def _marker(epochs: np.ndarray) -> str | None:
-    """A single point makes no line."""
-    return "o" if len(epochs) == 1 else None

@@ -35,6 +35,9 @@ METHODS = {
     "tf_agents_ppo": Method("PPO (TF-Agents)", "#CC79A7", "--"),
 }
 
+# For what is no method, one after the other.
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+
 SETTINGS = {
     "axes.grid": True,
     "axes.spines.right": False,

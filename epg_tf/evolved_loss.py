@@ -135,6 +135,38 @@ def load(
     )
 
 
+def phi_to_start_from(settings: MetaTraining) -> np.ndarray | None:
+    """The parameters of the loss that a run is to start from, [P]; None for a fresh loss.
+
+    Reads that loss's config: what gin held before is gone afterwards.
+
+    Raises:
+        ValueError: In one sentence, if there is no such loss, or it is not built like the run's.
+    """
+    if settings.start_from is None:
+        return None
+    name = "meta_train.start_from"
+    start = load(settings.start_from, flag=name)
+    for part in ("learned_loss", "buffer_size", "memory_size"):
+        there, here = (getattr(of.inner_loop, part) for of in (start.settings, settings))
+        if there != here:
+            raise ValueError(
+                f"`{name}` (={settings.start_from}) must be built like the run's own loss: "
+                f"`InnerLoop.{part}` is {there} there and {here} here."
+            )
+    there, here = (
+        (type(of.family).__name__, of.family.observation_size, of.family.action_features)
+        for of in (start.settings, settings)
+    )
+    if there[1:] != here[1:]:
+        raise ValueError(
+            f"`{name}` (={settings.start_from}) must be for the run's observations and actions: it "
+            f"is for {there[0]}, of {there[1]} and {there[2]}, and the run is on {here[0]}, of "
+            f"{here[1]} and {here[2]}."
+        )
+    return start.phi
+
+
 def run_of(path: pathlib.Path) -> pathlib.Path | None:
     """The folder of the run that a loss belongs to, if it still lies in it.
 

@@ -38,6 +38,8 @@ class MetaTraining:
         seed: Of everything random.
         num_updates: K over epochs, for lifetimes that grow; None for `InnerLoop.num_updates` in
             every epoch.
+        start_from: A loss to start from, as --loss of the other commands takes one; None for a
+            fresh one.
         num_epochs: E; may be raised to carry a finished run on.
         simulator_threads: Per rank, to live its workers on; None for the host's cores over its
             ranks.
@@ -55,6 +57,7 @@ class MetaTraining:
     num_workers: int = 32
     seed: int = 0
     num_updates: Schedule | None = None
+    start_from: str | None = None
     num_epochs: int = 1
     simulator_threads: int | None = None
     compare_at_end: bool = False
@@ -80,13 +83,16 @@ class MetaTraining:
         return round(self.num_updates(epoch))
 
 
-def meta_train(settings: MetaTraining, ranks: Ranks, run: RunFolder) -> bool:
+def meta_train(
+    settings: MetaTraining, ranks: Ranks, run: RunFolder, start_phi: np.ndarray | None = None
+) -> bool:
     """Evolves a loss, or goes on where the run stands.
 
     Args:
         settings: The run's.
         ranks: The processes that share its workers.
         run: Where it is written down.
+        start_phi: The loss that `settings.start_from` names, [P].
 
     Returns:
         Whether all epochs are done; False if a signal has stopped it at the end of an earlier one.
@@ -99,7 +105,9 @@ def meta_train(settings: MetaTraining, ranks: Ranks, run: RunFolder) -> bool:
         len(share),
         ranks.threads() if threads is None else threads,
     )
-    start = settings.strategy.init(workers.draw_phi(settings.seed))
+    if start_phi is None:
+        start_phi = workers.draw_phi(settings.seed)
+    start = settings.strategy.init(start_phi)
     with run, StopRequest(announce=ranks.is_first) as stop:
         checkpoint = ranks.broadcast(run.open(start))
         for epoch in range(checkpoint.state.epoch + 1, settings.num_epochs + 1):  # line 2

@@ -7,6 +7,7 @@ A setting of the preset is changed with --gin_binding, for instance
 --gin_binding "meta_train.num_epochs=100" --gin_binding "InnerLoop.num_updates=64". The same command
 goes on where the run in --root_dir stands; Ctrl-C stops it at the end of the epoch at hand
 (horovodrun waits five seconds for that: of a longer epoch the checkpoint before it stands).
+`meta_train.start_from` names a loss to evolve further, such as 'losses/reacher'.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
-    from epg_tf import config
+    from epg_tf import config, evolved_loss
     from epg_tf.evolution.ranks import Ranks
     from epg_tf.outer_loop import meta_train
     from epg_tf.run_folder import RunFolder
@@ -34,9 +35,11 @@ def main(argv: list[str]) -> None:
             raise ValueError("`--gin_file` (=none) must name a preset, such as gin/reacher.gin.")
         settings = config.read(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
         ranks.share(settings.num_workers)
+        config_text = config.complete_config()
+        start_phi = evolved_loss.phi_to_start_from(settings)
     with command_line.one_sentence(ranks):
-        run = RunFolder(config_flags.ROOT_DIR.value or "", settings, ranks, config.complete_config)
-    if not meta_train(settings, ranks, run):
+        run = RunFolder(config_flags.ROOT_DIR.value or "", settings, ranks, lambda: config_text)
+    if not meta_train(settings, ranks, run, start_phi):
         raise SystemExit(command_line.STOPPED)
 
 

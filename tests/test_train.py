@@ -17,7 +17,7 @@ from absl import flags
 from absl.testing import flagsaver
 from refusals import sentence_of
 
-from epg_tf import command_line, config, train
+from epg_tf import command_line, config, evolved_loss, train
 from epg_tf.evolution.checkpoint import CheckpointFolder, load_checkpoint
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.outer_loop import meta_train
@@ -230,6 +230,34 @@ def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
     assert run(parts, **growing)
     assert run(parts, meta_train__num_epochs=4, **growing)
     assert_same_state(parts, whole)
+
+
+def test_a_run_may_start_from_the_loss_of_another(two_epochs, tmp_path):
+    binding = {"meta_train.start_from": repr(str(two_epochs)), "meta_train.seed": 5}
+    result = execute(command(tmp_path / "further", binding))
+    assert result.returncode == 0, result.stderr
+    checkpoints = tmp_path / "further" / "checkpoints"
+    first = load_checkpoint(checkpoints / "epoch_000001.npz")
+    assert (
+        first.best_phi.tobytes() == state_of(two_epochs).phi.astype("<f4").astype("<f8").tobytes()
+    )
+    assert "meta_train.start_from" in (tmp_path / "further" / "operative_config.gin").read_text()
+    assert "meta_train.seed = 5" in (tmp_path / "further" / "operative_config.gin").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"meta_train.start_from": "'nowhere'"}, "`meta_train.start_from` (=nowhere) must be the"),
+        ({"LearnedLoss.hidden_size": 8}, "`InnerLoop.learned_loss` is LearnedLoss(inputs="),
+        ({"meta_train.family": "@RandomHopper()"}, "it is for RandomReacher, of 10 and 2, and the"),
+    ],
+)
+def test_a_loss_that_a_run_cannot_start_from_is_refused(changes, sentence, two_epochs, tmp_path):
+    start = {"meta_train.start_from": repr(str(two_epochs))}
+    settings = config.read(["gin/reacher.gin"], bindings(start | changes))
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        evolved_loss.phi_to_start_from(settings)
 
 
 @pytest.mark.parametrize("num_epochs", [2, 1])

@@ -34,7 +34,7 @@ from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.agent.episodes import EpisodeReturns
 from epg_tf.agent.experience import Experience
-from epg_tf.evaluation.tf_agents_agent import TUNED, SwappedAgent, TFAgentsPPO
+from epg_tf.evaluation.tf_agents_agent import SwappedAgent, TFAgentsPPO, tuned
 from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Stream
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import TaskFamily
@@ -55,7 +55,7 @@ def learn(
     seeds: Sequence[LifetimeSeed],
     num_threads: int = 0,
     on_update: Callable[[int], object] | None = None,
-    configuration: TFAgentsPPO = TUNED,
+    configuration: TFAgentsPPO | None = None,
 ) -> EpisodeReturns:
     """Trains one agent per seed for K updates of M steps.
 
@@ -69,11 +69,12 @@ def learn(
             with that seed.
         num_threads: Simulator threads; 0 for none but the caller's.
         on_update: Called with k after each update.
-        configuration: How the agents are set up.
+        configuration: How the agents are set up; None for what was tuned for such a K.
 
     Returns:
         The returns of all episodes.
     """
+    configuration = configuration or tuned(settings.num_updates)
     if configuration.initial_std is None:
         std = math.exp(settings.initial_log_std)
         configuration = dataclasses.replace(configuration, initial_std=std)

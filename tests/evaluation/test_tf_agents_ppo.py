@@ -7,7 +7,7 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
 from epg_tf.agent.experience import Experience
-from epg_tf.evaluation.tf_agents_agent import TUNED
+from epg_tf.evaluation.tf_agents_agent import tuned
 from epg_tf.evaluation.tf_agents_ppo import (
     ObservationMoments,
     RawObservations,
@@ -23,7 +23,7 @@ from epg_tf.tasks.family import VALIDATION_TASK_SEEDS
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.tasks.simulator import BatchSimulator
 
-NORMALISING = dataclasses.replace(TUNED, initial_std=1.0, normalise_observations=True)
+NORMALISING = dataclasses.replace(tuned(2), initial_std=1.0, normalise_observations=True)
 RAW = dataclasses.replace(NORMALISING, normalise_observations=False)
 BOX, FINITE = RandomReacher(), DiscreteActions(RandomReacher())
 SETTINGS = InnerLoop(num_updates=2, steps_per_update=128)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 
 from epg_tf.inner_loop import InnerLoop
 from epg_tf.inner_update import Learner

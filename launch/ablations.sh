@@ -25,6 +25,7 @@ evolve seed_2 "meta_train.seed = 2" -- "$@"
 evolve guidance "meta_train.guidance = @Linear()" "Linear.num_epochs = 20" -- "$@"
 evolve no_memory "LearnedLoss.inputs = ('observation', 'action', 'termination', 'policy')" -- "$@"
 evolve no_temporal_context "LearnedLoss.context_size = 0" -- "$@"
+evolve smaller_steps "InnerLoop.learning_rate = 3e-3" -- "$@"
 evolve unpaired "EvolutionStrategy.sampling = 'independent'" -- "$@"
 evolve no_rank_shaping "EvolutionStrategy.shaping = 'none'" -- "$@"
 # As many environment steps as the others, in lifetimes of one length.

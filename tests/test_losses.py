@@ -1,0 +1,32 @@
+"""The losses that ship: each is the one that its run and its preset say it is."""
+
+import json
+import pathlib
+
+import pytest
+
+from epg_tf import config
+from epg_tf.evaluation.run_records import read_run
+from epg_tf.run_folder import flatten
+
+LOSSES = pathlib.Path(__file__).parent.parent / "losses"
+PRESETS = {"reacher": "gin/reacher_long.gin", "reacher_fast": "gin/reacher_fast.gin"}
+
+
+def test_every_loss_has_a_preset():
+    assert {path.parent.name for path in LOSSES.glob("*/loss.json")} == set(PRESETS)
+
+
+@pytest.mark.parametrize(("name", "preset"), PRESETS.items())
+def test_a_loss_is_that_of_its_runs_last_epoch(name, preset):
+    description = json.loads((LOSSES / name / "loss.json").read_text())
+    run = read_run(LOSSES / f"{name}_run")
+    assert run.checkpoint is not None
+    state = run.checkpoint.state
+    assert description["phi_crc32"] in run.losses()
+    assert description["provenance"]["epoch"] == state.epoch == run.num_epochs
+    assert description["provenance"]["env_steps"] == run.checkpoint.env_steps
+    assert run.metrics["epoch"].tolist() == list(range(1, state.epoch + 1))
+    # The same command, given the run's folder, goes on from there.
+    settings = config.read([preset], [])
+    assert run.checkpoint.config == json.loads(json.dumps(flatten(settings)))

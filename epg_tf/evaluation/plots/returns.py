@@ -33,6 +33,7 @@ def scale_returns(axis: Axes, lines: np.ndarray, lowest: np.ndarray, highest: np
     if size.max() > _MAGNITUDES_APART * np.nanmedian(np.abs(recent)):
         smallest = np.quantile(size, _OUTLIERS)
         axis.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(smallest)))
+        axis.yaxis.set_major_formatter(ticker.FuncFormatter(plain))  # a scale brings its own
         return
     low = min(np.nanmin(lines), np.quantile(lowest[np.isfinite(lowest)], _OUTLIERS))
     high = np.nanmax(highest)

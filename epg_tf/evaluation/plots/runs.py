@@ -12,7 +12,10 @@ from epg_tf.evaluation.plots import style
 from epg_tf.evaluation.plots.returns import marker_of, plain, scale_returns
 from epg_tf.evaluation.statistics import Estimate
 
-_LOGARITHMIC = 1.0  # final returns more magnitudes apart than this need such an axis
+# Final returns that are more magnitudes apart than this need a logarithmic axis, which is linear
+# around 0.
+_LOGARITHMIC = 1.0
+_SMALLEST = 10.0
 _LINES = ("-", "--", ":")  # one after the other when the colours are used up
 
 
@@ -53,7 +56,9 @@ def plot_runs(
     known = [final.iqm for final in finals.values() if final is not None]
     right.set_visible(bool(known))
     if len(known) and np.ptp(np.log10(np.abs(known) + 1.0)) > _LOGARITHMIC:
-        right.set_xscale("symlog", linthresh=10.0)
+        right.set_xscale("symlog", linthresh=_SMALLEST)
+        ticks = ticker.SymmetricalLogLocator(linthresh=_SMALLEST, base=10, subs=(1, 2, 5))
+        right.xaxis.set_major_locator(ticks)
     right.xaxis.set_major_formatter(ticker.FuncFormatter(plain))
     right.set_xlabel("final return on held-out tasks (IQM, 95% interval)")
     right.set_yticks(range(len(curves)), list(curves))

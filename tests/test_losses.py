@@ -7,10 +7,10 @@ import pytest
 
 from epg_tf import config
 from epg_tf.evaluation.run_records import read_run
-from epg_tf.run_folder import flatten
+from epg_tf.run_folder import differences, flatten
 
 LOSSES = pathlib.Path(__file__).parent.parent / "losses"
-PRESETS = {"reacher": "gin/reacher_long.gin", "reacher_fast": "gin/reacher_fast.gin"}
+PRESETS = {"reacher": "gin/reacher_steady.gin", "reacher_fast": "gin/reacher_fast.gin"}
 
 
 def test_every_loss_has_a_preset():
@@ -29,4 +29,4 @@ def test_a_loss_is_that_of_its_runs_last_epoch(name, preset):
     assert run.metrics["epoch"].tolist() == list(range(1, state.epoch + 1))
     # The same command, given the run's folder, goes on from there.
     settings = config.read([preset], [])
-    assert run.checkpoint.config == json.loads(json.dumps(flatten(settings)))
+    assert not differences(run.checkpoint.config, json.loads(json.dumps(flatten(settings))))

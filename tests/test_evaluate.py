@@ -288,7 +288,7 @@ def test_the_number_of_ranks_does_not_change_a_number(loss, evaluation, tmp_path
 def test_ppo_may_have_a_step_size_of_its_own(loss, evaluation, tmp_path, capfd):
     root = tmp_path / "results"
     run(loss, root, methods=["evolved", "ppo"], ppo_learning_rate=0.01)
-    assert "\nPPO (steps of 0.01)  -" in capfd.readouterr().out
+    assert re.search(r"^PPO \(steps of 0.01\) +-", capfd.readouterr().out, re.MULTILINE)
     ours, theirs = curves_of(evaluation), curves_of(root)
     np.testing.assert_array_equal(theirs["evolved"], ours["evolved"])
     assert (theirs["ppo"] != ours["ppo"]).any()

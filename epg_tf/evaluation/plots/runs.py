@@ -55,7 +55,7 @@ def plot_runs(
     left.legend(fontsize="small", ncols=2, loc="lower right")
     known = [final.iqm for final in finals.values() if final is not None]
     right.set_visible(bool(known))
-    if len(known) and np.ptp(np.log10(np.abs(known) + 1.0)) > _LOGARITHMIC:
+    if known and np.ptp(np.log10(np.abs(known) + 1.0)) > _LOGARITHMIC:
         right.set_xscale("symlog", linthresh=_SMALLEST)
         ticks = ticker.SymmetricalLogLocator(linthresh=_SMALLEST, base=10, subs=(1, 2, 5))
         right.xaxis.set_major_locator(ticks)

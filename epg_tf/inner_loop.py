@@ -124,6 +124,8 @@ class InnerLoop:
         hidden_sizes: Units of the hidden layers of policy and value function.
         memory_size: Units of the memory.
         initial_log_std: Where a Gaussian policy's log standard deviation starts.
+        squash_mean: Whether a Gaussian policy's mean goes through tanh, so that it stays in the
+            actions' box, as TF-Agents has it.
         train_memory: Whether the memory is trained.
         refresh_statistics: When the normaliser takes in the newest M steps: "after_update", so
             that acting and learning see the same normalised observations, or "before_update".
@@ -146,6 +148,7 @@ class InnerLoop:
     hidden_sizes: tuple[int, ...] = (64, 64)
     memory_size: int = 32
     initial_log_std: float = 0.0
+    squash_mean: bool = False
     train_memory: bool = True
     refresh_statistics: str = "after_update"
     adam_epsilon: float = 1e-8
@@ -291,6 +294,7 @@ class Workers:
             environment.time_step_spec(),
             environment.action_spec(),
             _generators(seeds, Stream.ACTIONS),
+            self._settings.squash_mean,
         )
         driver = LifetimeDriver(
             environment,

@@ -23,7 +23,7 @@ tf.keras.utils.set_random_seed(seed)
 
 # What learns: a Gaussian policy, and a memory that only the loss reads.
 layers = [tf.keras.layers.Dense(units, "tanh") for units in policy["hidden_sizes"]]
-mean = tf.keras.Sequential([*layers, tf.keras.layers.Dense(policy["action_size"])])
+mean = tf.keras.Sequential([*layers, tf.keras.layers.Dense(policy["action_size"], policy["mean_activation"])])
 memory = tf.keras.layers.Dense(about["memory"]["size"], "tanh")
 ones = tf.ones([1, about["memory"]["constant_size"]])
 mean.build([None, 10]), memory.build(ones.shape)
@@ -64,6 +64,7 @@ for k in range(update["num_updates"]):
         action = (observation - known["observation"][0]) / known["observation"][1]
         for i in range(0, len(weights), 2):  # in NumPy: TensorFlow is slow one step at a time
             action = (np.tanh(action) if i else action) @ weights[i] + weights[i + 1]
+        action = np.tanh(action) if policy["mean_activation"] else action
         action += std * np.random.randn(*action.shape)
         life["observation"][t], life["action"][t], life["mask"][t] = observation, action, 1
         observation, reward, terminated, truncated, _ = env.step(action)

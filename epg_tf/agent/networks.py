@@ -71,9 +71,11 @@ class GaussianPolicy(Policy):
         action_size: int,
         hidden_sizes: Sequence[int] = (64, 64),
         initial_log_std: float = 0.0,
+        squash_mean: bool = False,
     ):
         super().__init__()
         self._initial_log_std = initial_log_std
+        self._squash_mean = squash_mean
         self.mean = Multilayer(num_workers, hidden_sizes, action_size)
         self.log_std = self.add_weight(
             "log_std", [num_workers, 1, action_size], initializer="zeros"
@@ -81,7 +83,10 @@ class GaussianPolicy(Policy):
 
     def call(self, observation: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Returns the mean [W, T, A] and the log standard deviation [W, 1, A]."""
-        return self.mean(observation), tf.convert_to_tensor(self.log_std)
+        mean = self.mean(observation)
+        if self._squash_mean:
+            mean = tf.tanh(mean)
+        return mean, tf.convert_to_tensor(self.log_std)
 
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
         """Initial weights of one worker, in the order of `weights`."""

@@ -33,12 +33,14 @@ class Stage(NamedTuple):
         num_updates: How many they had made.
         weights: Of their policies, [W, ...] each.
         statistics: What they normalised observations by.
+        squash_mean: Whether their means go through tanh.
     """
 
     name: str
     num_updates: int
     weights: list[np.ndarray]
     statistics: RunningStatistics
+    squash_mean: bool = False
 
 
 class Episode(NamedTuple):
@@ -128,7 +130,13 @@ def live_and_keep_stages(
         if num_updates in names:
             weights = workers.learner.policy_weights()
             stages.append(
-                Stage(names[num_updates], num_updates, weights, statistics["observation"])
+                Stage(
+                    names[num_updates],
+                    num_updates,
+                    weights,
+                    statistics["observation"],
+                    settings.squash_mean,
+                )
             )
 
     def watch(update: Update) -> None:
@@ -164,6 +172,7 @@ def play(
         environment.time_step_spec(),
         environment.action_spec(),
         [seed.generator(Stream.ACTIONS) for seed in seeds],
+        stage.squash_mean,
     )
     policy.load(stage.weights, stage.statistics)
     states, rewards, ends = [], [], []

@@ -29,6 +29,8 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from tf_agents.specs import array_spec
+from tf_agents.trajectories import time_step as ts
 
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.driver import LifetimeDriver
@@ -154,6 +156,16 @@ class RawObservations:
 class TFAgentsActingPolicy(ActingPolicy):
     """Acts as the collect policies of W `PPOClipAgent`s would, in NumPy."""
 
+    def __init__(
+        self,
+        time_step_spec: ts.TimeStep,
+        action_spec: array_spec.BoundedArraySpec,
+        generators: Sequence[np.random.Generator],
+    ):
+        """Makes a policy that has yet to be given weights; see `ActingPolicy`."""
+        # `NormalProjectionNetwork` squashes the mean to the range of the actions, which is [-1, 1].
+        super().__init__(time_step_spec, action_spec, generators, squash_mean=True)
+
     def load(
         self, weights: Sequence[np.ndarray], statistics: ObservationMoments | RawObservations
     ) -> None:
@@ -170,8 +182,3 @@ class TFAgentsActingPolicy(ActingPolicy):
         # A bias [W, units] meets [W, T, units].
         weights = [w if w.ndim == 3 else w[:, np.newaxis] for w in weights]
         super().load([np.ascontiguousarray(w, np.float32) for w in weights], statistics)
-
-    def _forward(self, hidden: np.ndarray) -> np.ndarray:
-        outputs = super()._forward(hidden)
-        # The mean is squashed to the range of the actions, which is [-1, 1].
-        return outputs if self._discrete else np.tanh(outputs, out=outputs)

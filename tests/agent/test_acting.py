@@ -16,11 +16,14 @@ def generators(stream, num_workers=3):
     return [np.random.default_rng([worker, stream]) for worker in range(num_workers)]
 
 
-def acting(family, agents, num_workers=3):
+def acting(family, agents, num_workers=3, squash_mean=False):
     tasks = [family.sample(seed) for seed in range(num_workers)]
     environment = BatchedEnvironment(BatchSimulator(family, tasks, generators(1, num_workers)))
     policy = ActingPolicy(
-        environment.time_step_spec(), environment.action_spec(), generators(2, num_workers)
+        environment.time_step_spec(),
+        environment.action_spec(),
+        generators(2, num_workers),
+        squash_mean,
     )
     samples = np.random.default_rng(3).normal(2.0, 3.0, size=(num_workers, 50, 10))
     statistics = RunningStatistics.start(num_workers, 10).updated(samples)
@@ -46,6 +49,18 @@ def test_numpy_acts_as_the_keras_policy_says(agents):
     mean, log_std = agents.policy(statistics.normalise(observation[:, None]))
     expected = mean[:, 0] + np.exp(log_std[:, 0]) * noise
     np.testing.assert_allclose(policy.act(observation, noise), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_squashed_mean_stays_in_the_box_for_both():
+    agents = Agents(3, observation_size=10, action_size=2, squash_mean=True)
+    agents.reset(generators(0))
+    agents.policy.set_weights([30.0 * w for w in agents.policy.get_weights()])
+    _, policy, statistics = acting(RandomReacher(), agents, squash_mean=True)
+    observation = np.random.default_rng(5).normal(size=(3, 10)).astype(np.float32)
+    mean, _ = agents.policy(statistics.normalise(observation[:, None]))
+    without_noise = policy.act(observation, np.zeros((3, 2), np.float32))
+    np.testing.assert_allclose(without_noise, mean[:, 0], rtol=1e-5, atol=1e-6)
+    assert 0.5 < np.abs(without_noise).max() <= 1.0
 
 
 def test_noise_drawn_at_once_is_the_noise_drawn_step_by_step(agents):

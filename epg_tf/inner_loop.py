@@ -124,8 +124,8 @@ class InnerLoop:
         hidden_sizes: Units of the hidden layers of policy and value function.
         memory_size: Units of the memory.
         initial_log_std: Where a Gaussian policy's log standard deviation starts.
-        squash_mean: Whether a Gaussian policy's mean goes through tanh, so that it stays in the
-            actions' box, as TF-Agents has it.
+        mean_activation: What a Gaussian policy's mean goes through: None, or "tanh", which keeps it
+            in the actions' box, as TF-Agents does.
         train_memory: Whether the memory is trained.
         refresh_statistics: When the normaliser takes in the newest M steps: "after_update", so
             that acting and learning see the same normalised observations, or "before_update".
@@ -148,7 +148,7 @@ class InnerLoop:
     hidden_sizes: tuple[int, ...] = (64, 64)
     memory_size: int = 32
     initial_log_std: float = 0.0
-    squash_mean: bool = False
+    mean_activation: str | None = None
     train_memory: bool = True
     refresh_statistics: str = "after_update"
     adam_epsilon: float = 1e-8
@@ -172,6 +172,8 @@ class InnerLoop:
             raise ValueError(
                 f"`InnerLoop.initial_log_std` (={self.initial_log_std}) must be a finite number."
             )
+        if self.mean_activation is not None:
+            require_member("InnerLoop.mean_activation", self.mean_activation, ("tanh",))
         require_member("InnerLoop.objective", self.objective, tuple(OBJECTIVES))
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
         shortest = self.learned_loss.shortest_buffer
@@ -294,7 +296,7 @@ class Workers:
             environment.time_step_spec(),
             environment.action_spec(),
             _generators(seeds, Stream.ACTIONS),
-            self._settings.squash_mean,
+            self._settings.mean_activation,
         )
         driver = LifetimeDriver(
             environment,

@@ -56,7 +56,7 @@ class Learner:
             hidden_sizes=settings.hidden_sizes,
             memory_size=settings.memory_size,
             initial_log_std=settings.initial_log_std,
-            squash_mean=settings.squash_mean,
+            mean_activation=settings.mean_activation,
         )
         self.loss = settings.learned_loss.build(width)
         self._build_loss(settings, family)

@@ -23,7 +23,9 @@ tf.keras.utils.set_random_seed(seed)
 
 # What learns: a Gaussian policy, and a memory that only the loss reads.
 layers = [tf.keras.layers.Dense(units, "tanh") for units in policy["hidden_sizes"]]
-mean = tf.keras.Sequential([*layers, tf.keras.layers.Dense(policy["action_size"], policy["mean_activation"])])
+mean = tf.keras.Sequential(
+    [*layers, tf.keras.layers.Dense(policy["action_size"], policy["mean_activation"])]
+)
 memory = tf.keras.layers.Dense(about["memory"]["size"], "tanh")
 ones = tf.ones([1, about["memory"]["constant_size"]])
 mean.build([None, 10]), memory.build(ones.shape)
@@ -58,14 +60,13 @@ observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards are summed to b
 sizes = {"observation": 10, "action": policy["action_size"], "termination": 1, "mask": 1}
 life = {name: np.zeros([N + update["num_updates"] * M, size]) for name, size in sizes.items()}
 for k in range(update["num_updates"]):
-    weights, std = mean.get_weights(), np.exp(log_std[0].numpy())
+    weights, std, squash = mean.get_weights(), np.exp(log_std[0]), policy["mean_activation"]
     known = {name: statistics(life[name][N : N + k * M]) for name in rule["of"]}
     for t in range(N + k * M, N + k * M + M):
         action = (observation - known["observation"][0]) / known["observation"][1]
         for i in range(0, len(weights), 2):  # in NumPy: TensorFlow is slow one step at a time
             action = (np.tanh(action) if i else action) @ weights[i] + weights[i + 1]
-        action = np.tanh(action) if policy["mean_activation"] else action
-        action += std * np.random.randn(*action.shape)
+        action = (np.tanh(action) if squash else action) + std * np.random.randn(len(std))
         life["observation"][t], life["action"][t], life["mask"][t] = observation, action, 1
         observation, reward, terminated, truncated, _ = env.step(action)
         returns[-1] += reward

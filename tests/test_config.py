@@ -170,6 +170,11 @@ BAD_BINDINGS = [
     ("InnerLoop.learning_rate = 'slow'", "`InnerLoop.learning_rate` (='slow')", "a number"),
     ("InnerLoop.learning_rate = 0", "`InnerLoop.learning_rate` (=0)", "positive number"),
     ("InnerLoop.objective = 'best'", "`InnerLoop.objective` (='best')", "must be one of"),
+    (
+        "InnerLoop.mean_activation = 'relu'",
+        "`InnerLoop.mean_activation` (='relu')",
+        "must be one of 'tanh'",
+    ),
     ("InnerLoop.guide = @InnerLoop()", "config", "refers to itself"),
     ("InnerLoop.guide = 3", "`InnerLoop.guide` (=3)", "must be of type Guide"),
     ("LearnedLoss.inputs = 'policy'", "`LearnedLoss.inputs` (='policy')", "tuple of strings"),

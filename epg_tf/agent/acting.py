@@ -33,7 +33,7 @@ class ActingPolicy(py_policy.PyPolicy):
         time_step_spec: ts.TimeStep,
         action_spec: array_spec.BoundedArraySpec,
         generators: Sequence[np.random.Generator],
-        squash_mean: bool = False,
+        mean_activation: str | None = None,
     ):
         """Makes a policy that has yet to be given weights (`load`).
 
@@ -41,12 +41,12 @@ class ActingPolicy(py_policy.PyPolicy):
             time_step_spec: What the environment gives, per worker.
             action_spec: What it takes; an integer for a finite action space.
             generators: One per worker, for the noise of its actions.
-            squash_mean: Whether a Gaussian policy's mean goes through tanh.
+            mean_activation: Of a Gaussian policy's mean: None or "tanh".
         """
         super().__init__(time_step_spec, action_spec)
         self._generators = list(generators)
         self._discrete = np.issubdtype(action_spec.dtype, np.integer)
-        self._squash_mean = squash_mean and not self._discrete
+        self._squashed = mean_activation == "tanh" and not self._discrete
         self._noise_shape = (1,) if self._discrete else tuple(action_spec.shape)
 
     def load(self, weights: Sequence[np.ndarray], statistics: RunningStatistics) -> None:
@@ -91,7 +91,7 @@ class ActingPolicy(py_policy.PyPolicy):
         for position, (kernel, bias) in enumerate(self._layers):
             hidden = np.matmul(hidden, kernel)
             hidden += bias
-            if position < last or self._squash_mean:
+            if position < last or self._squashed:
                 np.tanh(hidden, out=hidden)
         return hidden
 

@@ -37,7 +37,7 @@ class Agents:
         hidden_sizes: Sequence[int] = (64, 64),
         memory_size: int = 32,
         initial_log_std: float = 0.0,
-        squash_mean: bool = False,
+        mean_activation: str | None = None,
     ):
         """Makes the networks; `reset` gives them their weights.
 
@@ -49,11 +49,11 @@ class Agents:
             hidden_sizes: Units of the hidden layers of policy and value function.
             memory_size: Units of the memory.
             initial_log_std: Where a Gaussian policy's log standard deviation starts.
-            squash_mean: Whether a Gaussian policy's mean goes through tanh.
+            mean_activation: Of a Gaussian policy's mean: None or "tanh".
         """
         self.num_workers = num_workers
         self.policy: Policy = (
-            GaussianPolicy(num_workers, action_size, hidden_sizes, initial_log_std, squash_mean)
+            GaussianPolicy(num_workers, action_size, hidden_sizes, initial_log_std, mean_activation)
             if num_actions is None
             else CategoricalPolicy(num_workers, num_actions, hidden_sizes)
         )

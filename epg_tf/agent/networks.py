@@ -71,12 +71,12 @@ class GaussianPolicy(Policy):
         action_size: int,
         hidden_sizes: Sequence[int] = (64, 64),
         initial_log_std: float = 0.0,
-        squash_mean: bool = False,
+        mean_activation: str | None = None,
     ):
         super().__init__()
         self._initial_log_std = initial_log_std
-        self._squash_mean = squash_mean
         self.mean = Multilayer(num_workers, hidden_sizes, action_size)
+        self._squashed = mean_activation == "tanh"
         self.log_std = self.add_weight(
             "log_std", [num_workers, 1, action_size], initializer="zeros"
         )
@@ -84,7 +84,7 @@ class GaussianPolicy(Policy):
     def call(self, observation: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Returns the mean [W, T, A] and the log standard deviation [W, 1, A]."""
         mean = self.mean(observation)
-        if self._squash_mean:
+        if self._squashed:
             mean = tf.tanh(mean)
         return mean, tf.convert_to_tensor(self.log_std)
 

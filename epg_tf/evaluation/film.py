@@ -33,14 +33,14 @@ class Stage(NamedTuple):
         num_updates: How many they had made.
         weights: Of their policies, [W, ...] each.
         statistics: What they normalised observations by.
-        squash_mean: Whether their means go through tanh.
+        mean_activation: Of Gaussian policies' means: None or "tanh".
     """
 
     name: str
     num_updates: int
     weights: list[np.ndarray]
     statistics: RunningStatistics
-    squash_mean: bool = False
+    mean_activation: str | None = None
 
 
 class Episode(NamedTuple):
@@ -135,7 +135,7 @@ def live_and_keep_stages(
                     num_updates,
                     weights,
                     statistics["observation"],
-                    settings.squash_mean,
+                    settings.mean_activation,
                 )
             )
 
@@ -172,7 +172,7 @@ def play(
         environment.time_step_spec(),
         environment.action_spec(),
         [seed.generator(Stream.ACTIONS) for seed in seeds],
-        stage.squash_mean,
+        stage.mean_activation,
     )
     policy.load(stage.weights, stage.statistics)
     states, rewards, ends = [], [], []

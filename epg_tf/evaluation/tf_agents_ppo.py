@@ -164,7 +164,7 @@ class TFAgentsActingPolicy(ActingPolicy):
     ):
         """Makes a policy that has yet to be given weights; see `ActingPolicy`."""
         # `NormalProjectionNetwork` squashes the mean to the range of the actions, which is [-1, 1].
-        super().__init__(time_step_spec, action_spec, generators, squash_mean=True)
+        super().__init__(time_step_spec, action_spec, generators, mean_activation="tanh")
 
     def load(
         self, weights: Sequence[np.ndarray], statistics: ObservationMoments | RawObservations

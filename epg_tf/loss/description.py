@@ -189,7 +189,7 @@ def _policy(settings: InnerLoop, family: TaskFamily) -> dict[str, Any]:
         "distribution": "gaussian",
         "action_size": family.action_size,
         "initial_log_std": settings.initial_log_std,
-        "mean_activation": "tanh" if settings.squash_mean else None,
+        "mean_activation": settings.mean_activation,
         "rule": rule,
         **network,
     }

@@ -16,14 +16,14 @@ def generators(stream, num_workers=3):
     return [np.random.default_rng([worker, stream]) for worker in range(num_workers)]
 
 
-def acting(family, agents, num_workers=3, squash_mean=False):
+def acting(family, agents, num_workers=3, mean_activation=None):
     tasks = [family.sample(seed) for seed in range(num_workers)]
     environment = BatchedEnvironment(BatchSimulator(family, tasks, generators(1, num_workers)))
     policy = ActingPolicy(
         environment.time_step_spec(),
         environment.action_spec(),
         generators(2, num_workers),
-        squash_mean,
+        mean_activation,
     )
     samples = np.random.default_rng(3).normal(2.0, 3.0, size=(num_workers, 50, 10))
     statistics = RunningStatistics.start(num_workers, 10).updated(samples)
@@ -52,10 +52,10 @@ def test_numpy_acts_as_the_keras_policy_says(agents):
 
 
 def test_a_squashed_mean_stays_in_the_box_for_both():
-    agents = Agents(3, observation_size=10, action_size=2, squash_mean=True)
+    agents = Agents(3, observation_size=10, action_size=2, mean_activation="tanh")
     agents.reset(generators(0))
     agents.policy.set_weights([30.0 * w for w in agents.policy.get_weights()])
-    _, policy, statistics = acting(RandomReacher(), agents, squash_mean=True)
+    _, policy, statistics = acting(RandomReacher(), agents, mean_activation="tanh")
     observation = np.random.default_rng(5).normal(size=(3, 10)).astype(np.float32)
     mean, _ = agents.policy(statistics.normalise(observation[:, None]))
     without_noise = policy.act(observation, np.zeros((3, 2), np.float32))

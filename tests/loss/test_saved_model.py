@@ -183,8 +183,15 @@ def dense(units, activation=None):
     return tf.keras.layers.Dense(units, activation)
 
 
-def test_an_update_of_a_keras_policy_is_the_update_of_a_lifetime(tmp_path):
-    settings = InnerLoop(buffer_size=64, steps_per_update=32, num_minibatches=2, num_passes=2)
+@pytest.mark.parametrize("mean_activation", [None, "tanh"])
+def test_an_update_of_a_keras_policy_is_the_update_of_a_lifetime(mean_activation, tmp_path):
+    settings = InnerLoop(
+        buffer_size=64,
+        steps_per_update=32,
+        num_minibatches=2,
+        num_passes=2,
+        mean_activation=mean_activation,
+    )
     exported = Exported(settings, RandomReacher(), tmp_path / "loss")
     learner = Learner(settings, exported.family, 1)
     learner.reset(exported.phi[np.newaxis], [np.random.default_rng(1)])
@@ -194,9 +201,9 @@ def test_an_update_of_a_keras_policy_is_the_update_of_a_lifetime(tmp_path):
 
     # The agent, in plain Keras; log_std comes last among the policy's weights.
     description = exported.description
-    mean = tf.keras.Sequential(
-        [*(dense(n, "tanh") for n in description["policy"]["hidden_sizes"]), dense(2)]
-    )
+    policy = description["policy"]
+    hidden = [dense(n, policy["activation"]) for n in policy["hidden_sizes"]]
+    mean = tf.keras.Sequential([*hidden, dense(2, policy["mean_activation"])])
     memory = dense(description["memory"]["size"], "tanh")
     ones = tf.ones([1, description["memory"]["constant_size"]])
     mean(tf.zeros([1, 10]))

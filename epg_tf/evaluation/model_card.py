@@ -108,7 +108,7 @@ values are in the table.
 | `{{ name }}` | {{ value }} |
 {% endfor %}
 
-epg_tf's `examples/use_evolved_loss.py` does all of it in 80 lines. With epg_tf itself,
+epg_tf's `examples/use_evolved_loss.py` does all of it in some 80 lines. With epg_tf itself,
 `python -m epg_tf.evaluate --loss FOLDER --root_dir OUT` trains agents with it.
 
 ## Scores

@@ -10,7 +10,12 @@ from epg_tf.evaluation.run_records import read_run
 from epg_tf.run_folder import differences, flatten
 
 LOSSES = pathlib.Path(__file__).parent.parent / "losses"
-PRESETS = {"reacher": "gin/reacher_steady.gin", "reacher_fast": "gin/reacher_fast.gin"}
+PRESETS = {
+    "hopper": "gin/hopper_fast.gin",
+    "hopper_velocity": "gin/hopper_velocity.gin",
+    "reacher": "gin/reacher_steady.gin",
+    "reacher_fast": "gin/reacher_fast.gin",
+}
 
 
 def test_every_loss_has_a_preset():

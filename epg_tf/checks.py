@@ -40,7 +40,7 @@ def require_number(name: str, value: Any, *, positive: bool = True) -> None:
         raise ValueError(f"`{name}` (={value!r}) must be a finite {kind} number.")
 
 
-def require_member(name: str, value: Any, members: tuple[str, ...]) -> None:
+def require_member(name: str, value: Any, members: tuple[str | None, ...]) -> None:
     """Checks that a setting is one of a few words.
 
     Raises:

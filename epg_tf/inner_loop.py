@@ -172,8 +172,7 @@ class InnerLoop:
             raise ValueError(
                 f"`InnerLoop.initial_log_std` (={self.initial_log_std}) must be a finite number."
             )
-        if self.mean_activation is not None:
-            require_member("InnerLoop.mean_activation", self.mean_activation, ("tanh",))
+        require_member("InnerLoop.mean_activation", self.mean_activation, (None, "tanh"))
         require_member("InnerLoop.objective", self.objective, tuple(OBJECTIVES))
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
         shortest = self.learned_loss.shortest_buffer

@@ -173,7 +173,7 @@ BAD_BINDINGS = [
     (
         "InnerLoop.mean_activation = 'relu'",
         "`InnerLoop.mean_activation` (='relu')",
-        "must be one of 'tanh'",
+        "must be one of None, 'tanh'",
     ),
     ("InnerLoop.guide = @InnerLoop()", "config", "refers to itself"),
     ("InnerLoop.guide = 3", "`InnerLoop.guide` (=3)", "must be of type Guide"),

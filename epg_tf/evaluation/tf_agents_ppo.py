@@ -14,8 +14,9 @@ learning see the same observations.
 
 What differs from the project's own PPO is TF-Agents' doing: beyond a time limit and the newest step
 an agent expects what it expected before them, not after; advantages are standardised minibatch by
-minibatch; rewards are divided by their standard deviation; the mean of a Gaussian policy goes
-through tanh, and its standard deviation is the softplus of a parameter.
+minibatch; rewards are divided by their standard deviation; the mean of a Gaussian policy always
+goes through tanh (ours where `InnerLoop.mean_activation` says so), and its standard deviation is
+the softplus of a parameter.
 """
 
 # Pyright: the statistics are not those that `ActingPolicy` knows, but normalise as they do.

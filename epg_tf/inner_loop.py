@@ -126,6 +126,9 @@ class InnerLoop:
         initial_log_std: Where a Gaussian policy's log standard deviation starts.
         mean_activation: What a Gaussian policy's mean goes through: None, or "tanh", which keeps it
             in the actions' box, as TF-Agents does.
+        log_std_bounds: The lowest and the highest log standard deviation that a Gaussian policy can
+            have; None for no bounds. Where the noise dies down a loss has nothing to tell apart by,
+            and where it runs away nothing is learned any more.
         train_memory: Whether the memory is trained.
         refresh_statistics: When the normaliser takes in the newest M steps: "after_update", so
             that acting and learning see the same normalised observations, or "before_update".
@@ -149,6 +152,7 @@ class InnerLoop:
     memory_size: int = 32
     initial_log_std: float = 0.0
     mean_activation: str | None = None
+    log_std_bounds: tuple[float, float] | None = None
     train_memory: bool = True
     refresh_statistics: str = "after_update"
     adam_epsilon: float = 1e-8
@@ -172,6 +176,13 @@ class InnerLoop:
             raise ValueError(
                 f"`InnerLoop.initial_log_std` (={self.initial_log_std}) must be a finite number."
             )
+        if self.log_std_bounds is not None:
+            low, high = self.log_std_bounds
+            if not low <= self.initial_log_std <= high:
+                raise ValueError(
+                    f"`InnerLoop.log_std_bounds` (={self.log_std_bounds}) must be two numbers with "
+                    f"`InnerLoop.initial_log_std` (={self.initial_log_std}) between them."
+                )
         require_member("InnerLoop.mean_activation", self.mean_activation, (None, "tanh"))
         require_member("InnerLoop.objective", self.objective, tuple(OBJECTIVES))
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)

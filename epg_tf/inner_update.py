@@ -57,6 +57,7 @@ class Learner:
             memory_size=settings.memory_size,
             initial_log_std=settings.initial_log_std,
             mean_activation=settings.mean_activation,
+            log_std_bounds=settings.log_std_bounds,
         )
         self.loss = settings.learned_loss.build(width)
         self._build_loss(settings, family)

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class RunFolder:
         self._root = pathlib.Path(root_dir)
         self._lock: int | None = None
         self._checkpoints = CheckpointFolder(self._root / "checkpoints")
-        self._config = json.loads(json.dumps(flatten(settings), default=_as_json))
+        self._config = _plain(flatten(settings))
         problem = ranks.broadcast(self._problem() if ranks.is_first else None)
         if problem:
             raise ValueError(problem)
@@ -214,10 +214,18 @@ class RunFolder:
             latest = self._checkpoints.latest()
         except ValueError as error:
             return str(error)
-        found = differences(latest.config, self._config) if latest is not None else ""
+        found = differs_from_run(self._settings, latest.config) if latest is not None else ""
         if not found:
             return None
         return f"`--root_dir` (={self._root}) must not hold a run with another config: {found}."
+
+
+def differs_from_run(settings: Any, config: Mapping[str, Any]) -> str:
+    """Says by name in what settings differ from the config of a run.
+
+    A setting that is younger than the run counts as its default there.
+    """
+    return differences({**_plain(_defaults(settings)), **config}, _plain(flatten(settings)))
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
@@ -232,16 +240,40 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 def flatten(settings: Any, prefix: str = "meta_train") -> dict[str, Any]:
     """Settings as names and values, like gin's: nested records by their class."""
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        if prefix == "meta_train" and field.name in _FREE_SETTINGS:
-            continue
-        if dataclasses.is_dataclass(value) and not callable(value):
-            values[f"{prefix}.{field.name}"] = type(value).__name__
+    for name, _, value in _fields(settings, prefix):
+        if _is_record(value):
+            values[name] = type(value).__name__
             values.update(flatten(value, type(value).__name__))
         else:
-            values[f"{prefix}.{field.name}"] = repr(value) if callable(value) else value
+            values[name] = repr(value) if callable(value) else value
     return values
+
+
+def _defaults(settings: Any, prefix: str = "meta_train") -> dict[str, Any]:
+    """What `flatten` would give if every setting that has a default had it."""
+    values: dict[str, Any] = {}
+    for name, default, value in _fields(settings, prefix):
+        if _is_record(value):
+            values.update(_defaults(value, type(value).__name__))
+        elif default is not dataclasses.MISSING:
+            values[name] = default
+    return values
+
+
+def _fields(settings: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
+    """Name, default and value of each setting that a run's numbers depend on."""
+    for field in dataclasses.fields(settings):
+        if prefix != "meta_train" or field.name not in _FREE_SETTINGS:
+            yield f"{prefix}.{field.name}", field.default, getattr(settings, field.name)
+
+
+def _is_record(value: Any) -> bool:
+    return dataclasses.is_dataclass(value) and not callable(value)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As it comes back from JSON."""
+    return json.loads(json.dumps(values, default=_as_json))
 
 
 def _as_json(value: Any) -> Any:

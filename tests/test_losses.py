@@ -7,7 +7,7 @@ import pytest
 
 from epg_tf import config
 from epg_tf.evaluation.run_records import read_run
-from epg_tf.run_folder import differences, flatten
+from epg_tf.run_folder import differs_from_run
 
 LOSSES = pathlib.Path(__file__).parent.parent / "losses"
 PRESETS = {
@@ -34,4 +34,4 @@ def test_a_loss_is_that_of_its_runs_last_epoch(name, preset):
     assert run.metrics["epoch"].tolist() == list(range(1, state.epoch + 1))
     # The same command, given the run's folder, goes on from there.
     settings = config.read([preset], [])
-    assert not differences(run.checkpoint.config, json.loads(json.dumps(flatten(settings))))
+    assert not differs_from_run(settings, run.checkpoint.config)

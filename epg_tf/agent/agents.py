@@ -38,6 +38,7 @@ class Agents:
         memory_size: int = 32,
         initial_log_std: float = 0.0,
         mean_activation: str | None = None,
+        log_std_bounds: tuple[float, float] | None = None,
     ):
         """Makes the networks; `reset` gives them their weights.
 
@@ -50,10 +51,19 @@ class Agents:
             memory_size: Units of the memory.
             initial_log_std: Where a Gaussian policy's log standard deviation starts.
             mean_activation: Of a Gaussian policy's mean: None or "tanh".
+            log_std_bounds: Between which a Gaussian policy's log standard deviation stays; None for
+                no bounds.
         """
         self.num_workers = num_workers
         self.policy: Policy = (
-            GaussianPolicy(num_workers, action_size, hidden_sizes, initial_log_std, mean_activation)
+            GaussianPolicy(
+                num_workers,
+                action_size,
+                hidden_sizes,
+                initial_log_std,
+                mean_activation,
+                log_std_bounds,
+            )
             if num_actions is None
             else CategoricalPolicy(num_workers, num_actions, hidden_sizes)
         )

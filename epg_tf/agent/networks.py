@@ -11,7 +11,7 @@ loss sees of it.
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -72,13 +72,18 @@ class GaussianPolicy(Policy):
         hidden_sizes: Sequence[int] = (64, 64),
         initial_log_std: float = 0.0,
         mean_activation: str | None = None,
+        log_std_bounds: tuple[float, float] | None = None,
     ):
         super().__init__()
         self._initial_log_std = initial_log_std
         self.mean = Multilayer(num_workers, hidden_sizes, action_size)
         self._squashed = mean_activation == "tanh"
         self.log_std = self.add_weight(
-            "log_std", [num_workers, 1, action_size], initializer="zeros"
+            "log_std",
+            [num_workers, 1, action_size],
+            initializer="zeros",
+            # Put back after every gradient step, so that the gradient inside the bounds counts.
+            constraint=None if log_std_bounds is None else _within(*log_std_bounds),
         )
 
     def call(self, observation: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -136,6 +141,10 @@ class Memory(tf.keras.Model):
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
         """Initial weights of one worker, in the order of `weights`."""
         return self.layer.draw(rng)
+
+
+def _within(low: float, high: float) -> Callable[[tf.Tensor], tf.Tensor]:
+    return lambda values: tf.clip_by_value(values, low, high)
 
 
 def draw_weights(model, generators: Sequence[np.random.Generator]) -> list[np.ndarray]:

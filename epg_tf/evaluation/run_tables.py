@@ -21,6 +21,7 @@ _TRAINED = {
         "temporal convolutions (width, stride, channels)": "inner_loop.learned_loss.convolutions",
         "units of the temporal context": "inner_loop.learned_loss.context_size",
         "hidden units, per step": "inner_loop.learned_loss.hidden_size",
+        "activation": "inner_loop.learned_loss.activation",
     },
     "A lifetime": {
         "updates, K": "inner_loop.num_updates",
@@ -31,6 +32,8 @@ _TRAINED = {
         "passes per update": "inner_loop.num_passes",
         "step size of the agents' Adam": "inner_loop.learning_rate",
         "hidden layers of the policy": "inner_loop.hidden_sizes",
+        "what the policy's mean goes through": "inner_loop.mean_activation",
+        "bounds of its log standard deviation": "inner_loop.log_std_bounds",
         "units of the memory": "inner_loop.memory_size",
         "what a lifetime is worth": "inner_loop.objective",
     },

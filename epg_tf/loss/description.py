@@ -182,13 +182,15 @@ def _policy(settings: InnerLoop, family: TaskFamily) -> dict[str, Any]:
     rule = (
         "The action is mean(x) + exp(log_std) * noise, where x is the normalised observation, mean "
         "an MLP with tanh between its layers and mean_activation after the last, log_std one "
-        "trained number per action that does not depend on x, and noise standard normal. It is not "
-        "clipped, neither for the simulator, which does that itself, nor for the loss."
+        "trained number per action that does not depend on x, and noise standard normal. With "
+        "log_std_bounds, log_std is put back between them after every gradient step. The action is "
+        "not clipped, neither for the simulator, which does that itself, nor for the loss."
     )
     return {
         "distribution": "gaussian",
         "action_size": family.action_size,
         "initial_log_std": settings.initial_log_std,
+        "log_std_bounds": settings.log_std_bounds and list(settings.log_std_bounds),
         "mean_activation": settings.mean_activation,
         "rule": rule,
         **network,

@@ -31,6 +31,8 @@ class LearnedLoss:
         pooling: How the last convolution's positions enter the context: "flatten" or "mean".
         context_size: Units of the dense layer that ends in the context; 0 for no temporal context.
         hidden_size: Units of the hidden layer of the per-step network.
+        activation: Of the convolutions and the hidden layer: "leaky_relu" (the paper) or "silu",
+            which is smooth, so that the loss's gradient is continuous in the policy's output.
         leaky_slope: Negative slope of the leaky ReLUs.
         normalised: Which of action and reward are normalised by the worker's running statistics;
             observations always are.
@@ -44,6 +46,7 @@ class LearnedLoss:
     pooling: str = "flatten"
     context_size: int = 32
     hidden_size: int = 16
+    activation: str = "leaky_relu"
     leaky_slope: float = 0.2
     normalised: tuple[str, ...] = ("action", "reward")
 
@@ -63,6 +66,7 @@ class LearnedLoss:
         require_member("LearnedLoss.pooling", self.pooling, ("flatten", "mean"))
         require_integer("LearnedLoss.context_size", self.context_size, at_least=0)
         require_integer("LearnedLoss.hidden_size", self.hidden_size)
+        require_member("LearnedLoss.activation", self.activation, ("leaky_relu", "silu"))
         require_number("LearnedLoss.leaky_slope", self.leaky_slope, positive=False)
         if self.context_size and not self.convolutions:
             raise ValueError(
@@ -104,12 +108,19 @@ class LossNetwork(tf.keras.Model):
         self.settings = settings
         self.num_workers = num_workers
 
-        def leaky(outputs: tf.Tensor) -> tf.Tensor:
+        def activation(outputs: tf.Tensor) -> tf.Tensor:
+            if settings.activation == "silu":
+                return tf.nn.silu(outputs)
             return tf.nn.leaky_relu(outputs, settings.leaky_slope)
 
         self.convolutions = [
             WorkerConv1D(
-                num_workers, channels, width, stride, kernel_rule=lecun_normal(), activation=leaky
+                num_workers,
+                channels,
+                width,
+                stride,
+                kernel_rule=lecun_normal(),
+                activation=activation,
             )
             for width, stride, channels in (settings.convolutions if settings.context_size else ())
         ]
@@ -119,7 +130,7 @@ class LossNetwork(tf.keras.Model):
             else None
         )
         self.to_hidden = WorkerDense(
-            num_workers, settings.hidden_size, lecun_normal(), activation=leaky
+            num_workers, settings.hidden_size, lecun_normal(), activation=activation
         )
         self.to_loss = WorkerDense(num_workers, 1, lecun_normal())
 

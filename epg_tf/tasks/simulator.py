@@ -9,8 +9,10 @@ TF-Agents and gymnasium conventions are left to `environment` and `gymnasium_env
 """
 
 import atexit
+import ctypes
 import functools
 import math
+import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -92,6 +94,7 @@ class BatchSimulator:
         if len(sizes) > 1:
             raise ValueError(f"`tasks` (with model sizes {sizes}) must have models of equal sizes.")
         silence_mujoco_warnings()
+        _stop_mujoco_clock()
 
         self.family = family
         self.tasks = list(tasks)
@@ -243,6 +246,18 @@ def silence_mujoco_warnings() -> None:
     """
     if mujoco.get_mju_user_warning() is None:
         mujoco.set_mju_user_warning(_ignore)
+
+
+@functools.cache
+def _stop_mujoco_clock() -> None:
+    """Keeps MuJoCo from asking for the time, which nobody reads, many times in every step.
+
+    Its Python package installs a clock for `MjData.timer`, process-wide. Without it the physics of
+    a Reacher takes 0.73, of a Hopper 0.85 of the time, to the same states. `set_mjcb_time(None)`
+    would leave the package's own clock in place.
+    """
+    for library in pathlib.Path(mujoco.__file__).parent.glob("libmujoco.*"):  # the loaded one
+        ctypes.c_void_p.in_dll(ctypes.CDLL(str(library)), "mjcb_time").value = None
 
 
 def _ignore(message: str) -> None:

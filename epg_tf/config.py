@@ -24,6 +24,7 @@ from epg_tf.schedules import Constant, Linear, PiecewiseLinear
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
+from epg_tf.teaching.teacher import PolicyGradientTeacher
 
 _PROJECT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -53,6 +54,7 @@ for _record in (
     LearnedLoss,
     PPO,
     Reinforce,
+    PolicyGradientTeacher,
     Constant,
     Linear,
     PiecewiseLinear,

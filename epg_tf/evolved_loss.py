@@ -35,6 +35,7 @@ class EvolvedLoss:
         config_text: The same, as gin.
         epoch: After which epoch; None for a SavedModel that does not say.
         env_steps: Environment steps spent on it; None for a SavedModel that does not say.
+        made: How it came to be: "evolved", "taught" or "taught, then evolved".
     """
 
     path: pathlib.Path
@@ -43,6 +44,7 @@ class EvolvedLoss:
     config_text: str
     epoch: int | None = None
     env_steps: int | None = None
+    made: str = "evolved"
 
     @property
     def phi_crc32(self) -> int:
@@ -106,12 +108,13 @@ def load(
     else:
         checkpoint = CheckpointFolder(folder / "checkpoints").latest()
     if checkpoint is not None:
-        phi = checkpoint.state.phi
+        phi, made = checkpoint.state.phi, checkpoint.made
         epoch, env_steps = checkpoint.state.epoch, checkpoint.env_steps
     elif (folder / "saved_model.pb").is_file():
         phi = _saved_phi(folder, flag)
         known = read_description(folder).get("provenance", {})
         epoch, env_steps = known.get("epoch"), known.get("env_steps")
+        made = known.get("made") or _made_in_run(run)
     else:
         raise ValueError(
             f"`{flag}` (={path}) must be the folder of a run or of an exported loss, with "
@@ -131,12 +134,12 @@ def load(
             f"{family.action_features}) has {needed:,}."
         )
     return EvolvedLoss(
-        folder, phi.astype(np.float32), settings, config.complete_config(), epoch, env_steps
+        folder, phi.astype(np.float32), settings, config.complete_config(), epoch, env_steps, made
     )
 
 
-def phi_to_start_from(settings: MetaTraining) -> np.ndarray | None:
-    """The parameters of the loss that a run is to start from, [P]; None for a fresh loss.
+def loss_to_start_from(settings: MetaTraining) -> EvolvedLoss | None:
+    """The loss that a run is to start from; None for a fresh one.
 
     Reads that loss's config: what gin held before is gone afterwards.
 
@@ -164,7 +167,7 @@ def phi_to_start_from(settings: MetaTraining) -> np.ndarray | None:
             f"is for {there[0]}, of {there[1]} and {there[2]}, and the run is on {here[0]}, of "
             f"{here[1]} and {here[2]}."
         )
-    return start.phi
+    return start
 
 
 def run_of(path: pathlib.Path) -> pathlib.Path | None:
@@ -178,6 +181,12 @@ def run_of(path: pathlib.Path) -> pathlib.Path | None:
         if (folder / "checkpoints").is_dir():
             return folder
     return None
+
+
+def _made_in_run(run: pathlib.Path | None) -> str:
+    """How the losses of a run came to be, as far as its latest checkpoint knows."""
+    checkpoint = None if run is None else CheckpointFolder(run / "checkpoints").latest()
+    return "evolved" if checkpoint is None else checkpoint.made
 
 
 def _saved_phi(folder: pathlib.Path, flag: str) -> np.ndarray:

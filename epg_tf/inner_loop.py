@@ -234,6 +234,7 @@ class Workers:
         guidance: float,
         on_update: Callable[[Update], object] | None = None,
         num_updates: int | None = None,
+        lesson_taker: Callable[[Update], object] | None = None,
     ) -> Lifetimes:
         """Lives one lifetime per worker.
 
@@ -243,6 +244,9 @@ class Workers:
             guidance: alpha in Eq. 6.
             on_update: Called before each update; `learner` then holds the agents as they acted.
             num_updates: K, where it is not the settings'.
+            lesson_taker: Called as `on_update` is, but with rewards in the batch whatever the
+                guidance; the agents' value function then learns from them beside the policy, which
+                it does not reach.
 
         Returns:
             What the lifetimes came to.
@@ -269,11 +273,15 @@ class Workers:
             refreshed = refresh_statistics(acted, experience, num_actions)
             if settings.refresh_statistics == "before_update":
                 statistics = refreshed
+            rewarded = guidance > 0.0 or lesson_taker is not None
             batch = make_update_batch(
-                settings, buffer, statistics, minibatches, num_actions, guidance > 0.0
+                settings, buffer, statistics, minibatches, num_actions, rewarded
             )
-            if on_update is not None:
-                on_update(Update(k, experience, batch, acted, episodes))
+            for observer in (on_update, lesson_taker):
+                if observer is not None:
+                    observer(Update(k, experience, batch, acted, episodes))
+            if lesson_taker is not None and guidance < 1.0:
+                self.learner.update(batch, 1.0, ("value_function",))
             logs = self.learner.update(batch, guidance)  # line 12
             statistics = refreshed
             diverged |= logs["diverged"]

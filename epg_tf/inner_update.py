@@ -126,6 +126,24 @@ class Learner:
         )
         return gradient.numpy()[: self._num_workers]
 
+    def lesson(self, batch: UpdateBatch) -> tuple[LossInputs, tuple[np.ndarray, ...]]:
+        """What an update can teach phi, before it is made; nothing changes.
+
+        Args:
+            batch: What the agents lived through, with rewards.
+
+        Returns:
+            What the loss sees, arrays [W, ...] with None for what it does not see, and the guide's
+            gradient with respect to each part of the policy's output on the M newest steps, a tuple
+            of [W, M, size].
+        """
+        batch = UpdateBatch(*(_widened(array, self.agents.num_workers) for array in batch))
+        inputs, targets = tf.nest.map_structure(
+            lambda tensor: tensor.numpy()[: self._num_workers], self._lesson(batch)
+        )
+        named = dict.fromkeys(LossInputs._fields, None) | inputs
+        return LossInputs(**named), targets
+
     def _build_loss(self, settings: InnerLoop, family: TaskFamily) -> None:
         """Makes the variables of phi by showing the loss a buffer of zeros."""
         shape = [self.agents.num_workers, settings.buffer_size]
@@ -185,6 +203,19 @@ class Learner:
         variables = self._variables["policy"]
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
         return tf.concat([tf.reshape(g, [g.shape[0], -1]) for g in gradients], axis=1)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _lesson(self, batch):
+        newest, output, targets = self._before(batch, True)
+        score = self.agents.policy.score(output, batch.newest_action)
+        inputs = self.loss_inputs(batch, self.agents.policy(batch.observation))
+        seen = ("policy", "memory", *self.loss.settings.inputs)
+        inputs = {
+            name: value
+            for name, value in inputs._asdict().items()
+            if name == "mask" and value is not None or name in seen
+        }
+        return inputs, self._guide.output_gradient(targets, score)
 
     def _before(self, batch, guided):
         """Where the M newest steps begin, and the policy's output and the targets on them."""

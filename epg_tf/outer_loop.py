@@ -1,4 +1,4 @@
-"""Algorithm 1, lines 2-3 and 13-14: evolve phi over epochs.
+"""Algorithm 1, lines 2-3 and 13-14: evolve phi over epochs, where it is wished from what is taught.
 
 Everything random follows from (seed, epoch, worker), and every rank takes the same step from the
 same n returns, so a seed gives the same phi whatever the number of ranks, interrupted or not.
@@ -13,7 +13,7 @@ import zlib
 import numpy as np
 
 from epg_tf.checks import require_integer
-from epg_tf.evaluation.held_out import compare_held_out
+from epg_tf.evaluation.held_out import compare_held_out, validation_return
 from epg_tf.evolution import sampling
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.evolution.strategy import EvolutionState, EvolutionStrategy
@@ -22,6 +22,7 @@ from epg_tf.run_folder import RunFolder
 from epg_tf.schedules import Schedule, require_schedule
 from epg_tf.stop import StopRequest
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS, TaskFamily
+from epg_tf.teaching.teacher import PolicyGradientTeacher, Teaching, TeachingState
 from epg_tf.worker_groups import WorkerGroups
 
 
@@ -38,6 +39,11 @@ class MetaTraining:
         seed: Of everything random.
         num_updates: K over epochs, for lifetimes that grow; None for `InnerLoop.num_updates` in
             every epoch.
+        teacher: Who teaches phi in the first epochs, before evolution goes on; None (the paper) for
+            evolution alone.
+        validate_every: Epochs from one look at phi itself, without noise, to the next: the
+            interquartile mean of the final returns of n reward-free agents on validation tasks,
+            which then also decides which loss is the best; 0 for none.
         start_from: A loss to start from, as --loss of the other commands takes one; None for a
             fresh one.
         num_epochs: E; may be raised to carry a finished run on.
@@ -57,6 +63,8 @@ class MetaTraining:
     num_workers: int = 32
     seed: int = 0
     num_updates: Schedule | None = None
+    teacher: PolicyGradientTeacher | None = None
+    validate_every: int = 0
     start_from: str | None = None
     num_epochs: int = 1
     simulator_threads: int | None = None
@@ -68,6 +76,9 @@ class MetaTraining:
         require_integer("meta_train.num_workers", self.num_workers)
         if self.simulator_threads is not None:
             require_integer("meta_train.simulator_threads", self.simulator_threads, at_least=0)
+        require_integer("meta_train.validate_every", self.validate_every, at_least=0)
+        if self.teacher is not None:
+            self.teacher.check(self.inner_loop)
         self.strategy.check_population(self.num_workers)
         require_schedule("meta_train.guidance", self.guidance, self.num_epochs, highest=1.0)
         rate = self.strategy.learning_rate
@@ -82,9 +93,21 @@ class MetaTraining:
             return self.inner_loop.num_updates
         return round(self.num_updates(epoch))
 
+    def is_taught(self, epoch: int) -> bool:
+        """Whether phi is taught in `epoch` (1, 2, ...), rather than evolved."""
+        return self.teacher is not None and epoch <= self.teacher.num_epochs
+
+    def is_validated(self, epoch: int) -> bool:
+        """Whether phi itself is looked at after `epoch`."""
+        return self.validate_every > 0 and epoch % self.validate_every == 0
+
 
 def meta_train(
-    settings: MetaTraining, ranks: Ranks, run: RunFolder, start_phi: np.ndarray | None = None
+    settings: MetaTraining,
+    ranks: Ranks,
+    run: RunFolder,
+    start_phi: np.ndarray | None = None,
+    start_made: str | None = None,
 ) -> bool:
     """Evolves a loss, or goes on where the run stands.
 
@@ -93,6 +116,7 @@ def meta_train(
         ranks: The processes that share its workers.
         run: Where it is written down.
         start_phi: The loss that `settings.start_from` names, [P].
+        start_made: How that loss came to be; see `Checkpoint.made`.
 
     Returns:
         Whether all epochs are done; False if a signal has stopped it at the end of an earlier one.
@@ -108,21 +132,38 @@ def meta_train(
     if start_phi is None:
         start_phi = workers.draw_phi(settings.seed)
     start = settings.strategy.init(start_phi)
+    teaching: Teaching | None = None
     with run, StopRequest(announce=ranks.is_first) as stop:
-        checkpoint = ranks.broadcast(run.open(start))
+        checkpoint = ranks.broadcast(run.open(start, start_made))
         for epoch in range(checkpoint.state.epoch + 1, settings.num_epochs + 1):  # line 2
             began = time.perf_counter()
             before = checkpoint.state
-            guidance = settings.guidance(epoch)
-            phi = settings.strategy.ask(before, settings.seed, share)  # lines 3-4
-            seeds = [_lifetime_seed(settings, epoch, worker) for worker in share]
-            lifetimes = workers.live(  # lines 5-12
-                phi, seeds, guidance, run.show_update, settings.num_updates_in(epoch)
-            )
-            gathered = _gather(ranks, lifetimes, before, stop.requested)  # line 13
-            state, logs = settings.strategy.tell(before, settings.seed, gathered["returns"])  # 14
+            if settings.is_taught(epoch):  # not in the paper
+                teaching = teaching or Teaching(settings, ranks)
+                pupil = TeachingState.from_checkpoint(checkpoint)
+                guidance = teaching.guidance(epoch)
+                lifetimes = teaching.live(pupil, epoch, run.show_update)
+                gathered = _gather(ranks, lifetimes, before, stop.requested)
+                pupil, logs = teaching.fit(pupil, epoch)
+                state, arrays = settings.strategy.init(pupil.fit.phi, epoch), pupil.as_arrays()
+            else:
+                teaching, arrays = None, {}
+                guidance = settings.guidance(epoch)
+                phi = settings.strategy.ask(before, settings.seed, share)  # lines 3-4
+                seeds = [_lifetime_seed(settings, epoch, worker) for worker in share]
+                lifetimes = workers.live(  # lines 5-12
+                    phi, seeds, guidance, run.show_update, settings.num_updates_in(epoch)
+                )
+                gathered = _gather(ranks, lifetimes, before, stop.requested)  # line 13
+                state, logs = settings.strategy.tell(  # line 14
+                    before, settings.seed, gathered["returns"]
+                )
+            if settings.is_validated(epoch):
+                logs["validation_return"] = validation_return(
+                    workers, ranks, share, settings, state.phi
+                )
             logs |= {"guidance": guidance, "seconds": time.perf_counter() - began}
-            checkpoint = run.record_epoch(checkpoint, state, gathered, logs)
+            checkpoint = run.record_epoch(checkpoint, state, gathered, logs, arrays)
             if gathered["stop"].any() and epoch < settings.num_epochs:
                 return False
         if not ranks.allgather(np.array([stop.requested])).any() and settings.compare_at_end:

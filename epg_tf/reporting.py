@@ -18,6 +18,13 @@ from epg_tf.run_files import CONFIG_FILE, METRICS_FILE
 if TYPE_CHECKING:
     from epg_tf.outer_loop import MetaTraining
 
+# What only some runs and some epochs have.
+_NOT_ALWAYS = (
+    "validation_return",
+    "teaching_error",
+    "teaching_target",
+    "teaching_explained",
+)
 _BAR = "{desc} {percentage:3.0f}%|{bar:20}| epoch {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
 
 
@@ -108,6 +115,7 @@ class Reporter:
             "return_min": float(np.min(finite)),
             "return_max": float(np.max(finite)),
             "guidance": logs["guidance"],
+            **{name: logs.get(name, np.nan) for name in _NOT_ALWAYS},
             "phi_norm": logs["phi_norm"],
             "gradient_norm": logs["gradient_norm"],
             "diverged_workers": int(gathered["diverged"].sum()),
@@ -121,22 +129,24 @@ class Reporter:
             file.write(json.dumps(clean) + "\n")
         with self._events.as_default(step=state.epoch):
             for name, value in metrics.items():
-                if name != "epoch":
+                if name != "epoch" and not (name in _NOT_ALWAYS and np.isnan(value)):
                     tf.summary.scalar(name, value)
             tf.summary.histogram("phi", state.phi)
             tf.summary.histogram("returns", finite)
         self._events.flush()
         self._epoch = state.epoch + 1
         self._bar.n = state.epoch
-        self._bar.set_postfix(
-            {
-                "return": f"{metrics['return_mean']:.4g}",
-                "best": f"{checkpoint.best_return:.4g}",
-                "guidance": f"{logs['guidance']:.2f}",
-                "steps/s": f"{metrics['env_steps_per_second']:,.0f}",
-            },
-            refresh=sys.stderr.isatty(),
-        )
+        shown = {
+            "return": f"{metrics['return_mean']:.4g}",
+            "best": f"{checkpoint.best_return:.4g}",
+            "guidance": f"{logs['guidance']:.2f}",
+            "steps/s": f"{metrics['env_steps_per_second']:,.0f}",
+        }
+        if "validation_return" in logs:
+            shown["validation"] = f"{logs['validation_return']:.4g}"
+        if "teaching_explained" in logs:
+            shown["taught: explained"] = f"{logs['teaching_explained']:.2%}"
+        self._bar.set_postfix(shown, refresh=sys.stderr.isatty())
         self._bar.update(0)
 
     def say_comparison(self, result: dict) -> None:

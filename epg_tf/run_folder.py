@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
+from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder, made_after
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.evolution.strategy import EvolutionState
 from epg_tf.loss.saved_model import export_loss
@@ -68,11 +68,12 @@ class RunFolder:
         self._config_text = config_text
         self._reporter: Reporter | None = None
 
-    def open(self, start: EvolutionState) -> Checkpoint | None:
+    def open(self, start: EvolutionState, start_made: str | None = None) -> Checkpoint | None:
         """Opens the records where the run stands.
 
         Args:
             start: The state of a run that has not begun.
+            start_made: How the loss came to be that it starts from; None for a fresh one.
 
         Returns:
             The latest checkpoint, or one of the start; None on ranks other than the first.
@@ -81,7 +82,7 @@ class RunFolder:
             return None
         self._take_lock()
         checkpoint = self._checkpoints.latest() or Checkpoint(
-            start, start.phi, math.nan, math.inf, 0, self._config
+            start, start.phi, math.nan, math.inf, 0, self._config, made=start_made or ""
         )
         self._reporter = Reporter(
             self._root, self._settings, self._ranks.size, checkpoint, self._config_text()
@@ -112,6 +113,7 @@ class RunFolder:
         state: EvolutionState,
         gathered: dict[str, np.ndarray],
         logs: dict[str, float],
+        teaching: Mapping[str, np.ndarray],
     ) -> Checkpoint:
         """Writes down an epoch.
 
@@ -119,7 +121,9 @@ class RunFolder:
             last: The checkpoint before it.
             state: The state after it.
             gathered: What was gathered of all workers, [n] each.
-            logs: `guidance`, `seconds`, and what `tell` reported.
+            logs: `guidance`, `seconds`, what `tell` or teaching reported, and `validation_return`
+                where phi was looked at.
+            teaching: What teaching needs to go on.
 
         Returns:
             The new checkpoint.
@@ -127,16 +131,25 @@ class RunFolder:
         settings, guidance = self._settings, logs["guidance"]
         num_updates = settings.num_updates_in(state.epoch)
         steps = settings.num_workers * num_updates * settings.inner_loop.steps_per_update
-        return_mean = float(np.mean(gathered["returns"]))
+        if settings.validate_every:  # phi itself, as it is now, without guidance
+            best = (state.phi, logs.get("validation_return", math.nan), 0.0)
+        else:
+            best = (last.state.phi, float(np.mean(gathered["returns"])), guidance)
         # Returns compare only at equal guidance: less of it is more of what the loss is for.
-        better = math.isfinite(return_mean) and (
-            guidance < last.best_guidance
-            or (guidance == last.best_guidance and return_mean > last.best_return)
+        better = math.isfinite(best[1]) and (
+            best[2] < last.best_guidance
+            or (best[2] == last.best_guidance and best[1] > last.best_return)
         )
-        best = (last.state.phi, return_mean, guidance)
         if not better:
             best = (last.best_phi, last.best_return, last.best_guidance)
-        checkpoint = Checkpoint(state, *best, last.env_steps + steps, self._config)
+        checkpoint = Checkpoint(
+            state,
+            *best,
+            last.env_steps + steps,
+            self._config,
+            teaching,
+            made_after(last.made, settings.is_taught(state.epoch)),
+        )
         if self._reporter is not None:
             self._reporter.record_epoch(checkpoint, gathered, logs, steps)
             self._checkpoints.save(checkpoint)

@@ -36,10 +36,11 @@ def main(argv: list[str]) -> None:
         settings = config.read(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
         ranks.share(settings.num_workers)
         config_text = config.complete_config()
-        start_phi = evolved_loss.phi_to_start_from(settings)
+        start = evolved_loss.loss_to_start_from(settings)
     with command_line.one_sentence(ranks):
         run = RunFolder(config_flags.ROOT_DIR.value or "", settings, ranks, lambda: config_text)
-    if not meta_train(settings, ranks, run, start_phi):
+    phi, made = (None, None) if start is None else (start.phi, start.made)
+    if not meta_train(settings, ranks, run, phi, made):
         raise SystemExit(command_line.STOPPED)
 
 

@@ -57,6 +57,7 @@ class WorkerGroups:
         guidance: float,
         on_update: Callable[[Update], object] | None = None,
         num_updates: int | None = None,
+        lesson_takers: Sequence[Callable[[Update], object]] | None = None,
     ) -> Lifetimes:
         """Lives one lifetime per worker; see `Workers.live`.
 
@@ -66,20 +67,30 @@ class WorkerGroups:
             guidance: alpha in Eq. 6.
             on_update: Called K times, whenever the last group comes to an update.
             num_updates: K, where it is not the settings'.
+            lesson_takers: One per group, called on its thread; see `Workers.live`.
 
         Returns:
             What the lifetimes came to, worker after worker.
         """
+        takers = lesson_takers or [None] * len(self.groups)
         if len(self.groups) == 1:
-            return self.groups[0].live(phi, seeds, guidance, on_update, num_updates)
+            return self.groups[0].live(phi, seeds, guidance, on_update, num_updates, takers[0])
         ends = list(itertools.accumulate(group.num_workers for group in self.groups))
         arrivals = _last_arrivals(len(self.groups), on_update)
         with ThreadPoolExecutor(len(self.groups)) as threads:
             futures = [
                 threads.submit(
-                    group.live, phi[start:end], seeds[start:end], guidance, arrivals, num_updates
+                    group.live,
+                    phi[start:end],
+                    seeds[start:end],
+                    guidance,
+                    arrivals,
+                    num_updates,
+                    taker,
                 )
-                for group, start, end in zip(self.groups, [0, *ends], ends, strict=False)
+                for group, taker, start, end in zip(
+                    self.groups, takers, [0, *ends], ends, strict=False
+                )
             ]
             return _side_by_side([future.result() for future in futures])
 

@@ -257,7 +257,7 @@ def test_a_loss_that_a_run_cannot_start_from_is_refused(changes, sentence, two_e
     start = {"meta_train.start_from": repr(str(two_epochs))}
     settings = config.read(["gin/reacher.gin"], bindings(start | changes))
     with pytest.raises(ValueError, match=re.escape(sentence)):
-        evolved_loss.phi_to_start_from(settings)
+        evolved_loss.loss_to_start_from(settings)
 
 
 @pytest.mark.parametrize("num_epochs", [2, 1])

@@ -89,7 +89,7 @@ class WorkerDense(WorkerLayer):
         """Maps [W, T, in], or a list of [W, T or 1, in_i], to [W, T, units]."""
         inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         kernels = tf.split(self.kernel, self._sizes, axis=1)
-        return self.activate(sum_broadcast(map(tf.matmul, inputs, kernels)))
+        return self.activate(sum_broadcast(map(_product, inputs, kernels)))
 
 
 class WorkerConv1D(WorkerLayer):
@@ -126,7 +126,15 @@ class WorkerConv1D(WorkerLayer):
         frames = tf.signal.frame(inputs, self.width, self.stride, axis=1)  # [W, L, width, in]
         size = self.width * int(inputs.shape[-1])
         frames = tf.reshape(frames, [-1, self.output_length(int(inputs.shape[1])), size])
-        return tf.matmul(frames, tf.reshape(kernel, [-1, size, self.units]))
+        return _product(frames, tf.reshape(kernel, [self.num_workers, size, self.units]))
+
+
+def _product(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """[W, T, in] times [W or 1, in, units]; a lone kernel makes a single product of it."""
+    if kernel.shape[0] != 1 or inputs.shape[0] == 1:
+        return tf.matmul(inputs, kernel)
+    rows = tf.matmul(tf.reshape(inputs, [-1, inputs.shape[2]]), kernel[0])
+    return tf.reshape(rows, [-1, inputs.shape[1], kernel.shape[2]])
 
 
 def sum_broadcast(terms) -> tf.Tensor:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epg_tf.evaluation.statistics import iqm
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.inner_loop import LifetimeSeed
-from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
+from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, VALIDATION_TASK_SEEDS
 from epg_tf.worker_groups import WorkerGroups
 
 if TYPE_CHECKING:
@@ -25,6 +26,23 @@ def held_out_seed(seed: int, task: int, *repetition: int) -> LifetimeSeed:
     """
     task_seed = HELD_OUT_TASK_SEEDS[task]
     return LifetimeSeed(task_seed, (seed, task_seed, *repetition))
+
+
+def validation_return(
+    workers: WorkerGroups, ranks: Ranks, share: range, settings: MetaTraining, phi: np.ndarray
+) -> float:
+    """What a loss itself is worth: n fresh agents without guidance, on n validation tasks.
+
+    Returns:
+        The interquartile mean of their final returns (means of the last three episodes).
+    """
+    seeds = [
+        LifetimeSeed(VALIDATION_TASK_SEEDS[worker], (settings.seed, VALIDATION_TASK_SEEDS[worker]))
+        for worker in share
+    ]
+    phi = np.broadcast_to(phi.astype(np.float32), (len(share), len(phi)))
+    finals = ranks.allgather(workers.live(phi, seeds, guidance=0.0).final_returns)
+    return iqm(finals)
 
 
 def compare_held_out(

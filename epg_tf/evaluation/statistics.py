@@ -80,7 +80,7 @@ def iqm(scores: np.ndarray) -> float:
     """The interquartile mean: that of the runs without the best and the worst quarter.
 
     Args:
-        scores: [tasks, seeds].
+        scores: Of any shape.
     """
     return float(stats.trim_mean(ranked(scores).ravel(), _TRIMMED))
 

@@ -12,6 +12,7 @@ import pathlib
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ import numpy as np
 from epg_tf.evolution.strategy import EvolutionState
 
 _NAME = re.compile(r"epoch_(\d+)\.npz")
-_STATE = [field.name for field in dataclasses.fields(EvolutionState)]
+_ARRAYS = ("phi", "first_moment", "second_moment")  # of the state
+_TEACHING = "teaching_"  # in front of the names of its arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Checkpoint:
         best_guidance: The guidance of that epoch.
         env_steps: Environment steps so far, of all ranks.
         config: What fixes the run's numbers, flat: name -> value.
+        teaching: What teaching needs to go on, arrays by name; empty where it is over, or there is
+            none.
+        made: How phi came to be: "evolved", "taught" or "taught, then evolved".
     """
 
     state: EvolutionState
@@ -41,6 +46,19 @@ class Checkpoint:
     best_guidance: float
     env_steps: int
     config: dict[str, Any]
+    teaching: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    made: str = "evolved"
+
+
+def made_after(made: str, taught: bool) -> str:
+    """How a loss has come to be after one more epoch.
+
+    Args:
+        made: How it had come to be before; "" for a fresh one.
+        taught: Whether it was taught in that epoch, rather than evolved.
+    """
+    last = "taught" if taught else "evolved"
+    return made if made.endswith(last) else f"{made}, then {last}".removeprefix(", then ")
 
 
 class CheckpointFolder:
@@ -58,12 +76,14 @@ class CheckpointFolder:
         with open(aside, "wb") as file:
             np.savez(
                 file,
-                **{name: getattr(checkpoint.state, name) for name in _STATE},
+                **vars(checkpoint.state),
                 best_phi=checkpoint.best_phi,
                 best_return=checkpoint.best_return,
                 best_guidance=checkpoint.best_guidance,
                 env_steps=checkpoint.env_steps,
                 config=json.dumps(checkpoint.config),
+                made=checkpoint.made,
+                **{_TEACHING + name: value for name, value in checkpoint.teaching.items()},
             )
             file.flush()
             os.fsync(file.fileno())
@@ -96,8 +116,12 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
     """
     try:
         with open(path, "rb") as file, np.load(file) as data:
+            # Runs from before there was teaching know no start and no maker.
+            known = {"start_epoch": 0, "made": "evolved"} | dict(data)
             state = EvolutionState(
-                int(data["epoch"]), *(np.array(data[name]) for name in _STATE if name != "epoch")
+                int(data["epoch"]),
+                *(np.array(data[name]) for name in _ARRAYS),
+                start_epoch=int(known["start_epoch"]),
             )
             return Checkpoint(
                 state,
@@ -106,6 +130,12 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
                 float(data["best_guidance"]),
                 int(data["env_steps"]),
                 json.loads(str(data["config"])),
+                {
+                    name.removeprefix(_TEACHING): np.array(value)
+                    for name, value in data.items()
+                    if name.startswith(_TEACHING)
+                },
+                str(known["made"]),
             )
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"`checkpoint` (={path}) must be a readable checkpoint file.") from error

@@ -28,12 +28,14 @@ class EvolutionState:
         phi: The parameters, [P] float64.
         first_moment: Adam's, [P] float64.
         second_moment: Adam's, [P] float64.
+        start_epoch: The epoch after which the search began; those before it were not its own.
     """
 
     epoch: int
     phi: np.ndarray
     first_moment: np.ndarray
     second_moment: np.ndarray
+    start_epoch: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +101,10 @@ class EvolutionStrategy:
         if self.sampling == "paired" and num_workers % 2:
             raise ValueError(f"`num_workers` (={num_workers}) must be even with sampling='paired'.")
 
-    def init(self, phi: np.ndarray) -> EvolutionState:
-        """The state before the first epoch, from phi [P]."""
+    def init(self, phi: np.ndarray, epoch: int = 0) -> EvolutionState:
+        """The state before the search's first epoch, which comes after `epoch`, from phi [P]."""
         phi = np.asarray(phi, np.float64)
-        return EvolutionState(0, phi, np.zeros_like(phi), np.zeros_like(phi))
+        return EvolutionState(epoch, phi, np.zeros_like(phi), np.zeros_like(phi), epoch)
 
     def ask(self, state: EvolutionState, seed: int, workers: Iterable[int]) -> np.ndarray:
         """The candidates phi + sigma epsilon_i of the coming epoch.
@@ -135,7 +137,7 @@ class EvolutionStrategy:
         Returns:
             The new state, and `gradient_norm`, `phi_norm` and `outer_learning_rate`.
         """
-        epoch = state.epoch + 1
+        epoch, step = state.epoch + 1, state.epoch + 1 - state.start_epoch
         fitness = SHAPINGS[self.shaping](np.asarray(returns, np.float64))
         # One after the other, so that every rank and every number of ranks adds in the same order.
         gradient = np.zeros_like(state.phi)
@@ -148,8 +150,8 @@ class EvolutionStrategy:
         if self.optimizer == "adam":
             first = self.beta_1 * first + (1.0 - self.beta_1) * direction
             second = self.beta_2 * second + (1.0 - self.beta_2) * np.square(direction)
-            unbiased_second = second / (1.0 - self.beta_2**epoch)
-            unbiased_first = first / (1.0 - self.beta_1**epoch)
+            unbiased_second = second / (1.0 - self.beta_2**step)
+            unbiased_first = first / (1.0 - self.beta_1**step)
             direction = unbiased_first / (np.sqrt(unbiased_second) + self.epsilon)
         phi = state.phi + rate * (direction - self.weight_decay * state.phi)
         logs = {
@@ -157,7 +159,7 @@ class EvolutionStrategy:
             "phi_norm": float(np.linalg.norm(phi)),
             "outer_learning_rate": float(rate),
         }
-        return EvolutionState(epoch, phi, first, second), logs
+        return EvolutionState(epoch, phi, first, second, state.start_epoch), logs
 
     def _noise(self, state: EvolutionState, seed: int, worker: int) -> np.ndarray:
         return sampling.noise(seed, state.epoch + 1, worker, len(state.phi), self.sampling)

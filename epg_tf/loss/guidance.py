@@ -15,6 +15,10 @@ from tf_agents.utils import value_ops
 
 from epg_tf.checks import require_member, require_number
 
+# Beyond this a single step would outweigh thousands; a standardised advantage and a normal sample
+# are there together once in some 10,000 steps.
+_LARGEST_GRADIENT = 10.0
+
 
 class GuideBatch(NamedTuple):
     """The M newest steps as a guide sees them, oldest first.
@@ -74,8 +78,30 @@ class Guide(abc.ABC):
         """
 
 
+class PolicyGradientGuide(Guide):
+    """A surrogate whose gradient, where an update begins, is that of -A_t log pi(a_t | s_t)."""
+
+    def output_gradient(
+        self, targets: GuideTargets, score: tuple[tf.Tensor, ...]
+    ) -> tuple[tf.Tensor, ...]:
+        """The gradient with respect to the policy's output at each step: what teaches phi.
+
+        Args:
+            targets: What `targets` returned.
+            score: The gradient of log pi(a_t | s_t), as `Policy.score` gives it.
+
+        Returns:
+            `-A_t` times the score, kept within ±10, [W, M, size] each.
+        """
+        advantage = tf.expand_dims(targets.advantage, -1)
+        return tuple(
+            tf.clip_by_value(-advantage * part, -_LARGEST_GRADIENT, _LARGEST_GRADIENT)
+            for part in score
+        )
+
+
 @dataclasses.dataclass(frozen=True)
-class PPO(Guide):
+class PPO(PolicyGradientGuide):
     """Proximal policy optimisation, clipped (Schulman et al. 2017), with generalised advantages.
 
     `L = -mean(min(r A, clip(r, 1 - c, 1 + c) A)) + kl_coefficient mean(KL)
@@ -151,7 +177,7 @@ class PPO(Guide):
 
 
 @dataclasses.dataclass(frozen=True)
-class Reinforce(Guide):
+class Reinforce(PolicyGradientGuide):
     """The policy gradient of Eq. 1 (Williams 1992): `L = -mean(A log pi(a | s))`.
 
     A is the discounted return from each step to the end of its episode or of the batch, with the

@@ -1,0 +1,169 @@
+"""Fitting phi so that the gradient of L_phi is, on average, the guide's.
+
+`min_phi E_t || d(sum_t' L_t') / d output_t - g_t ||^2` over the M newest steps t of all lessons,
+with g_t the guide's gradient with respect to the policy's output there. The minimiser of a squared
+error is a conditional expectation: of all gradients that agents met with what the loss sees, which
+a batch of M steps shows through noise a hundred times its size. The reward is averaged out of it.
+"""
+
+# Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
+# pyright: reportCallIssue=false, reportOptionalIterable=false, reportArgumentType=false
+# pyright: reportOptionalOperand=false
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from epg_tf.inner_loop import InnerLoop
+from epg_tf.loss.description import input_shapes, policy_outputs
+from epg_tf.loss.inputs import LossInputs
+from epg_tf.tasks.family import TaskFamily
+from epg_tf.teaching.lessons import Lessons
+
+
+@dataclasses.dataclass(frozen=True)
+class FitState:
+    """phi and the Adam that fits it.
+
+    Attributes:
+        phi: The parameters, [P] float32.
+        first_moment: Adam's, [P] float32.
+        second_moment: Adam's, [P] float32.
+        num_steps: Steps of Adam so far.
+    """
+
+    phi: np.ndarray
+    first_moment: np.ndarray
+    second_moment: np.ndarray
+    num_steps: int = 0
+
+    @classmethod
+    def start(cls, phi: np.ndarray) -> FitState:
+        """The state before the first step."""
+        phi = phi.astype(np.float32)
+        return cls(phi, np.zeros_like(phi), np.zeros_like(phi))
+
+
+class FitErrors(NamedTuple):
+    """What a pass over lessons came to, means over all steps.
+
+    Attributes:
+        error: The squared error.
+        target: The squared norm of the targets, which is the error of a loss without a gradient.
+    """
+
+    error: float
+    target: float
+
+    @property
+    def explained(self) -> float:
+        """The share of the targets' squared norm that the gradient of L_phi explains."""
+        return 1.0 - self.error / self.target
+
+
+class Fit:
+    """Fits the parameters of one loss to lessons."""
+
+    def __init__(self, settings: InnerLoop, family: TaskFamily, learning_rate: float):
+        """Makes the loss; it is compiled when it is first fitted.
+
+        Args:
+            settings: For the architecture of the loss, and M.
+            family: For the sizes of observations and actions.
+            learning_rate: Adam's.
+        """
+        self._num_newest = settings.steps_per_update
+        self._loss = settings.learned_loss.build(1)
+        self._loss.per_step(_zeros(settings, family))
+        self._phi = tf.Variable(tf.zeros([self._loss.size]))
+        self._optimizer = tf.keras.optimizers.Adam(learning_rate, jit_compile=False)
+        self._optimizer.build([self._phi])
+        self._moments = self._optimizer.variables[-2:]
+
+    def run(
+        self, state: FitState, lessons: Lessons, minibatches: np.ndarray
+    ) -> tuple[FitState, FitErrors]:
+        """Takes a step of Adam for each minibatch.
+
+        Args:
+            state: Where the fit stands.
+            lessons: L lessons.
+            minibatches: Which lessons each step is on, [steps, B] int32.
+
+        Returns:
+            Where the fit stands then, and the errors, each met before its step.
+        """
+        self._phi.assign(state.phi)
+        self._loss.assign(state.phi[np.newaxis])
+        self._optimizer.iterations.assign(state.num_steps)
+        for variable, value in zip(
+            self._moments, (state.first_moment, state.second_moment), strict=True
+        ):
+            variable.assign(value)
+        errors = [self._step(*lessons.mapped(lambda a, rows=rows: a[rows])) for rows in minibatches]
+        first, second = (variable.numpy() for variable in self._moments)
+        num_steps = state.num_steps + len(minibatches)
+        mean = np.mean([pair.numpy() for pair in errors], axis=0, dtype=np.float64)
+        return FitState(self._phi.numpy(), first, second, num_steps), FitErrors(*map(float, mean))
+
+    def gradient(self, phi: np.ndarray, lessons: Lessons) -> np.ndarray:
+        """The gradient of the error on some lessons with respect to phi, [P]."""
+        self._loss.assign(phi[np.newaxis])
+        return self._gradient(lessons.inputs, lessons.targets)[0].numpy()
+
+    def errors(self, phi: np.ndarray, lessons: Lessons) -> FitErrors:
+        """The errors of a loss on some lessons."""
+        self._loss.assign(phi[np.newaxis])
+        return FitErrors(*map(float, self._gradient(lessons.inputs, lessons.targets)[1]))
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _step(self, inputs: LossInputs, targets: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        gradient, errors = self._gradient(inputs, targets)
+        self._optimizer.apply_gradients([(gradient, self._phi)])
+        self._loss.assign(self._phi[tf.newaxis])
+        return errors
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _gradient(self, inputs: LossInputs, targets: tuple[tf.Tensor, ...]):
+        variables = self._loss.phi_variables
+        with tf.GradientTape() as over_phi:
+            error = self._error(inputs, targets)
+        parts = over_phi.gradient(error, variables, unconnected_gradients="zero")
+        power = tf.add_n([_mean_square(target) for target in targets])
+        return tf.concat([tf.reshape(p, [-1]) for p in parts], axis=0), tf.stack([error, power])
+
+    def _error(self, inputs: LossInputs, targets: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        length = inputs.policy[0].shape[1]
+        newest = slice(length - self._num_newest, length)
+        # What is constant in time is spread over the steps, so that each has a gradient of its own.
+        policy = tuple(
+            tf.broadcast_to(part, [part.shape[0], length, part.shape[2]]) for part in inputs.policy
+        )
+        with tf.GradientTape() as over_output:
+            over_output.watch(policy)
+            per_step = self._loss.per_step(inputs._replace(policy=policy))
+            total = tf.reduce_sum(per_step[:, newest])
+        gradients = over_output.gradient(total, policy, unconnected_gradients="zero")
+        return tf.add_n(
+            [
+                _mean_square(gradient[:, newest] - target)
+                for gradient, target in zip(gradients, targets, strict=True)
+            ]
+        )
+
+
+def _zeros(settings: InnerLoop, family: TaskFamily) -> LossInputs:
+    """A buffer of zeros of one agent, with all that the loss sees."""
+    shapes = input_shapes(settings, family) | {"memory": (1, settings.memory_size)}
+    zeros = {name: tf.zeros([1, *shape]) for name, shape in shapes.items()}
+    policy = tuple(zeros.pop(name) for name in policy_outputs(family))
+    return LossInputs(**{**dict.fromkeys(LossInputs._fields), **zeros, "policy": policy})
+
+
+def _mean_square(values: tf.Tensor) -> tf.Tensor:
+    """The squared norm of a step's [size] numbers, averaged over all steps of [L, M, size]."""
+    return tf.reduce_mean(tf.reduce_sum(tf.square(values), axis=2))

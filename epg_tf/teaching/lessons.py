@@ -1,0 +1,89 @@
+"""What teaches phi: the updates that agents lived through, and the guide's gradient in each step.
+
+A lesson is one update of one agent: the buffer of N steps as the loss sees it, and for each of the
+M newest steps what the guide's own gradient with respect to the policy's output is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from epg_tf.inner_loop import Update
+from epg_tf.inner_update import Learner
+from epg_tf.loss.inputs import LossInputs
+
+
+class Lessons(NamedTuple):
+    """L lessons, float32; a record of one lifetime's has [W, K] in place of L.
+
+    Attributes:
+        inputs: What the loss sees, arrays as in `LossInputs` with L in place of W; None in the
+            place of what it does not see.
+        targets: The guide's gradient with respect to each part of the policy's output, a tuple of
+            [L, M, size].
+    """
+
+    inputs: LossInputs
+    targets: tuple[np.ndarray, ...]
+
+    @property
+    def number(self) -> int:
+        """L."""
+        return len(self.targets[0])
+
+    @property
+    def num_bytes(self) -> int:
+        """The memory that they take."""
+        return sum(array.nbytes for array in self._arrays)
+
+    @property
+    def are_finite(self) -> np.ndarray:
+        """Of which workers, or in which lessons, all numbers are finite, [W] or [L]."""
+        finite = [np.isfinite(a).reshape(len(a), -1).all(axis=1) for a in self._arrays]
+        return np.logical_and.reduce(finite)
+
+    @property
+    def _arrays(self) -> list[np.ndarray]:
+        return [array for array in tf.nest.flatten(self) if array is not None]
+
+    def mapped(self, function) -> Lessons:
+        """The lessons with every array passed through a function."""
+        return _map(function, self)
+
+
+def joined(parts: Sequence[Lessons], axis: int = 0) -> Lessons:
+    """Several records of lessons as one."""
+    return _map(lambda *arrays: np.concatenate(arrays, axis=axis), *parts)
+
+
+class LessonTaker:
+    """Takes down the lessons of a group of workers as they live."""
+
+    def __init__(self, learner: Learner):
+        """Begins with none.
+
+        Args:
+            learner: The group's.
+        """
+        self._learner = learner
+        self._taken: list[Lessons] = []
+
+    def __call__(self, update: Update) -> None:
+        """Takes down the lesson of an update, whose batch must hold rewards, before it is made."""
+        lessons = Lessons(*self._learner.lesson(update.batch))
+        self._taken.append(lessons.mapped(lambda array: array[:, np.newaxis]))
+
+    def hand_over(self) -> Lessons:
+        """The lessons of a lifetime, arrays [W, K, ...]; begins anew."""
+        lessons, self._taken = joined(self._taken, axis=1), []
+        return lessons
+
+
+def _map(function, *parts: Lessons) -> Lessons:
+    return tf.nest.map_structure(
+        lambda *arrays: None if arrays[0] is None else function(*arrays), *parts
+    )

@@ -147,7 +147,7 @@ def meta_train(
                 pupil, logs = teaching.fit(pupil, epoch)
                 state, arrays = settings.strategy.init(pupil.fit.phi, epoch), pupil.as_arrays()
             else:
-                teaching, arrays = None, {}
+                teaching, arrays = None, None
                 guidance = settings.guidance(epoch)
                 phi = settings.strategy.ask(before, settings.seed, share)  # lines 3-4
                 seeds = [_lifetime_seed(settings, epoch, worker) for worker in share]

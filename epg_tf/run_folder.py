@@ -113,7 +113,7 @@ class RunFolder:
         state: EvolutionState,
         gathered: dict[str, np.ndarray],
         logs: dict[str, float],
-        teaching: Mapping[str, np.ndarray],
+        teaching: Mapping[str, np.ndarray] | None = None,
     ) -> Checkpoint:
         """Writes down an epoch.
 
@@ -123,7 +123,7 @@ class RunFolder:
             gathered: What was gathered of all workers, [n] each.
             logs: `guidance`, `seconds`, what `tell` or teaching reported, and `validation_return`
                 where phi was looked at.
-            teaching: What teaching needs to go on.
+            teaching: What teaching needs to go on; None where it is over.
 
         Returns:
             The new checkpoint.
@@ -147,7 +147,7 @@ class RunFolder:
             *best,
             last.env_steps + steps,
             self._config,
-            teaching,
+            teaching or {},
             made_after(last.made, settings.is_taught(state.epoch)),
         )
         if self._reporter is not None:

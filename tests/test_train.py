@@ -23,6 +23,7 @@ from epg_tf.evolution.ranks import Ranks
 from epg_tf.outer_loop import meta_train
 from epg_tf.run_folder import RunFolder
 from epg_tf.stop import StopRequest
+from epg_tf.tasks.reacher import RandomReacher
 
 PROJECT = pathlib.Path(__file__).parent.parent
 HOROVODRUN = pathlib.Path(sys.executable).parent / "horovodrun"
@@ -47,6 +48,10 @@ KEYS = [
     "return_min",
     "return_max",
     "guidance",
+    "validation_return",
+    "teaching_error",
+    "teaching_target",
+    "teaching_explained",
     "phi_norm",
     "gradient_norm",
     "diverged_workers",
@@ -160,7 +165,7 @@ def test_tensorboard_shows_the_same_numbers(two_epochs):
         (name, line["epoch"]): line[name]
         for line in metrics_of(two_epochs)
         for name in KEYS
-        if name != "epoch"
+        if name != "epoch" and line[name] is not None
     }
     assert scalars == pytest.approx(expected, rel=1e-6)
     assert {("config", 0), ("phi", 1), ("phi", 2)} <= others
@@ -230,6 +235,69 @@ def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
     assert run(parts, **growing)
     assert run(parts, meta_train__num_epochs=4, **growing)
     assert_same_state(parts, whole)
+
+
+TAUGHT = {
+    "meta_train.num_epochs": 4,
+    "meta_train.teacher": "@PolicyGradientTeacher()",
+    "meta_train.validate_every": 2,
+    "PolicyGradientTeacher.num_epochs": 3,
+    "PolicyGradientTeacher.num_kept_epochs": 2,
+    "PolicyGradientTeacher.minibatch_size": 3,
+    "PolicyGradientTeacher.log_std_floor": -0.01,
+}
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    root = tmp_path_factory.mktemp("taught") / "run"
+    assert run(root, **TAUGHT)
+    return root
+
+
+def test_a_run_may_be_taught_first_and_says_so(taught):
+    lines = metrics_of(taught)
+    assert [line["guidance"] for line in lines] == [1.0, 0.0, 0.0, 0.0]
+    assert [line["teaching_error"] is not None for line in lines] == [True, True, True, False]
+    assert [line["validation_return"] is not None for line in lines] == [False, True, False, True]
+    for line in lines[:3]:
+        share = 1.0 - line["teaching_error"] / line["teaching_target"]
+        assert line["teaching_explained"] == pytest.approx(share)
+    checkpoints = [load_checkpoint(path) for path in sorted((taught / "checkpoints").iterdir())]
+    assert [c.made for c in checkpoints] == ["taught", "taught", "taught, then evolved"]
+    assert [bool(c.teaching) for c in checkpoints] == [True, True, False]
+    assert [c.state.start_epoch for c in checkpoints] == [2, 3, 3]
+    best = max((line["validation_return"], line["epoch"]) for line in (lines[1], lines[3]))
+    assert checkpoints[-1].best_return == best[0]
+    loss = evolved_loss.load(str(taught / "export" / "latest"))
+    assert loss.made == "taught, then evolved"
+
+
+@pytest.mark.parametrize("stops", [(1, 2, 3), (3,)])
+def test_teaching_goes_on_where_it_stood(stops, taught, tmp_path):
+    for num_epochs in (*stops, 4):
+        assert run(tmp_path, **(TAUGHT | {"meta_train.num_epochs": num_epochs}))
+    assert_same_state(tmp_path, taught)
+
+
+def test_the_number_of_ranks_does_not_change_what_is_taught(taught, tmp_path):
+    result = execute(command(tmp_path, TAUGHT, HOROVODRUN, "-np", 3))
+    assert result.returncode == 0, result.stderr
+    assert_same_state(tmp_path, taught)
+
+
+def test_workers_that_diverge_teach_nothing(tmp_path, monkeypatch):
+    """Of an epoch of nothing but NaN the run learns nothing, and says so."""
+    monkeypatch.setattr(
+        RandomReacher, "reward", lambda self, *_: np.full(len(_[0]), np.nan), raising=True
+    )
+    two = TAUGHT | {"meta_train.num_epochs": 2, "meta_train.validate_every": 0}
+    assert run(tmp_path, **two)
+    lines = metrics_of(tmp_path)
+    assert [line["diverged_workers"] for line in lines] == [4, 4]
+    assert [line["teaching_error"] for line in lines] == [None, None]
+    start = load_checkpoint(tmp_path / "checkpoints" / "epoch_000001.npz").state.phi
+    np.testing.assert_array_equal(state_of(tmp_path).phi, start)
 
 
 def test_a_run_may_start_from_the_loss_of_another(two_epochs, tmp_path):

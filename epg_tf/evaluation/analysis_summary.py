@@ -16,7 +16,7 @@ from epg_tf.run_folder import flatten
 
 def labels(analysis: Analysis) -> dict[str, str]:
     """What the two losses are called in sentences and pictures; it says so where reward is seen."""
-    return style.labels(METHODS, analysis.loss.reward_words)
+    return style.labels(METHODS, analysis.loss.reward_words, analysis.loss.made)
 
 
 def summarise(

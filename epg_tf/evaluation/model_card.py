@@ -13,13 +13,19 @@ import jinja2
 from epg_tf.tasks.family import TaskFamily
 
 _TEMPLATE = """\
-# A loss evolved on {{ tasks }}
+# A loss {{ made }} on {{ tasks }}
 
-A loss function of {{ thousands(num_parameters) }} parameters, found by
+A loss function of {{ thousands(num_parameters) }} parameters, {{ made }}, after
 [Evolved Policy Gradients](https://arxiv.org/abs/1802.04821) (Houthooft et al. 2018) with epg_tf.
 An agent that descends it learns tasks of the family {{ tasks }}
 {%- if sees_reward %} from what it does and from its rewards{% else %}
  without being shown any reward{% endif %}.
+{% if "taught" in made %}
+
+It was taught first, {{ taught_where }}: fitted so that its gradient with respect to the policy's
+output is in each step, on average over agents that lived with it, that of a hand-made surrogate
+({{ provenance.guide }}), which knows the reward. Teaching is epg_tf's, not the paper's.
+{% endif %}
 {% if provenance.guidance %}
 
 While it evolved, agents descended {{ "%g" % (1 - provenance.guidance) }} times this loss plus
@@ -133,6 +139,7 @@ Not evaluated.
 
 | | |
 |---|---|
+| made | {{ made }} |
 | epochs | {{ known(provenance.epoch) }} |
 | lifetimes per epoch | {{ provenance.num_workers }} |
 | environment steps | {{ known(provenance.env_steps) }} |
@@ -193,6 +200,8 @@ def model_card(description: Mapping[str, Any], family: TaskFamily, config_text: 
     )
     return environment.from_string(_TEMPLATE).render(
         **description,
+        made=description["provenance"].get("made", "evolved"),
+        taught_where=_taught_where(description["provenance"].get("taught_epochs")),
         tasks=_name(description["family"]),
         about_family=_about(family),
         family_settings=list(_settings(description["family"])),
@@ -206,6 +215,10 @@ def model_card(description: Mapping[str, Any], family: TaskFamily, config_text: 
         thousands=lambda number: f"{number:,}",
         known=lambda number: "not known" if number is None else f"{number:,}",
     )
+
+
+def _taught_where(num_epochs: int | None) -> str:
+    return f"in {num_epochs} epochs" if num_epochs else "in the run that its own started from"
 
 
 def _name(family: Mapping[str, Any]) -> str:

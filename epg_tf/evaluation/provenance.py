@@ -27,7 +27,9 @@ def provenance(loss: EvolvedLoss) -> dict[str, Any]:
         loss: As it was read; its own config, not overridden.
 
     Returns:
-        `epoch` and `env_steps`, what was spent on it, or None where nothing tells; `seed` and
+        `made`, how it came to be (see `EvolvedLoss`), and `taught_epochs`, the epochs of its run in
+        which it was taught; `epoch` and `env_steps`, what was spent on it, or None where nothing
+        tells; `seed` and
         `num_workers` of the run; `num_updates` and `guidance`, K and alpha of Eq. 6 in the last of
         those epochs (or of the run, where the epoch is not known), and `guide`, what the latter is
         the weight of; `command`, which evolves the loss again from a folder with its config, or
@@ -40,6 +42,8 @@ def provenance(loss: EvolvedLoss) -> dict[str, Any]:
     epoch, env_steps = _spent(loss)
     last_epoch = settings.num_epochs if epoch is None else max(1, epoch)
     return {
+        "made": loss.made,
+        "taught_epochs": settings.teacher.num_epochs if settings.teacher is not None else 0,
         "epoch": epoch,
         "env_steps": env_steps,
         "seed": settings.seed,
@@ -88,6 +92,8 @@ def _spent_on_best(run: pathlib.Path, checkpoint: Checkpoint) -> tuple[int | Non
     for line in path.read_text().splitlines() if path.is_file() else ():
         with contextlib.suppress(ValueError, KeyError):  # of a line cut short by a kill
             metrics = json.loads(line)
+            if metrics.get("validation_return") == checkpoint.best_return:  # of phi after it
+                return metrics["epoch"], metrics["env_steps"]
             if (metrics["return_mean"], metrics["guidance"]) == best:
                 return epoch, env_steps
             epoch, env_steps = metrics["epoch"], metrics["env_steps"]

@@ -32,6 +32,7 @@ _METRICS = (
     "return_min",
     "return_max",
     "guidance",
+    "validation_return",
     "phi_norm",
     "diverged_workers",
     "env_steps_per_second",
@@ -72,8 +73,12 @@ class RunRecords:
     def best(self) -> int | None:
         """The place in `metrics` of the epoch that `export/best` is from; None without one.
 
-        Returns compare only at equal guidance: it is the best one with the least.
+        That of the best return on validation tasks where the run has looked at them. Else returns
+        compare only at equal guidance: it is the best one with the least.
         """
+        validation = self.metrics["validation_return"]
+        if np.isfinite(validation).any():
+            return int(np.nanargmax(validation))
         returns, guidance = self.metrics["return_mean"], self.metrics["guidance"]
         known = np.isfinite(returns)
         if not known.any():
@@ -196,9 +201,15 @@ def _read_metrics(lines: list[str]) -> dict[str, np.ndarray]:
         # A line is cut short where the run was killed, or is just being written.
         with contextlib.suppress(ValueError, TypeError, KeyError):
             metrics = json.loads(line)
-            rows.append([np.nan if metrics[n] is None else float(metrics[n]) for n in _METRICS])
+            rows.append([_number(metrics, name) for name in _METRICS])
     table = np.array(rows, dtype=np.float64).reshape(-1, len(_METRICS))
     return dict(zip(_METRICS, table.T, strict=True))
+
+
+def _number(metrics: Mapping[str, Any], name: str) -> float:
+    # Runs of before there was validation do not have it.
+    value = metrics.get(name) if name == "validation_return" else metrics[name]
+    return np.nan if value is None else float(value)
 
 
 def _crc32(phi: np.ndarray) -> int:

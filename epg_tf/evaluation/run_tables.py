@@ -37,6 +37,14 @@ _TRAINED = {
         "units of the memory": "inner_loop.memory_size",
         "what a lifetime is worth": "inner_loop.objective",
     },
+    "Teaching, before the search": {
+        "epochs": "teacher.num_epochs",
+        "passes over the lessons in each": "teacher.num_passes",
+        "lessons per step of the fit": "teacher.minibatch_size",
+        "step size of the fit": "teacher.learning_rate",
+        "epochs whose lessons are kept": "teacher.num_kept_epochs",
+        "least log standard deviation of the agents": "teacher.log_std_floor",
+    },
     "The search": {
         "lifetimes per epoch, n": "num_workers",
         "guidance over epochs, α": "guidance",
@@ -60,6 +68,7 @@ _EPOCH_COLUMNS = {
     "return_min": "worst",
     "return_max": "best",
     "guidance": "guidance α",
+    "validation_return": "validation tasks",
     "env_steps_per_second": "environment steps / s",
 }
 _FEW = 3  # settings that fit into a cell
@@ -100,18 +109,24 @@ def tables_of_config(records: RunRecords) -> Iterator[Table]:
 def table_of_epochs(records: RunRecords) -> Table:
     """The first, the best and the last epoch."""
     places = {"first": 0, "best": records.best, "last": -1}
+    columns = {
+        column: label
+        for column, label in _EPOCH_COLUMNS.items()
+        if column != "validation_return" or np.isfinite(records.metrics[column]).any()
+    }
     rows = [
-        (name, *(_cell(column, records.metrics[column][place]) for column in _EPOCH_COLUMNS))
+        (name, *(_cell(column, records.metrics[column][place]) for column in columns))
         for name, place in places.items()
         if place is not None
     ]
     diverged = count(records.metrics["diverged_workers"].sum())
     caption = (
         "Returns of an epoch's lifetimes; the best epoch has the highest mean at the least "
-        f"guidance. Lifetimes, of all epochs, that met a gradient or a return that was not finite: "
+        "guidance, or the highest return on validation tasks where the run has looked at them. "
+        f"Lifetimes, of all epochs, that met a gradient or a return that was not finite: "
         f"{diverged}."
     )
-    return Table(caption, ("", *_EPOCH_COLUMNS.values()), rows)
+    return Table(caption, ("", *columns.values()), rows)
 
 
 def table_of_held_out(records: RunRecords) -> Table | None:

@@ -178,7 +178,7 @@ class Show:
                 **arrays,
             },
         )
-        labels = style.labels(travels, showcase.loss.reward_words)
+        labels = style.labels(travels, showcase.loss.reward_words, showcase.loss.made)
         plot_exploration(
             self._root / "exploration.png",
             f"Held-out {type(showcase.family).__name__}",

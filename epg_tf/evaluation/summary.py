@@ -52,7 +52,7 @@ def labels(comparison: Comparison) -> dict[str, str]:
 
     It says so where a reward is given, or where our PPO has a step size of its own.
     """
-    names = style.labels(comparison.methods, comparison.loss.reward_words)
+    names = style.labels(comparison.methods, comparison.loss.reward_words, comparison.loss.made)
     rate = comparison.ppo_inner_loop.learning_rate
     if rate != comparison.inner_loop.learning_rate:
         names[BASELINE] += f" (steps of {rate:g})"

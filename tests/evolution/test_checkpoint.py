@@ -16,8 +16,10 @@ def make(epoch, seed=0):
     rng = np.random.default_rng((seed, epoch))
     # Numbers that no rounding survives: subnormal, huge, negative zero, thirds.
     phi = np.concatenate([[5e-324, 1e308, -0.0, 1 / 3], rng.normal(size=20)])
-    state = EvolutionState(epoch, phi, rng.normal(size=24), rng.random(24))
-    return Checkpoint(state, rng.normal(size=24), -0.1 * epoch, 1 / 3, 10**13 + epoch, CONFIG)
+    state = EvolutionState(epoch, phi, rng.normal(size=24), rng.random(24), epoch // 2)
+    teaching = {"phi": rng.normal(size=24).astype(np.float32), "num_steps": np.asarray(7)}
+    numbers = (-0.1 * epoch, 1 / 3, 10**13 + epoch)
+    return Checkpoint(state, rng.normal(size=24), *numbers, CONFIG, teaching, "taught")
 
 
 def assert_equal_to_the_bit(one, other):
@@ -26,7 +28,11 @@ def assert_equal_to_the_bit(one, other):
         assert np.asarray(ours).dtype == np.asarray(theirs).dtype
         assert np.asarray(ours).tobytes() == np.asarray(theirs).tobytes()
     assert one.best_phi.tobytes() == other.best_phi.tobytes()
-    names = ("best_return", "best_guidance", "env_steps", "config")
+    assert one.teaching.keys() == other.teaching.keys()
+    for name, array in one.teaching.items():
+        assert array.dtype == other.teaching[name].dtype
+        assert array.tobytes() == other.teaching[name].tobytes()
+    names = ("best_return", "best_guidance", "env_steps", "config", "made")
     assert [getattr(one, name) for name in names] == [getattr(other, name) for name in names]
 
 

@@ -13,6 +13,7 @@ from epg_tf.evaluation.plots import style
 from epg_tf.evaluation.plots.returns import marker_of, plain, scale_returns
 
 _COLOUR = style.METHODS["evolved"].colour
+_VALIDATION_COLOUR = style.CYCLE[2]
 _SMALL = {  # metric -> title and unit of its small picture
     "guidance": ("Guidance", "α of Eq. 6"),
     "phi_norm": ("Parameters of the loss", "Euclidean norm ‖φ‖"),
@@ -67,6 +68,18 @@ def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | Non
     )
     axis.plot(epochs, median, "--", color=_COLOUR, lw=1.2, marker=marker, label="median")
     axis.plot(epochs, mean, color=_COLOUR, lw=1.8, marker=marker, label="mean")
+    validation = metrics["validation_return"]
+    known = np.isfinite(validation)
+    if known.any():  # phi itself; its best is the best
+        mean = validation
+        axis.plot(
+            epochs[known],
+            validation[known],
+            color=_VALIDATION_COLOUR,
+            lw=1.8,
+            marker=marker_of(epochs[known]),
+            label="the loss itself, on validation tasks",
+        )
     if best is not None:
         axis.plot(
             epochs[best],
@@ -75,7 +88,7 @@ def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | Non
             color="black",
             markersize=12.0,
             markeredgecolor="white",
-            label=f"best epoch: {epochs[best]:.0f}, mean {plain(mean[best])}",
+            label=f"best epoch: {epochs[best]:.0f}, {plain(mean[best])}",
         )
     scale_returns(
         axis,

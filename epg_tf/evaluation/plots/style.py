@@ -50,9 +50,18 @@ SETTINGS = {
 }
 
 
-def labels(methods: Iterable[str], reward_words: str) -> dict[str, str]:
-    """What methods are called, with what the agents of a loss know of the reward."""
-    return {name: METHODS[name].label.replace("no reward", reward_words) for name in methods}
+def labels(methods: Iterable[str], reward_words: str, made: str = "evolved") -> dict[str, str]:
+    """What methods are called.
+
+    Args:
+        methods: Their names.
+        reward_words: What the agents of a loss know of the reward.
+        made: How the loss came to be: "evolved", "taught" or "taught, then evolved".
+    """
+    return {
+        name: METHODS[name].label.replace("no reward", reward_words).replace("evolved", made)
+        for name in methods
+    }
 
 
 def new_figure(width: float = 7.0, height: float = 4.0, rows: int = 1, columns: int = 1, **layout):

@@ -6,6 +6,7 @@ that of the code the paper's authors released, and Hopper-v5's.
 
 import abc
 import dataclasses
+import math
 from typing import ClassVar
 
 import mujoco
@@ -33,6 +34,7 @@ class _Hopper(TaskFamily, abc.ABC):
     thickness: tuple[float, float] = (0.5, 2.0)
     frame_skip: int = 2
     reward_rule: str = "velocity"
+    healthy_reward: float = 1.0
 
     observation_size = 11
     action_size = 3
@@ -47,6 +49,8 @@ class _Hopper(TaskFamily, abc.ABC):
         self._require_positive_integer("frame_skip")
         known = self.reward_rule in ("velocity", "gymnasium")
         self._require("reward_rule", known, "'velocity' or 'gymnasium'")
+        is_reward = math.isfinite(self.healthy_reward) and self.healthy_reward >= 0.0
+        self._require("healthy_reward", is_reward, "a finite number, 0 or more")
 
     def draw(self, rng: np.random.Generator) -> Task:
         """Draws the body, gravity and direction, and builds the model."""
@@ -107,7 +111,7 @@ class _Hopper(TaskFamily, abc.ABC):
         if self.reward_rule == "velocity":
             return velocity
         cost = 1e-3 * np.einsum("wa,wa->w", action, action, dtype=np.float64)
-        return velocity + _healthy(qpos, qvel) - cost
+        return velocity + self.healthy_reward * _healthy(qpos, qvel) - cost
 
     def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
         """Where the torso is too low or leans too far."""
@@ -140,7 +144,7 @@ class RandomHopper(_Hopper):
 
     Reward rule "velocity", of the code released in 2018: forward velocity (m/s); the episode ends
     at a height of 0.7 m or less, or a torso angle of 0.5 rad or more. "gymnasium", Hopper-v5's:
-    forward velocity + 1 while healthy - 0.001 squared norm of the action; the episode ends when
+    forward velocity + 1 (`healthy_reward`) while healthy - 0.001 squared norm of the action; the episode ends when
     height, angle (0.2 rad) or any other state leaves its healthy range. Either way it is truncated
     after 1000 steps.
 
@@ -152,6 +156,8 @@ class RandomHopper(_Hopper):
         frame_skip: MuJoCo steps of 0.002 s per environment step; the 2018 code has 2, Hopper-v5 has
             4.
         reward_rule: "velocity" or "gymnasium".
+        healthy_reward: Of every step without falling, in the rule "gymnasium"; a search that has
+            found standing goes on to walking where it is less than Hopper-v5's 1.
     """
 
     directions = (1.0,)

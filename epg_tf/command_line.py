@@ -1,7 +1,8 @@
 """What all command lines share: errors as one sentence, and a quiet start.
 
 Importing this module, before anything else, keeps TensorFlow's notices off the terminal and
-holds the linear algebra to one thread per process: ranks share the cores among them.
+holds the linear algebra to one thread per process: ranks share the cores among them. It also keeps
+OpenGL out of the process, which draws in another (`epg_tf.rendering`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 from absl import app, logging
+
+from epg_tf.rendering import opengl
 
 if TYPE_CHECKING:
     from epg_tf.evolution.ranks import Ranks
@@ -30,6 +33,7 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
+opengl.withhold()
 logging.set_verbosity(logging.WARNING)
 
 BAD_INPUT = 2

@@ -14,17 +14,21 @@ PPO (Fig. 8); and `summary.json`, with the returns.
 
 A loss that was evolved to see the reward is shown it, and helped by the guidance that was left when
 its evolution ended; the pictures then say so. Drawing needs EGL or OSMesa, of which one that works
-is found; MUJOCO_GL, where it is set, decides.
+is found; MUJOCO_GL, where it is set, decides. A process of its own draws, without TensorFlow.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from epg_tf import command_line, config_flags, held_out_flags, loss_flags
+
+if TYPE_CHECKING:
+    from epg_tf.rendering.process import RenderProcess
 
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(loss_flags)
@@ -38,13 +42,17 @@ def main(argv: list[str]) -> None:
     """Does what the flags say."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
-    from epg_tf.tasks import opengl
+    # Here and not above: --help and a mistyped flag should not wait for them.
+    from epg_tf.rendering.process import RenderingError, RenderProcess
 
     try:
-        opengl.choose()  # before anything imports MuJoCo, which settles it
-    except ValueError as error:
+        with RenderProcess() as process:  # before TensorFlow: what cannot be drawn is soon said
+            _render(process)
+    except RenderingError as error:
         command_line.fail(str(error))
-    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+
+
+def _render(process: RenderProcess) -> None:
     import pathlib
 
     import tqdm
@@ -71,7 +79,7 @@ def main(argv: list[str]) -> None:
             bar.set_description_str(doing, refresh=False)
             bar.update()
 
-        summary = show.write(tick, ["python", "-m", "epg_tf.render", *sys.argv[1:]])
+        summary = show.write(process, tick, ["python", "-m", "epg_tf.render", *sys.argv[1:]])
     print(table(summary))
     if not show.travels:
         print("There is no exploration.png: this robot stays in its place.")

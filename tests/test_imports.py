@@ -11,13 +11,14 @@ MODULES = [path.relative_to(PACKAGE).as_posix() for path in sorted(PACKAGE.rglob
 DOORS = {  # third party -> the only places that may import it
     "gin": ("config.py",),
     "horovod": ("evolution/ranks.py",),
-    "mujoco": ("tasks/", "benchmarking/open_loop.py"),
+    "mujoco": ("tasks/", "rendering/", "benchmarking/open_loop.py"),
     "matplotlib": ("evaluation/plots/",),
 }
 LAYERS = {  # folder -> all that it may know of epg_tf
     "tasks": ("tasks", "checks"),
     "agent": ("agent", "tasks", "checks"),
     "loss": ("loss", "agent", "tasks", "checks"),
+    "rendering": ("rendering",),
     "evolution": ("evolution", "checks", "schedules"),
 }
 

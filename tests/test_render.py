@@ -4,9 +4,11 @@ import contextlib
 import dataclasses
 import gc
 import io
+import itertools
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import warnings
@@ -25,13 +27,15 @@ from epg_tf import command_line, config, render
 from epg_tf.evaluation import film, videos
 from epg_tf.evaluation.exploration import TravelRecorder, rewarded_direction, turning_points
 from epg_tf.evaluation.film import Episode, Pace, shots
+from epg_tf.evaluation.filming import StageFilm, write_films
 from epg_tf.evaluation.show import Show, table
 from epg_tf.evaluation.showcase import Showcase
 from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.evolved_loss import EvolvedLoss
 from epg_tf.inner_loop import Workers
+from epg_tf.rendering import process
+from epg_tf.rendering.process import RenderingError, RenderProcess
 from epg_tf.run_files import CONFIG_FILE
-from epg_tf.tasks import opengl
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, Task, TaskFamily
 from epg_tf.tasks.hopper import DirHopper
 from epg_tf.tasks.reacher import RandomReacher
@@ -52,14 +56,6 @@ NUM_TASKS, NUM_SHOTS = 4, 6
 FLAGS = {"num_tasks": NUM_TASKS, "seconds": 0.04 * NUM_SHOTS}
 FILMS = {f"{name}.{kind}" for name in ("before", "after", "learning") for kind in ("mp4", "gif")}
 FILES = {"bodies.png", "render.json", "summary.json", "operative_config.gin"} | FILMS
-
-
-@pytest.fixture(scope="module")
-def gl():
-    try:
-        return opengl.choose()
-    except ValueError as error:
-        pytest.skip(f"{error}")
 
 
 def settings_of(preset, **changes):
@@ -273,6 +269,24 @@ def test_a_film_that_is_not_finished_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_films_that_nobody_can_go_on_drawing_leave_nothing(render_process, tmp_path):
+    family = RandomReacher()
+    task = family.sample(0)
+    state = BatchSimulator(family, [task], [np.random.default_rng(0)]).state
+    episode = Episode(np.repeat(state, 9, axis=0), np.zeros(9), False)
+    films = [StageFilm("before", "before learning", "update 0", [[episode]])]
+    pace = Pace(steps_per_shot=1, seconds_per_shot=0.04, num_shots=8, hold=0)
+    frames = itertools.count()
+
+    def tick():
+        if next(frames) == 0:
+            os.kill(drawing.pid, signal.SIGKILL)
+
+    with RenderProcess() as drawing, pytest.raises(RenderingError, match="SIGKILL ended it"):
+        write_films(drawing, tmp_path, films, [task], [""], pace, tick)
+    assert not list(tmp_path.iterdir())
+
+
 # Exploration.
 
 
@@ -320,7 +334,7 @@ def test_what_a_watcher_records_is_what_was_rewarded():
 
 
 @pytest.fixture(scope="module")
-def shown(gl, seeing_loss, tmp_path_factory):
+def shown(render_process, seeing_loss, tmp_path_factory):
     """Its folder, and what was said."""
     root, said = tmp_path_factory.mktemp("shown") / "videos", io.StringIO()
     with contextlib.redirect_stdout(said):
@@ -383,7 +397,15 @@ def test_exploration_covers_the_lifetimes_of_both(shown):
     )
 
 
-def test_the_same_command_again_may_write_it_again(shown, seeing_loss, monkeypatch, capsys):
+@pytest.fixture
+def undrawn(monkeypatch):
+    """No process that draws, for what ends before there is anything to draw."""
+    monkeypatch.setattr(process, "RenderProcess", contextlib.nullcontext)
+
+
+def test_the_same_command_again_may_write_it_again(
+    shown, seeing_loss, undrawn, monkeypatch, capsys
+):
     root, said = shown
     summary = json.loads((root / "summary.json").read_text())
     monkeypatch.setattr(Show, "write", lambda *_: summary)
@@ -435,7 +457,7 @@ class Pendulum(TaskFamily):
         return 2.0 * action[:, None] - 1.0
 
 
-def test_families_of_users_are_shown_and_robots_that_stay_explore_nothing(gl, tmp_path):
+def test_families_of_users_are_shown_and_robots_that_stay_explore_nothing(render_process, tmp_path):
     settings = settings_of("reacher", InnerLoop__num_updates=1)
     settings = dataclasses.replace(settings, family=Pendulum())
     phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(0)
@@ -443,7 +465,7 @@ def test_families_of_users_are_shown_and_robots_that_stay_explore_nothing(gl, tm
     show = Show(Showcase(loss, num_tasks=1, seconds=0.1), tmp_path)
     assert not show.travels
     ticks = []
-    summary = show.write(ticks.append, ["render"])
+    summary = show.write(render_process, ticks.append, ["render"])
     assert len(ticks) == show.num_ticks
     assert {path.name for path in tmp_path.iterdir()} == FILES - {"render.json"}
     assert list(summary["stages"]) == ["before", "after"]
@@ -468,18 +490,18 @@ def refusal(path, root, capfd, **flag_values):
         ({"gin_binding": ["meta_train.family = @RandomReacher()"]}, "must fit the config"),
     ],
 )
-def test_bad_values_are_refused(flag_values, says, gl, seeing_loss, tmp_path, capfd):
+def test_bad_values_are_refused(flag_values, says, undrawn, seeing_loss, tmp_path, capfd):
     assert says in refusal(seeing_loss, tmp_path / "videos", capfd, **flag_values)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_no_loss_is_refused(gl, tmp_path, capfd):
+def test_what_is_no_loss_is_refused(undrawn, tmp_path, capfd):
     root = tmp_path / "videos"
     assert f"`--loss` (={tmp_path}) must be" in refusal(tmp_path, root, capfd)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_with_other_results_is_refused(gl, seeing_loss, tmp_path, capfd):
+def test_a_folder_with_other_results_is_refused(undrawn, seeing_loss, tmp_path, capfd):
     (tmp_path / "render.json").write_text('{"--num_tasks": 2}')
     says = refusal(seeing_loss, tmp_path, capfd)
     assert f"`--root_dir` (={tmp_path}) must not hold another result of render" in says
@@ -488,13 +510,35 @@ def test_a_folder_with_other_results_is_refused(gl, seeing_loss, tmp_path, capfd
 
 
 def test_without_opengl_it_says_what_to_install(seeing_loss, tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(opengl, "_works", lambda name: False)
-    monkeypatch.setattr(opengl, "choose", opengl.choose.__wrapped__)
+    monkeypatch.setattr(
+        process, "_command", lambda *_: [sys.executable, "-c", "raise SystemExit(1)"]
+    )
     monkeypatch.setenv("MUJOCO_GL", "")
+    monkeypatch.delenv("EPG_MUJOCO_GL", raising=False)
     says = refusal(seeing_loss, tmp_path / "videos", capfd)
     assert "libegl1" in says
     assert "libosmesa6" in says
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("by", [signal.SIGABRT, signal.SIGKILL])
+def test_the_end_of_what_draws_is_a_sentence(
+    by, render_process, seeing_loss, tmp_path, capfd, monkeypatch
+):
+    write_all = Show.write
+
+    def write_with_nobody_to_draw(show, drawing, *arguments):
+        os.kill(drawing.pid, by)
+        return write_all(show, drawing, *arguments)
+
+    monkeypatch.setattr(Show, "write", write_with_nobody_to_draw)
+    with pytest.raises(SystemExit) as exit_of:
+        run(seeing_loss, tmp_path)
+    assert exit_of.value.code == command_line.BAD_INPUT
+    sentence = capfd.readouterr().err.splitlines()[-1]  # above it is the progress bar
+    assert sentence.startswith("epg_tf: The process that draws (`MUJOCO_GL`=")
+    assert f"must last until all is drawn, and {by.name} ended it: try again" in sentence
+    assert [path.name for path in tmp_path.iterdir()] == ["render.json"]
 
 
 def test_from_a_shell_too(tmp_path):

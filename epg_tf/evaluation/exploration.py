@@ -40,7 +40,7 @@ class TravelRecorder:
 
         Args:
             coordinate: Which position is the one to record; see
-                `tasks.rendering.travelling_coordinate`.
+                `rendering.travel.travelling_coordinate`.
         """
         self._coordinate = coordinate
         self._before: list[np.ndarray] = []

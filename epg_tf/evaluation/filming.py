@@ -1,22 +1,23 @@
 """Eight files of agents at the stages of their learning: films of each stage, and of all of them.
 
-Between the agents' states (`film`), the drawing of them (`tasks.rendering`) and the making of MP4s
-and GIFs (`videos`).
+Between the agents' states (`film`), the drawing of them (`rendering.process`) and the making of
+MP4s and GIFs (`videos`).
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from epg_tf.evaluation import videos
 from epg_tf.evaluation.film import Episode, Pace, Shot, shots
+from epg_tf.rendering.process import BatchRenderer, RenderProcess
 from epg_tf.tasks.family import Task
-from epg_tf.tasks.rendering import BatchRenderer
 
 TOGETHER = "learning"  # the film of all stages
 
@@ -42,6 +43,7 @@ class StageFilm(NamedTuple):
 
 
 def write_films(
+    process: RenderProcess,
     root: pathlib.Path,
     stage_films: Sequence[StageFilm],
     tasks: Sequence[Task],
@@ -52,6 +54,7 @@ def write_films(
     """Draws and writes the films.
 
     Args:
+        process: What draws.
         root: The folder.
         stage_films: One per stage, side by side in the film of all.
         tasks: One per worker.
@@ -61,29 +64,32 @@ def write_films(
 
     Returns:
         The names of the files.
+
+    Raises:
+        RenderingError: If the process that draws has ended.
     """
     cut = [[shots(episodes, pace) for episodes in film.episodes] for film in stage_films]
     side = next(side for most, side in _SIDES.items() if len(tasks) <= most)
     with contextlib.ExitStack() as opened:
-        renderer = opened.enter_context(BatchRenderer(tasks, side, side))
+        renderer = process.renderer([task.model for task in tasks], side, side)
+        opened.enter_context(renderer)
         renderer.look_at(_states_of_workers(cut))
-        artists = [
-            [_Artist(renderer, worker, label) for worker, label in enumerate(labels)]
-            for _ in stage_films
-        ]
+        artist = _Artist(renderer, cut, labels)
         names = [*(film.name for film in stage_films), TOGETHER]
         *of_stages, of_all = films = [
             opened.enter_context(videos.Film(root / name, pace.seconds_per_shot)) for name in names
         ]
+        ahead = opened.enter_context(concurrent.futures.ThreadPoolExecutor(1))
+        drawn = ahead.submit(artist.draw, 0)
         for number in range(pace.num_shots):
+            pictures = drawn.result()
+            if number + 1 < pace.num_shots:
+                # While this frame is put together and written, the next one is drawn.
+                drawn = ahead.submit(artist.draw, number + 1)
             frames = []
-            for stage_film, of_workers, film, drawing in zip(
-                stage_films, cut, of_stages, artists, strict=True
+            for stage_film, film, tiles in zip(
+                stage_films, of_stages, artist.tiles(number, pictures), strict=True
             ):
-                tiles = [
-                    artist.draw(of_worker[number])
-                    for artist, of_worker in zip(drawing, of_workers, strict=True)
-                ]
                 frames.append(
                     videos.with_title(
                         videos.grid(tiles, _GAP),
@@ -102,27 +108,45 @@ def write_films(
 
 
 class _Artist:
-    """Draws one worker of one stage; what it has just drawn it does not draw again."""
+    """Draws the workers of all stages; what it has just drawn it does not draw again."""
 
-    def __init__(self, renderer: BatchRenderer, worker: int, label: str):
+    def __init__(
+        self,
+        renderer: BatchRenderer,
+        cut: Sequence[Sequence[Sequence[Shot]]],
+        labels: Sequence[str],
+    ):
         self._renderer = renderer
-        self._worker = worker
-        self._label = label
-        self._last: tuple[Shot | None, np.ndarray] = None, np.empty(0)
+        self._cut = cut
+        self._labels = labels
+        self._tiles = [[np.empty(0)] * len(of_workers) for of_workers in cut]
 
-    def draw(self, shot: Shot) -> np.ndarray:
-        if shot is not self._last[0]:
-            picture = self._renderer.draw(self._worker, shot.state)
-            labelled = videos.with_label(picture, self._label, _CAPTION_SIZE)
-            captioned = videos.with_caption(
-                labelled,
+    def draw(self, number: int) -> np.ndarray:
+        """The pictures that are new in a frame, `[n, side, side, 3]`."""
+        new = list(self._new(number))
+        if not new:
+            return np.empty(0)
+        states = np.stack([shot.state for _, _, shot in new])
+        return self._renderer.draw([worker for _, worker, _ in new], states)
+
+    def tiles(self, number: int, pictures: np.ndarray) -> list[list[np.ndarray]]:
+        """The tiles of each stage's workers in a frame, in which these pictures are new."""
+        for (stage, worker, shot), picture in zip(self._new(number), pictures, strict=True):
+            self._tiles[stage][worker] = videos.with_caption(
+                videos.with_label(picture, self._labels[worker], _CAPTION_SIZE),
                 f"episode {shot.episode}",
                 f"return {shot.return_so_far:,.1f}",
                 _CAPTION_SIZE,
                 highlighted=shot.is_final,
             )
-            self._last = shot, captioned
-        return self._last[1]
+        return self._tiles
+
+    def _new(self, number: int) -> Iterator[tuple[int, int, Shot]]:
+        """The stages, workers and shots of a frame that are not those of the frame before."""
+        for stage, of_workers in enumerate(self._cut):
+            for worker, of_worker in enumerate(of_workers):
+                if not number or of_worker[number] is not of_worker[number - 1]:
+                    yield stage, worker, of_worker[number]
 
 
 def _states_of_workers(cut: Sequence[Sequence[Sequence[Shot]]]) -> list[np.ndarray]:

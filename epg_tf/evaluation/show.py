@@ -27,9 +27,10 @@ from epg_tf.evaluation.plots.bodies import plot_bodies
 from epg_tf.evaluation.plots.exploration import plot_exploration
 from epg_tf.evaluation.showcase import Showcase
 from epg_tf.inner_loop import InnerLoop, Stream, Update, Workers
+from epg_tf.rendering.process import RenderProcess
+from epg_tf.rendering.travel import travelling_coordinate
 from epg_tf.reporting import replace_text
 from epg_tf.run_files import CONFIG_FILE
-from epg_tf.tasks.rendering import BatchRenderer, travelling_coordinate
 from epg_tf.tasks.simulator import BatchSimulator
 from epg_tf.tasks.watched import WatchedFamily
 
@@ -65,18 +66,22 @@ class Show:
         num_films = len(film.stage_names(num_updates)) + 1
         self.num_ticks = num_lifetimes * num_updates + showcase.pace.num_shots + num_films
 
-    def write(self, tick: Tick, command: Sequence[str]) -> dict[str, Any]:
+    def write(self, process: RenderProcess, tick: Tick, command: Sequence[str]) -> dict[str, Any]:
         """Trains the agents, and writes everything.
 
         Args:
+            process: What draws.
             tick: Called with what is being done, after each update, frame and film.
             command: The command line, for the record.
 
         Returns:
             What `summary.json` says.
+
+        Raises:
+            RenderingError: If the process that draws has ended.
         """
         showcase, files = self._showcase, ["bodies.png"]
-        self._write_bodies()
+        self._write_bodies(process)
         stages, travel = self._learn(
             showcase.loss.inner_loop, showcase.loss.guidance, lambda: tick("learning")
         )
@@ -85,7 +90,7 @@ class Show:
             assert of_ppo is not None
             files += self._write_exploration({"evolved": travel, "ppo": of_ppo})
         played = self._play(stages)
-        files += self._write_films(stages, played, lambda: tick("filming"))
+        files += self._write_films(process, stages, played, lambda: tick("filming"))
         replace_text(self._root / CONFIG_FILE, showcase.loss.config_text)
         summary = self._summary(stages, played, files, command)
         text = json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
@@ -120,6 +125,7 @@ class Show:
 
     def _write_films(
         self,
+        process: RenderProcess,
         stages: Sequence[Stage],
         played: Sequence[Sequence[Sequence[Episode]]],
         tick: Callable[[], object],
@@ -140,17 +146,18 @@ class Show:
             f"task {number}" + (f": {WORDS[direction]} is rewarded" if direction else "")
             for number, direction in enumerate(self._directions, start=1)
         ]
-        return write_films(self._root, films, self._tasks, labels, showcase.pace, tick)
+        return write_films(process, self._root, films, self._tasks, labels, showcase.pace, tick)
 
-    def _write_bodies(self) -> None:
+    def _write_bodies(self, process: RenderProcess) -> None:
         family, seed = self._showcase.family, self._showcase.loss.settings.seed
         seeds = [held_out_seed(seed, task, 0) for task in range(_NUM_BODIES)]
         tasks = [family.sample(seed.task_seed) for seed in seeds]
         resets = [seed.generator(Stream.FRESH_EPISODES) for seed in seeds]
         states = BatchSimulator(family, tasks, resets).state
-        with BatchRenderer(tasks, _BODY_SIDE, _BODY_SIDE) as renderer:
+        models = [task.model for task in tasks]
+        with process.renderer(models, _BODY_SIDE, _BODY_SIDE) as renderer:
             renderer.look_at(list(states[:, np.newaxis]))
-            pictures = [renderer.draw(worker, state) for worker, state in enumerate(states)]
+            pictures = list(renderer.draw(range(len(models)), states))
         plot_bodies(
             self._root / "bodies.png",
             f"Held-out tasks of {type(family).__name__}",

@@ -1,4 +1,4 @@
-"""Pictures of W workers' states, drawn off screen by MuJoCo.
+"""Pictures of W workers' states, drawn by MuJoCo in the process that calls; see `process`.
 
 The camera is the same for all workers, so that their sizes compare, and shows everything that moves
 in the states it is given. It looks from the side, or from above where the robot is flat, and goes
@@ -7,18 +7,16 @@ along with a robot that travels.
 
 import contextlib
 import copy
-import importlib
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
 
-from epg_tf.tasks import opengl
-from epg_tf.tasks.family import Task
+from epg_tf.rendering.travel import travelling_body
 
-_FULL_PHYSICS = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
+FULL_PHYSICS = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
 _EVERYTHING = mujoco.mjtCatBit.mjCAT_ALL.value
 _OFF_SCREEN = mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value
 
@@ -45,7 +43,7 @@ class View(NamedTuple):
     elevation: float
 
 
-class BatchRenderer:
+class OffscreenRenderer:
     """Draws W workers, each with its own model; to be closed, or used in a `with` statement.
 
     Attributes:
@@ -53,31 +51,32 @@ class BatchRenderer:
         height: Of a picture, in pixels.
     """
 
-    def __init__(self, tasks: Sequence[Task], width: int, height: int):
+    def __init__(
+        self,
+        make_context: Callable[[int, int], Any],
+        models: Sequence[mujoco.MjModel],
+        width: int,
+        height: int,
+    ):
         """Opens a drawing context.
 
         Args:
-            tasks: One per worker, of one family.
+            make_context: MuJoCo's `GLContext` of some OpenGL, called with width and height.
+            models: One per worker, of one family.
             width: Of a picture, in pixels.
             height: Of a picture, in pixels.
-
-        Raises:
-            ValueError: In one sentence, if no OpenGL works here.
         """
-        # Taken from its module, because what `mujoco.Renderer` draws with was settled when MuJoCo
-        # was imported, which may have been before anyone thought of drawing.
-        context_class = importlib.import_module(f"mujoco.{opengl.choose()}").GLContext
         self.width, self.height = width, height
-        self._models = [_for_drawing(task.model, width, height) for task in tasks]
+        self._models = [_for_drawing(model, width, height) for model in models]
         self._data = [mujoco.MjData(model) for model in self._models]
-        self._traveller = _travelling_body(self._models[0])
+        self._traveller = travelling_body(self._models[0])
         self._options = mujoco.MjvOption()
         self._camera = mujoco.MjvCamera()
         self._camera.azimuth = _AHEAD
         self._view: View | None = None
         self._open = contextlib.ExitStack()
         with contextlib.ExitStack() as opened:
-            self._context = context_class(width, height)
+            self._context = make_context(width, height)
             # MuJoCo's contexts must go before OpenGL's, and that before the interpreter does, or
             # there is noise on the terminal.
             opened.callback(self._context.free)
@@ -93,7 +92,7 @@ class BatchRenderer:
                 self._drawers.append(drawer)
             self._open = opened.pop_all()
 
-    def __enter__(self) -> "BatchRenderer":
+    def __enter__(self) -> "OffscreenRenderer":
         """Nothing more."""
         return self
 
@@ -162,7 +161,7 @@ class BatchRenderer:
 
     def _pose(self, worker: int, state: np.ndarray) -> None:
         model, data = self._models[worker], self._data[worker]
-        mujoco.mj_setState(model, data, state, _FULL_PHYSICS)
+        mujoco.mj_setState(model, data, state, FULL_PHYSICS)
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         mujoco.mj_camlight(model, data)
@@ -172,31 +171,6 @@ class BatchRenderer:
         if self._traveller is None:
             return np.zeros(3)
         return self._data[worker].xpos[self._traveller] * (1.0, 1.0, 0.0)
-
-
-def travelling_coordinate(model: mujoco.MjModel) -> int | None:
-    """Which of `qpos` says how far a robot has come; None for a robot that stays where it is.
-
-    It is the first position of the first joint that moves without limits: a free joint, or a slide
-    that has none.
-    """
-    joint = _travelling_joint(model)
-    return None if joint is None else int(model.jnt_qposadr[joint])
-
-
-def _travelling_joint(model: mujoco.MjModel) -> int | None:
-    for joint in range(model.njnt):
-        kind, limited = model.jnt_type[joint], model.jnt_limited[joint]
-        if kind == mujoco.mjtJoint.mjJNT_FREE or (
-            kind == mujoco.mjtJoint.mjJNT_SLIDE and not limited
-        ):
-            return joint
-    return None
-
-
-def _travelling_body(model: mujoco.MjModel) -> int | None:
-    joint = _travelling_joint(model)
-    return None if joint is None else int(model.body_rootid[model.jnt_bodyid[joint]])
 
 
 def _for_drawing(model: mujoco.MjModel, width: int, height: int) -> mujoco.MjModel:

@@ -1,0 +1,264 @@
+"""A process that draws, and renderers in it: what is asked here is done in `worker`.
+
+It is started once for all that a command draws, and keeps nothing but models and the camera's
+place. That it can draw is found by its having drawn: the process that passed the trial is the one
+that is used. Its end, whatever the cause, is a `RenderingError` here and no more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from epg_tf.rendering import opengl
+from epg_tf.rendering.opengl import RenderingError
+from epg_tf.rendering.shared_frames import SharedFrames
+
+if TYPE_CHECKING:  # the package works where MuJoCo has not been imported
+    import mujoco
+
+_PACKAGE = pathlib.Path(__file__).parents[1]
+_TRIAL_PATIENCE = 60.0  # s; a trial takes about one
+_END_PATIENCE = 5.0  # s
+_LONGEST_QUOTE = 160  # characters
+
+
+class RenderProcess:
+    """A process that draws; to be closed, or used in a `with` statement.
+
+    Attributes:
+        name: Of the OpenGL that it draws with: "egl", "osmesa" or "glfw".
+        pid: Its number.
+    """
+
+    def __init__(self):
+        """Starts it, with the first OpenGL that works (`opengl.candidates`).
+
+        Raises:
+            NoOpenGLError: If none is there that works.
+            RenderingError: If one should work, but a trial of it was ended by a signal.
+        """
+        self._numbers = itertools.count()
+        self._worker = _first_that_draws()
+        self.name, self.pid = self._worker.name, self._worker.process.pid
+
+    def __enter__(self) -> RenderProcess:
+        """Nothing more."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Closes it."""
+        self.close()
+
+    def close(self) -> None:
+        """Ends the process, and with it its renderers."""
+        self._worker.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has neither been closed nor been found to have ended."""
+        return not self._worker.connection.closed
+
+    def renderer(self, models: Sequence[mujoco.MjModel], width: int, height: int) -> BatchRenderer:
+        """Opens a renderer; there may be several at a time.
+
+        Args:
+            models: One per worker, of one family.
+            width: Of a picture, in pixels.
+            height: Of a picture, in pixels.
+
+        Raises:
+            RenderingError: If the process has ended.
+        """
+        renderer = BatchRenderer(self, next(self._numbers), width, height)
+        self.request("open", renderer, list(models), width, height)
+        return renderer
+
+    def request(self, what: str, renderer: BatchRenderer, *arguments) -> None:
+        """Asks for something that concerns a renderer, and waits until it is done.
+
+        Args:
+            what: "open", "look_at", "draw" or "close".
+            renderer: The renderer.
+            *arguments: What `worker` needs to know.
+
+        Raises:
+            RenderingError: If the process has ended.
+        """
+        worker = self._worker
+        if not self.is_open:
+            raise RenderingError("Rendering must have its process, and that has been closed.")
+        try:
+            worker.connection.send((what, renderer.number, *arguments))
+            worker.connection.recv()
+        except (EOFError, ConnectionError):
+            cause = worker.cause_of_death()
+            self.close()
+            raise RenderingError(
+                f"The process that draws (`MUJOCO_GL`={self.name}) must last until all is drawn, "
+                f"and {cause} ended it: try again, or set MUJOCO_GL to another of egl, osmesa and "
+                "glfw."
+            ) from None
+        except BaseException:
+            # Interrupted between a request and its reply: nobody could tell replies apart.
+            self.close()
+            raise
+
+    def drawn(self, shape: tuple[int, ...]) -> np.ndarray:
+        """A copy of what was last drawn, of that shape, uint8."""
+        return self._worker.frames.view(shape).copy()
+
+
+class BatchRenderer:
+    """Draws W workers, each with its own model; to be closed, or used in a `with` statement.
+
+    It is opened by `RenderProcess.renderer`. Its methods raise `RenderingError` if the process has
+    ended; to close it is all right even where that is known already.
+
+    Attributes:
+        number: By which the process knows it.
+        width: Of a picture, in pixels.
+        height: Of a picture, in pixels.
+    """
+
+    def __init__(self, process: RenderProcess, number: int, width: int, height: int):
+        self._process = process
+        self._is_open = True
+        self.number, self.width, self.height = number, width, height
+
+    def __enter__(self) -> BatchRenderer:
+        """Nothing more."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Closes it."""
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of what it takes in the process; it draws no more."""
+        if self._is_open and self._process.is_open:
+            self._process.request("close", self)
+        self._is_open = False
+
+    def look_at(self, states: Sequence[np.ndarray]) -> None:
+        """Places the camera so that all that moves in the states is in every picture.
+
+        Args:
+            states: Full physics states (`BatchSimulator.state`) of each worker, `[T, ...]`; T may
+                differ.
+        """
+        self._process.request("look_at", self, list(states))
+
+    def draw(self, workers: Sequence[int], states: np.ndarray) -> np.ndarray:
+        """Draws n workers, as seen from where `look_at` put the camera.
+
+        Args:
+            workers: Their indices, `[n]`; one may come several times.
+            states: Full physics states of each, `[n, ...]`. Where the camera has no place yet, it
+                looks at the first.
+
+        Returns:
+            The pictures, `[n, height, width, 3]` uint8.
+        """
+        assert len(workers) == len(states)
+        self._process.request("draw", self, workers, states)
+        return self._process.drawn((len(workers), self.height, self.width, 3))
+
+
+class _Worker:
+    """A process of `worker`, the connection to it, and the memory shared with it."""
+
+    def __init__(self, name: str):
+        self.name = name
+        # What it says ends up here, and what it said last beside the cause of its death.
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115
+        self._memory = os.memfd_create("frames")
+        self.frames = SharedFrames(self._memory)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                _command(theirs.fileno(), self._memory, name),
+                env=_environment(name),
+                pass_fds=[theirs.fileno(), self._memory],
+                stdin=subprocess.DEVNULL,
+                stdout=self._said,
+                stderr=self._said,
+                start_new_session=True,  # Ctrl-C is not for it: it ends with the connection
+            )
+        self.connection = Connection(ours.detach())
+
+    def has_drawn(self) -> bool:
+        """Whether it has passed its trial; waits for that."""
+        try:
+            if self.connection.poll(_TRIAL_PATIENCE):
+                self.connection.recv()
+                return True
+        except (EOFError, ConnectionError):
+            pass
+        return False
+
+    def cause_of_death(self) -> str:
+        """Why it has ended, or is about to."""
+        try:
+            code = self.process.wait(_END_PATIENCE)
+        except subprocess.TimeoutExpired:
+            return "a timeout"
+        names = {one.value: one.name for one in signal.Signals}
+        cause = f"exit code {code}" if code >= 0 else names.get(-code, f"signal {-code}")
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return f"{cause} ({textwrap.shorten(last, _LONGEST_QUOTE)})" if last else cause
+
+    def close(self) -> None:
+        """Ends it; a second time does nothing."""
+        if self.connection.closed:
+            return
+        self.connection.close()
+        try:
+            self.process.wait(_END_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._said.close()
+        os.close(self._memory)
+
+
+def _first_that_draws() -> _Worker:
+    """Starts one after the other until one has drawn."""
+    killed = {}
+    for name in opengl.candidates():
+        worker = _Worker(name)
+        with contextlib.ExitStack() as failed:
+            failed.callback(worker.close)
+            if worker.has_drawn():
+                failed.pop_all()
+                return worker
+            cause = worker.cause_of_death()
+            if (worker.process.returncode or 0) <= 0:  # a library that is missing has exit code 1
+                killed[name] = cause
+    raise opengl.none_works(killed)
+
+
+def _command(socket: int, frames: int, name: str) -> list[str]:
+    """How it is started. Never by a fork, which would take TensorFlow along."""
+    return [sys.executable, "-m", "epg_tf.rendering.worker", str(socket), str(frames), name]
+
+
+def _environment(name: str) -> dict[str, str]:
+    """This process's, but for the OpenGL, and so that it finds the same `epg_tf`."""
+    path = os.pathsep.join(filter(None, (str(_PACKAGE.parent), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "MUJOCO_GL": name, "PYTHONPATH": path}

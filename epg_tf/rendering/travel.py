@@ -1,0 +1,29 @@
+"""Which robots travel, and where of their state that is to be seen."""
+
+import mujoco
+
+
+def travelling_coordinate(model: mujoco.MjModel) -> int | None:
+    """Which of `qpos` says how far a robot has come; None for a robot that stays where it is.
+
+    It is the first position of the first joint that moves without limits: a free joint, or a slide
+    that has none.
+    """
+    joint = _travelling_joint(model)
+    return None if joint is None else int(model.jnt_qposadr[joint])
+
+
+def travelling_body(model: mujoco.MjModel) -> int | None:
+    """The body at the root of a robot that travels; None for a robot that stays where it is."""
+    joint = _travelling_joint(model)
+    return None if joint is None else int(model.body_rootid[model.jnt_bodyid[joint]])
+
+
+def _travelling_joint(model: mujoco.MjModel) -> int | None:
+    for joint in range(model.njnt):
+        kind, limited = model.jnt_type[joint], model.jnt_limited[joint]
+        if kind == mujoco.mjtJoint.mjJNT_FREE or (
+            kind == mujoco.mjtJoint.mjJNT_SLIDE and not limited
+        ):
+            return joint
+    return None

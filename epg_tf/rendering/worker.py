@@ -1,0 +1,95 @@
+"""The process that draws, the other end of `process.RenderProcess`.
+
+    python -m epg_tf.rendering.worker SOCKET FRAMES egl
+
+Requests come through the socket that it is started with (by its file descriptor), pictures go to
+shared memory, and it ends when the socket is closed, by whatever end the process at the other side
+has come to. Nothing here may import TensorFlow or Horovod (see `epg_tf.rendering`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from epg_tf.rendering.offscreen import FULL_PHYSICS, OffscreenRenderer
+from epg_tf.rendering.shared_frames import SharedFrames
+
+_TRIAL = """
+<mujoco>
+  <asset>
+    <texture name="grid" type="2d" builtin="checker" rgb1="0 0 1" rgb2="1 1 0"
+             width="8" height="8"/>
+    <material name="grid" texture="grid"/>
+  </asset>
+  <worldbody>
+    <light pos="0 0 2"/>
+    <geom type="plane" size="1 1 1" material="grid"/>
+    <body pos="0 0 0.2"><freejoint/><geom size="0.2"/></body>
+  </worldbody>
+</mujoco>
+"""
+
+
+def main(socket: int, frames: int, name: str) -> None:
+    """Tries to draw, says so, and serves.
+
+    Args:
+        socket: The file descriptor of one that is connected to the process that asks.
+        frames: The file descriptor of the memory for what is drawn.
+        name: Of MuJoCo's module for some OpenGL.
+    """
+    make_context = importlib.import_module(f"mujoco.{name}").GLContext
+    _draw_a_trial(make_context)
+    # The one who asks may end at any time, even between a request and its reply.
+    with Connection(socket) as asked, contextlib.suppress(EOFError, ConnectionError):
+        asked.send(None)
+        _serve(asked, SharedFrames(frames), make_context)
+
+
+def _draw_a_trial(make_context: Callable[[int, int], Any]) -> None:
+    model = mujoco.MjModel.from_xml_string(_TRIAL)
+    state = np.empty(mujoco.mj_stateSize(model, FULL_PHYSICS))
+    mujoco.mj_getState(model, mujoco.MjData(model), state, FULL_PHYSICS)
+    with OffscreenRenderer(make_context, [model], 64, 64) as renderer:
+        picture = renderer.draw(0, state)
+    if picture.min() == picture.max():
+        raise RuntimeError("The trial's picture is empty.")
+
+
+def _serve(
+    asked: Connection, frames: SharedFrames, make_context: Callable[[int, int], Any]
+) -> None:
+    """Draws with so many renderers, each of which has a number, until the connection is closed."""
+    renderers: dict[int, OffscreenRenderer] = {}
+    try:
+        while True:
+            request, number, *arguments = asked.recv()
+            if request == "open":
+                renderers[number] = OffscreenRenderer(make_context, *arguments)
+            elif request == "look_at":
+                renderers[number].look_at(*arguments)
+            elif request == "draw":
+                workers, states = arguments
+                renderer = renderers[number]
+                pictures = frames.view((len(workers), renderer.height, renderer.width, 3))
+                for picture, worker, state in zip(pictures, workers, states, strict=True):
+                    picture[:] = renderer.draw(worker, state)
+            else:
+                assert request == "close"
+                renderers.pop(number).close()
+            asked.send(None)
+    finally:
+        for renderer in renderers.values():
+            renderer.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -18,7 +18,7 @@
 | n workers on so many ranks and threads           | `evolution.ranks`; `worker_groups`            |
 | Figs. 4, 5, 7: learning curves on held-out tasks | `evaluate`; `evaluation.comparison`           |
 | section 4.3, Figs. 6, 9: what a loss does        | `analyze`; `evaluation.analysis`              |
-| Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.show`                   |
+| Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.show`; `rendering`      |
 | a loss to take away, and a page about it         | `export`; `report`                            |
 | the experiments' settings                        | `gin/`, read by `config`                      |
 """

@@ -30,7 +30,7 @@ from epg_tf.tasks.simulator import (
 class TaskEnv(gymnasium.Env):
     """One task as a gymnasium environment.
 
-    It does not render, so that it runs where there is no OpenGL; `mujoco.Renderer` draws frames
+    It does not render, so that it runs where there is no OpenGL; `rendering.process` draws frames
     from `model` and `data`.
 
     Attributes:

@@ -144,9 +144,9 @@ class RandomHopper(_Hopper):
 
     Reward rule "velocity", of the code released in 2018: forward velocity (m/s); the episode ends
     at a height of 0.7 m or less, or a torso angle of 0.5 rad or more. "gymnasium", Hopper-v5's:
-    forward velocity + 1 (`healthy_reward`) while healthy - 0.001 squared norm of the action; the episode ends when
-    height, angle (0.2 rad) or any other state leaves its healthy range. Either way it is truncated
-    after 1000 steps.
+    forward velocity + 1 (`healthy_reward`) while healthy - 0.001 squared norm of the action; the
+    episode ends when height, angle (0.2 rad) or any other state leaves its healthy range. Either
+    way it is truncated after 1000 steps.
 
     Attributes:
         gravity: Range of the downward acceleration, m/s².

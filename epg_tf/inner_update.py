@@ -6,6 +6,7 @@ independent gradients, and an element-wise optimiser on [W, ...] variables is W 
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false
+# pyright: reportOptionalOperand=false
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from epg_tf.agent.adam import WorkerAdam, all_finite
 from epg_tf.agent.agents import Agents
 from epg_tf.loss.guidance import GuideBatch, GuideTargets
 from epg_tf.loss.inputs import LossInputs
@@ -24,6 +26,8 @@ from epg_tf.update_batch import UpdateBatch
 if TYPE_CHECKING:
     from epg_tf.inner_loop import InnerLoop
 
+_MANY = 8  # gradient steps: with fewer, two at a turn save less than they take to compile
+
 
 class Learner:
     """Trains W agents, each on its own loss.
@@ -31,7 +35,7 @@ class Learner:
     Attributes:
         agents: theta.
         loss: phi, a network with W sets of weights.
-        optimizers: One Adam per trained network of the agents.
+        optimizers: One Adam per trained network of the agents, by name.
     """
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
@@ -64,31 +68,30 @@ class Learner:
         networks = {"policy": self.agents.policy, "value_function": self.agents.value_function}
         if settings.train_memory and "memory" in settings.learned_loss.inputs:
             networks["memory"] = self.agents.memory
-        self.optimizers: dict[str, tf.keras.optimizers.Adam] = {}
-        self._variables: dict[str, Sequence[tf.Variable]] = {}
-        for name, network in networks.items():
-            optimizer = tf.keras.optimizers.Adam(
-                settings.learning_rate, epsilon=settings.adam_epsilon, jit_compile=False
+        self.optimizers = {
+            name: WorkerAdam(
+                network.trainable_variables, settings.learning_rate, settings.adam_epsilon
             )
-            optimizer.build(network.trainable_variables)
-            self.optimizers[name] = optimizer
-            self._variables[name] = network.trainable_variables
+            for name, network in networks.items()
+        }
 
     def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
         self.agents.reset(generators)
         self.loss.assign(_widened(phi, self.agents.num_workers))
         for optimizer in self.optimizers.values():
-            for variable in optimizer.variables:
-                if variable is not optimizer.learning_rate:
-                    variable.assign(tf.zeros_like(variable))
+            optimizer.reset()
 
     def policy_weights(self) -> list[np.ndarray]:
         """The policies' weights, [W, ...] each, in the order of the Keras model."""
-        return [variable.numpy()[: self._num_workers] for variable in self.agents.policy.weights]
+        return [weight.numpy()[: self._num_workers] for weight in self._policy_weights()]
 
     def update(
-        self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None = None
+        self,
+        batch: UpdateBatch,
+        guidance: float,
+        networks: tuple[str, ...] | None = None,
+        train_value: bool = False,
     ) -> dict[str, np.ndarray]:
         """Takes one update's gradient steps.
 
@@ -96,14 +99,22 @@ class Learner:
             batch: What the agents lived through.
             guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
             networks: Which of `optimizers` take them; by default all that the loss reaches.
+            train_value: At a guidance of 0, whether the value function is trained beside, on the
+                guide's value error. Nothing of that, nor of any reward, reaches the others.
 
         Returns:
             `loss`, the mean learned loss over the update's steps, and `diverged`, whether a
             gradient was not finite, so that the worker kept its parameters in that step; [W] each.
         """
         batch = UpdateBatch(*(_widened(array, self.agents.num_workers) for array in batch))
+        guided = guidance > 0.0
         loss, diverged = self._update(
-            batch, tf.constant(guidance, tf.float32), guidance < 1.0, guidance > 0.0, networks
+            batch,
+            tf.constant(guidance, tf.float32),
+            guidance < 1.0,
+            guided,
+            networks,
+            train_value and not guided,
         )
         return {
             "loss": loss.numpy()[: self._num_workers],
@@ -167,7 +178,8 @@ class Learner:
         guidance: tf.Tensor,
         learned: bool,
         guided: bool,
-        networks: tuple[str, ...] | None = None,
+        networks: tuple[str, ...] | None,
+        value_beside: bool,
     ):
         tf.debugging.assert_shapes(
             [
@@ -178,20 +190,28 @@ class Learner:
             ]
         )
         num_workers, num_steps = batch.newest_action.shape[:2]
-        newest, output_before, targets = self._before(batch, guided)
+        newest, output_before, targets = self._before(batch, guided or value_beside)
+        guide_targets = targets if guided else None
         minibatches = tf.reshape(
             batch.permutation, [num_workers, -1, num_steps // self._num_minibatches]
         )
+        num_gradient_steps = minibatches.shape[1]
         total = tf.zeros([num_workers])
         diverged = tf.zeros([num_workers], tf.bool)
-        for step in tf.range(minibatches.shape[1]):  # a loop, not unrolled: it compiles once
-            rows = minibatches[:, step]
-            loss, finite = self._gradient_step(
-                batch, rows, newest, output_before, targets, guidance, learned, networks
-            )
-            total += loss
-            diverged |= ~finite
-        return total / minibatches.shape[1], diverged
+        # A loop compiles once, however many steps there are. Where there are many, two at a turn:
+        # XLA does not vectorise what writes where the loop reads, and one of the two need not.
+        at_a_turn = 2 if num_gradient_steps % 2 == 0 and num_gradient_steps >= _MANY else 1
+        for turn in tf.range(num_gradient_steps // at_a_turn):
+            for step in range(at_a_turn):
+                rows = minibatches[:, turn * at_a_turn + step]
+                loss, finite = self._gradient_step(
+                    batch, rows, newest, output_before, guide_targets, guidance, learned, networks
+                )
+                total += loss
+                diverged |= ~finite
+                if value_beside:
+                    diverged |= ~self._value_step(batch, rows, newest, targets)
+        return total / num_gradient_steps, diverged
 
     @tf.function(jit_compile=True, autograph=False)
     def _policy_gradient(self, batch, guidance, learned, guided):
@@ -200,7 +220,7 @@ class Learner:
         rows = tf.tile(tf.range(num_steps)[tf.newaxis], [num_workers, 1])
         with tf.GradientTape() as tape:
             loss, _ = self._loss(batch, rows, newest, output_before, targets, guidance, learned)
-        variables = self._variables["policy"]
+        variables = self.optimizers["policy"].variables
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
         return tf.concat([tf.reshape(g, [g.shape[0], -1]) for g in gradients], axis=1)
 
@@ -253,30 +273,37 @@ class Learner:
             )
         names = [
             name
-            for name in networks or self._variables
+            for name in networks or self.optimizers
             if (name != "value_function" or targets is not None) and (name != "memory" or learned)
         ]
-        variables = [variable for name in names for variable in self._variables[name]]
-        gradients = tape.gradient(total, variables, unconnected_gradients="zero")
-        finite = tf.reduce_all(
-            [
-                tf.reduce_all(tf.math.is_finite(gradient), axis=range(1, gradient.shape.rank))
-                for gradient in gradients
-            ],
-            axis=0,
+        return learned_loss, self._descend(tape, total, names)
+
+    def _value_step(self, batch, rows, newest, targets) -> tf.Tensor:
+        """One Adam step of the value function alone on the guide's value error; where finite."""
+        with tf.GradientTape() as tape:
+            value = self.agents.value_function(_take(batch.observation, rows + newest))[..., 0]
+            error = self._guide.value_loss(_take_all(targets, rows), value)
+        return self._descend(tape, error, ["value_function"])
+
+    def _descend(self, tape: tf.GradientTape, loss: tf.Tensor, names: Sequence[str]) -> tf.Tensor:
+        """One Adam step of the named networks; returns which workers took it, [W].
+
+        A worker whose gradient is not finite stands still; nothing of it reaches another.
+        """
+        optimizers = [self.optimizers[name] for name in names]
+        gradients = tape.gradient(
+            loss, [adam.variables for adam in optimizers], unconnected_gradients="zero"
         )
-        # A worker whose gradient is not finite stands still; nothing of it reaches another.
-        pairs = [
-            (_where(finite, gradient, 0.0), variable)
-            for gradient, variable in zip(gradients, variables, strict=True)
-        ]
-        kept = [tf.identity(variable) for variable in variables]
-        for name in names:
-            mine = {id(variable) for variable in self._variables[name]}
-            self.optimizers[name].apply_gradients([pair for pair in pairs if id(pair[1]) in mine])
-        for variable, before in zip(variables, kept, strict=True):
-            variable.assign(_where(finite, variable, before))
-        return learned_loss, finite
+        steps = [adam.steps(mine) for adam, mine in zip(optimizers, gradients, strict=True)]
+        finite = all_finite(tf.nest.flatten(steps))
+        for adam, mine, taken in zip(optimizers, gradients, steps, strict=True):
+            adam.descend(mine, taken, finite)
+        return finite
+
+    @tf.function(autograph=False)
+    def _policy_weights(self) -> list[tf.Tensor]:
+        """All in one call: to read a variable takes as long as a whole call."""
+        return [variable.read_value() for variable in self.agents.policy.weights]
 
     def loss_inputs(self, batch, output, rows=None) -> LossInputs:
         """What the loss sees of a batch with the policy's output on it.
@@ -320,7 +347,7 @@ class Learner:
         before = agents.policy.distribution(_take_output(output_before, rows))
         observation = _take(batch.observation, rows + newest)
         return self._guide.loss(
-            GuideTargets(*(_take(target, rows) for target in targets)),
+            _take_all(targets, rows),
             distribution.log_prob(_take(batch.newest_action, rows)),
             before.kl_divergence(distribution),
             agents.value_function(observation)[..., 0],
@@ -336,9 +363,8 @@ def _take_output(output: tuple[tf.Tensor, ...], rows: tf.Tensor) -> tuple[tf.Ten
     return tuple(part if part.shape[1] == 1 else _take(part, rows) for part in output)
 
 
-def _where(finite: tf.Tensor, tensor, otherwise) -> tf.Tensor:
-    shape = [-1] + [1] * (len(tensor.shape) - 1)
-    return tf.where(tf.reshape(finite, shape), tensor, otherwise)
+def _take_all(targets: GuideTargets, rows: tf.Tensor) -> GuideTargets:
+    return GuideTargets(*(_take(target, rows) for target in targets))
 
 
 def _widened(array: np.ndarray | None, width: int) -> np.ndarray | None:

@@ -24,6 +24,20 @@ SEEING = dataclasses.replace(
 )
 
 
+# What the fast presets do: many steps, no context, a smooth loss.
+MANY_STEPS = dataclasses.replace(
+    SMALL,
+    buffer_size=32,
+    num_minibatches=4,
+    num_passes=3,
+    learned_loss=LearnedLoss(
+        inputs=("observation", "policy"), context_size=0, hidden_size=64, activation="silu"
+    ),
+    mean_activation="tanh",
+    log_std_bounds=(-0.002, 0.002),
+)
+
+
 def random_batch(settings, workers, family=FAMILY, seed=0):
     """A batch whose rows for a worker depend on that worker's number alone."""
     rows = []
@@ -53,7 +67,9 @@ def random_batch(settings, workers, family=FAMILY, seed=0):
                 newest_reward=normal(m),
                 newest_terminated=(ended[-m:, 0] & (rng.random(m) < 0.5)).astype(np.float32),
                 newest_next_observation=normal(m, family.observation_size),
-                permutation=np.stack([rng.permutation(m).astype(np.int32)]),
+                permutation=np.stack(
+                    [rng.permutation(m).astype(np.int32) for _ in range(settings.num_passes)]
+                ),
             )
         )
     return UpdateBatch(*(None if f[0] is None else np.stack(f) for f in zip(*rows, strict=True)))
@@ -77,11 +93,20 @@ def changed(before, after):
     return [not np.array_equal(b, a) for b, a in zip(before, after, strict=True)]
 
 
-def after_updates(settings, workers, alpha, batch=None, family=FAMILY, num_updates=2, **kwargs):
+def after_updates(
+    settings,
+    workers,
+    alpha,
+    batch=None,
+    family=FAMILY,
+    num_updates=2,
+    train_value=False,
+    **kwargs,
+):
     learner = make_learner(settings, workers, family, **kwargs)
     for seed in range(num_updates):
         data = random_batch(settings, workers, family, seed) if batch is None else batch
-        logs = learner.update(data, alpha)
+        logs = learner.update(data, alpha, train_value=train_value)
     return theta(learner), logs
 
 
@@ -131,9 +156,11 @@ def test_alpha_1_ignores_phi_to_the_bit():
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("settings", [SMALL, SEEING, dataclasses.replace(SMALL, buffer_size=32)])
+@pytest.mark.parametrize(
+    "settings", [SMALL, SEEING, dataclasses.replace(SMALL, buffer_size=32), MANY_STEPS]
+)
 def test_a_worker_depends_neither_on_its_neighbours_nor_on_their_number(alpha, settings):
-    if settings.buffer_size == 32:
+    if settings.buffer_size == 32 and settings.learned_loss.context_size:
         settings = dataclasses.replace(
             settings, learned_loss=LearnedLoss(convolutions=((8, 3, 8), (4, 2, 8)))
         )
@@ -181,6 +208,61 @@ def test_one_update_is_adam_on_the_loss_of_equation_6():
     )
     for ours, theirs in zip(theta(learner)[:9], theta(expected)[:9], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-6)
+
+
+def test_many_steps_are_keras_adams_between_the_bounds():
+    """Every gradient step against tape and Keras's Adam, which also keeps log_std within bounds."""
+    workers = [0, 1]
+    batch = random_batch(MANY_STEPS, workers)
+    learner, expected = make_learner(MANY_STEPS, workers), make_learner(MANY_STEPS, workers)
+    logs = learner.update(batch, 0.0)
+    policy = expected.agents.policy
+    adam = tf.keras.optimizers.Adam(1e-3, epsilon=1e-8)
+    losses = []
+    for rows in np.moveaxis(batch.permutation.reshape(2, 12, 8), 1, 0):
+        with tf.GradientTape() as tape:
+            observation = np.take_along_axis(batch.observation, rows[..., np.newaxis], axis=1)
+            inputs = expected.loss_inputs(
+                batch._replace(observation=observation), policy(observation)
+            )
+            loss = tf.reduce_mean(expected.loss.per_step(inputs), axis=1)
+        losses.append(loss)
+        gradients = tape.gradient(loss, policy.weights)
+        adam.apply_gradients(zip(gradients, policy.weights, strict=True))
+    np.testing.assert_allclose(logs["loss"], np.mean(losses, axis=0), rtol=1e-4)
+    for ours, theirs in zip(theta(learner)[:7], policy.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+    log_std = theta(learner)[6]
+    assert np.abs(log_std).max() == np.float32(0.002)
+
+
+@pytest.mark.parametrize("settings", [SMALL, MANY_STEPS])
+def test_a_value_function_trained_beside_learns_as_a_guides_and_moves_nothing_else(settings):
+    batch = random_batch(settings, [0, 1])
+    num_others = 9
+    beside, logs = after_updates(settings, [0, 1], 0.0, batch, train_value=True, num_updates=1)
+    assert not logs["diverged"].any()
+    without, _ = after_updates(settings, [0, 1], 0.0, batch, num_updates=1)
+    for ours, theirs in zip(beside[:num_others], without[:num_others], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    learner = make_learner(settings, [0, 1])
+    learner.update(batch, 1.0, networks=("value_function",))
+    for ours, guided in zip(beside[num_others:], theta(learner)[num_others:], strict=True):
+        np.testing.assert_allclose(ours, guided, rtol=1e-4, atol=1e-5)
+    assert all(changed(beside[num_others:], without[num_others:]))
+
+    # To the bit: whatever the rewards are, NaN too, the others do not see them.
+    reward = batch.newest_reward.copy()
+    reward[0] = np.nan
+    other = batch._replace(newest_reward=reward)
+    blind, logs = after_updates(settings, [0, 1], 0.0, other, train_value=True, num_updates=1)
+    np.testing.assert_array_equal(logs["diverged"], [True, False])
+    assert not any(changed(beside[:num_others], blind[:num_others]))
+    for ours, theirs, start in zip(
+        beside[num_others:], blind[num_others:], without[num_others:], strict=True
+    ):
+        np.testing.assert_array_equal(theirs[0], start[0])
+        np.testing.assert_array_equal(theirs[1], ours[1])
 
 
 @pytest.mark.parametrize("guide", [PPO(), Reinforce()])

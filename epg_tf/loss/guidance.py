@@ -77,6 +77,10 @@ class Guide(abc.ABC):
             A loss per worker, [W].
         """
 
+    @abc.abstractmethod
+    def value_loss(self, targets: GuideTargets, value: tf.Tensor) -> tf.Tensor:
+        """The part of `loss` that trains the value function, [W]; arguments as for `loss`."""
+
 
 class PolicyGradientGuide(Guide):
     """A surrogate whose gradient, where an update begins, is that of -A_t log pi(a_t | s_t)."""
@@ -172,8 +176,13 @@ class PPO(PolicyGradientGuide):
         return (
             -tf.reduce_mean(surrogate, axis=1)
             + self.kl_coefficient * tf.reduce_mean(kl, axis=1)
-            + self.value_coefficient * tf.reduce_mean(tf.square(value - targets.value), axis=1)
+            + self.value_loss(targets, value)
         )
+
+    def value_loss(self, targets: GuideTargets, value: tf.Tensor) -> tf.Tensor:
+        """The value function's mean squared error, weighted."""
+        error = tf.reduce_mean(tf.square(value - targets.value), axis=1)
+        return self.value_coefficient * error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,6 +218,11 @@ class Reinforce(PolicyGradientGuide):
         """The surrogate whose gradient is the policy gradient."""
         del kl, value
         return -tf.reduce_mean(targets.advantage * log_prob, axis=1)
+
+    def value_loss(self, targets: GuideTargets, value: tf.Tensor) -> tf.Tensor:
+        """Nothing: the baseline is the batch's mean."""
+        del targets
+        return tf.zeros_like(value[:, 0])
 
 
 def _standardised(advantage: tf.Tensor) -> tf.Tensor:

@@ -280,9 +280,9 @@ class Workers:
             for observer in (on_update, lesson_taker):
                 if observer is not None:
                     observer(Update(k, experience, batch, acted, episodes))
-            if lesson_taker is not None and guidance < 1.0:
-                self.learner.update(batch, 1.0, ("value_function",))
-            logs = self.learner.update(batch, guidance)  # line 12
+            logs = self.learner.update(  # line 12
+                batch, guidance, train_value=lesson_taker is not None
+            )
             statistics = refreshed
             diverged |= logs["diverged"]
             update_seconds += time.perf_counter() - start

@@ -11,9 +11,9 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from epg_tf.agent import networks
+from epg_tf.agent.adam import BETA_1, BETA_2
 from epg_tf.agent.normaliser import STD_FLOOR, RunningStatistics
 from epg_tf.loss.inputs import PER_STEP_INPUTS
 from epg_tf.tasks.family import TaskFamily
@@ -210,15 +210,14 @@ def _memory(settings: InnerLoop) -> dict[str, Any]:
 
 
 def _inner_update(settings: InnerLoop) -> dict[str, Any]:
-    adam = tf.keras.optimizers.Adam(settings.learning_rate, epsilon=settings.adam_epsilon)
     return {
         "num_updates": settings.num_updates,
         "num_minibatches": settings.num_minibatches,
         "num_passes": settings.num_passes,
         "optimizer": "adam",
         "learning_rate": settings.learning_rate,
-        "beta_1": adam.beta_1,
-        "beta_2": adam.beta_2,
+        "beta_1": BETA_1,
+        "beta_2": BETA_2,
         "epsilon": settings.adam_epsilon,
         "rule": "After every steps_per_update steps, num_passes times: put those steps in a random "
         "order, divide them into num_minibatches equal parts, and for each part take a step of "

@@ -149,6 +149,7 @@ def test_the_floor_is_under_the_noise_of_those_who_teach_alone():
 class NoGradient(Guide):
     targets = PPO.targets
     loss = PPO.loss
+    value_loss = PPO.value_loss
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@
 Four methods train the same number of agents on the same held-out tasks (--num_tasks, 32 unless
 given, with --num_seeds on each) for the same number of environment steps: the evolved loss and
 fresh losses of its architecture, both without reward, and two PPOs with reward, ours (the networks
-and minibatches of the agents with the losses, and their step size unless --ppo_learning_rate says
-what suits it better) and TF-Agents' own.
+and minibatches of the agents with the losses, and their step size and number of passes unless
+--ppo_learning_rate and --ppo_num_passes say what suits it better) and TF-Agents' own.
 
 In --root_dir: `summary.json` and the table that is printed (interquartile means of the final return
 and of the area under the learning curve, with 95% intervals; how likely an agent is to beat PPO's
@@ -54,6 +54,11 @@ _GIVE_REWARD = flags.DEFINE_bool(
 _PPO_LEARNING_RATE = flags.DEFINE_float(
     "ppo_learning_rate", None, "Step size of our PPO; by default that of the loss's agents."
 )
+_PPO_NUM_PASSES = flags.DEFINE_integer(
+    "ppo_num_passes",
+    None,
+    "Passes of our PPO over the newest steps; by default as many as the loss's agents make.",
+)
 
 _DEFAULT_NUM_TASKS = 32
 _BAR = "{desc} {percentage:3.0f}%|{bar:20}| update {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
@@ -92,6 +97,7 @@ def main(argv: list[str]) -> None:
             _lifetime(loss.settings.inner_loop.num_updates),
             _GIVE_REWARD.value,
             _PPO_LEARNING_RATE.value,
+            _PPO_NUM_PASSES.value,
         )
         comparison.check_ranks(ranks)
     root = pathlib.Path(config_flags.ROOT_DIR.value or "")

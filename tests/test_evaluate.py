@@ -285,15 +285,24 @@ def test_the_number_of_ranks_does_not_change_a_number(loss, evaluation, tmp_path
         np.testing.assert_array_equal(values, ours[name], name)
 
 
-def test_ppo_may_have_a_step_size_of_its_own(loss, evaluation, tmp_path, capfd):
+@pytest.mark.parametrize(
+    ("flag", "value", "label"),
+    [
+        ("ppo_learning_rate", 0.01, "PPO (steps of 0.01)"),
+        ("ppo_num_passes", 3, "PPO (3 passes)"),
+    ],
+)
+def test_ppo_may_learn_in_steps_and_passes_of_its_own(
+    flag, value, label, loss, evaluation, tmp_path, capfd
+):
     root = tmp_path / "results"
-    run(loss, root, methods=["evolved", "ppo"], ppo_learning_rate=0.01)
-    assert re.search(r"^PPO \(steps of 0.01\) +-", capfd.readouterr().out, re.MULTILINE)
+    run(loss, root, methods=["evolved", "ppo"], **{flag: value})
+    assert re.search(rf"^{re.escape(label)} +-", capfd.readouterr().out, re.MULTILINE)
     ours, theirs = curves_of(evaluation), curves_of(root)
     np.testing.assert_array_equal(theirs["evolved"], ours["evolved"])
     assert (theirs["ppo"] != ours["ppo"]).any()
     sentence = refusal(capfd, loss, root, methods=["evolved", "ppo"])
-    assert "`--ppo_learning_rate` is 0.01 there and absent here" in sentence
+    assert f"`--{flag}` is {value} there and absent here" in sentence
 
 
 # What is refused: one sentence, an exit code, and nothing touched.
@@ -315,6 +324,7 @@ def refusal(capfd, loss, root, **flag_values):
             {"ppo_learning_rate": 0.0},
             "`--ppo_learning_rate` (=0.0) must be a finite positive number",
         ),
+        ({"ppo_num_passes": 0}, "`--ppo_num_passes` (=0) must be a positive integer."),
         ({"methods": ["ppo", "sac"]}, "`--methods` (='sac') must be one of 'evolved',"),
         ({"methods": ["evolved"]}, "`--methods` (=evolved) must be distinct and contain 'ppo'"),
         ({"methods": ["ppo", "ppo"]}, "`--methods` (=ppo,ppo) must be distinct and contain"),

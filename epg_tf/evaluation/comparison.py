@@ -59,6 +59,8 @@ class Comparison:
         give_reward: Whether the losses may see rewards, and be helped by the guidance that the
             evolved one was left with when its evolution ended.
         ppo_learning_rate: Step size of our PPO; None for that of the loss's agents.
+        ppo_num_passes: Passes of our PPO over the M newest steps; None for as many as the loss's
+            agents make.
 
     Raises:
         ValueError: If a value is outside its range, or the loss sees rewards it is not to have.
@@ -71,12 +73,15 @@ class Comparison:
     num_updates: int = 128
     give_reward: bool = False
     ppo_learning_rate: float | None = None
+    ppo_num_passes: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_tasks", "num_seeds", "num_updates"):
             require_integer(f"--{name}", getattr(self, name))
         if self.ppo_learning_rate is not None:
             require_number("--ppo_learning_rate", self.ppo_learning_rate)
+        if self.ppo_num_passes is not None:
+            require_integer("--ppo_num_passes", self.ppo_num_passes)
         for method in self.methods:
             require_member("--methods", method, METHODS)
         if BASELINE not in self.methods or len(set(self.methods)) < len(self.methods):
@@ -99,8 +104,11 @@ class Comparison:
     def ppo_inner_loop(self) -> InnerLoop:
         """The same for our PPO."""
         settings = self.inner_loop
-        rate = self.ppo_learning_rate or settings.learning_rate
-        return dataclasses.replace(settings.with_ppo, learning_rate=rate)
+        return dataclasses.replace(
+            settings.with_ppo,
+            learning_rate=self.ppo_learning_rate or settings.learning_rate,
+            num_passes=self.ppo_num_passes or settings.num_passes,
+        )
 
     @property
     def task_seeds(self) -> list[int]:

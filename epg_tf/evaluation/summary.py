@@ -35,7 +35,6 @@ _HEADER = (
 
 def fingerprint(comparison: Comparison) -> dict[str, Any]:
     """All that fixes a comparison's numbers, by the names that a user knows."""
-    rate = comparison.ppo_inner_loop.learning_rate
     return {
         **comparison.loss.fingerprint,
         "--methods": list(comparison.methods),
@@ -43,20 +42,31 @@ def fingerprint(comparison: Comparison) -> dict[str, Any]:
         "--num_seeds": comparison.num_seeds,
         "--num_updates": comparison.num_updates,
         "--give_reward": comparison.give_reward,
-        **({"--ppo_learning_rate": rate} if rate != comparison.inner_loop.learning_rate else {}),
+        **{f"--ppo_{name}": value for name, value in _of_ppo_alone(comparison).items()},
     }
 
 
 def labels(comparison: Comparison) -> dict[str, str]:
     """What the methods are called in tables and pictures.
 
-    It says so where a reward is given, or where our PPO has a step size of its own.
+    It says so where a reward is given, or where our PPO learns in other steps or passes.
     """
     names = style.labels(comparison.methods, comparison.loss.reward_words, comparison.loss.made)
-    rate = comparison.ppo_inner_loop.learning_rate
-    if rate != comparison.inner_loop.learning_rate:
-        names[BASELINE] += f" (steps of {rate:g})"
+    words = {
+        "learning_rate": lambda rate: f"steps of {rate:g}",
+        "num_passes": lambda passes: f"{passes:,} {'pass' if passes == 1 else 'passes'}",
+    }
+    own = [words[name](value) for name, value in _of_ppo_alone(comparison).items()]
+    if own:
+        names[BASELINE] += f" ({', '.join(own)})"
     return names
+
+
+def _of_ppo_alone(comparison: Comparison) -> dict[str, Any]:
+    """What our PPO learns by, where the agents with the losses learn by something else."""
+    ours, theirs = comparison.ppo_inner_loop, comparison.inner_loop
+    settings = {name: getattr(ours, name) for name in ("learning_rate", "num_passes")}
+    return {name: value for name, value in settings.items() if value != getattr(theirs, name)}
 
 
 def summarise(

@@ -12,7 +12,7 @@ from epg_tf.evaluation.comparison import METHODS, AgentTraining, Comparison, Run
 from epg_tf.evaluation.plots import style
 from epg_tf.evaluation.plots.curves import plot_learning_curves
 from epg_tf.evaluation.statistics import Bootstrap
-from epg_tf.evaluation.summary import summarise, table
+from epg_tf.evaluation.summary import fingerprint, labels, summarise, table
 from epg_tf.evolution import sampling
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.evolved_loss import EvolvedLoss
@@ -62,6 +62,22 @@ def test_agents_of_a_seed_have_the_same_tasks_and_streams_whatever_the_method(lo
     assert tasks == list(np.repeat(HELD_OUT_TASK_SEEDS[:3], 2))
     more = Comparison(loss, num_tasks=4, num_seeds=2, methods=("ppo",))
     assert more.seeds[:6] == comparison.seeds
+
+
+def test_what_ppo_learns_by_is_said_only_where_the_others_do_not(loss):
+    comparison = Comparison(loss, ppo_learning_rate=3e-3, ppo_num_passes=10)
+    assert comparison.ppo_inner_loop == dataclasses.replace(
+        comparison.inner_loop, learning_rate=3e-3, num_passes=10
+    )
+    assert labels(comparison)["ppo"] == "PPO (steps of 0.003, 10 passes)"
+    own = {"--ppo_learning_rate": 3e-3, "--ppo_num_passes": 10}
+    assert fingerprint(comparison) == fingerprint(Comparison(loss)) | own
+    settings = comparison.inner_loop
+    same = Comparison(
+        loss, ppo_learning_rate=settings.learning_rate, ppo_num_passes=settings.num_passes
+    )
+    assert fingerprint(same) == fingerprint(Comparison(loss))
+    assert labels(same)["ppo"] == "PPO"
 
 
 def test_methods_have_the_names_that_pictures_know():

@@ -1,8 +1,7 @@
 """One `PPOClipAgent` of TF-Agents that trains any number of agents, one after the other.
 
-A graph per agent would take seconds each to compile. What makes an agent an individual is but a few
-thousand numbers, so here they are a vector: assigned to the one agent's variables before it learns,
-and read back after it, all within one compiled call.
+What makes an agent an individual is swapped (`swapped_variables`) before it learns, and read back
+after it.
 """
 
 # Pyright's TensorFlow stubs know no static shapes, and TF-Agents types every field as any nest.
@@ -24,6 +23,7 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
 from epg_tf.agent.experience import Experience
+from epg_tf.evaluation.swapped_variables import SwappedVariables
 from epg_tf.evaluation.tf_agents_trajectories import Trajectories, trajectories
 
 
@@ -134,42 +134,36 @@ class SwappedAgent:
             train_step_counter=tf.Variable(0, dtype=tf.int64),
         )
         self._optimizer.build(self._actor.trainable_weights + self._value.trainable_weights)
-        self._variables = [
-            variable
-            for variable in (*self.agent.variables, *self._optimizer.variables)
-            if variable.dtype == tf.float32 and variable is not self._optimizer.learning_rate
-        ]
-        self._sizes = [variable.shape.num_elements() for variable in self._variables]
-        self._untrained = self._gather().numpy()
+        self._swapped = SwappedVariables(
+            [
+                variable
+                for variable in (*self.agent.variables, *self._optimizer.variables)
+                if variable.dtype == tf.float32 and variable is not self._optimizer.learning_rate
+            ]
+        )
+        self._untrained = self._swapped.gather().numpy()
 
     def draw(self, generator: np.random.Generator) -> np.ndarray:
         """A fresh agent [D]: TF-Agents' own initialisers, seeded by the agent's own generator."""
-        parts = self._split(self._untrained.copy())
-        for network in (self._actor, self._value):
-            for layer in network.submodules:
-                if isinstance(layer, tf.keras.layers.Dense):
-                    kernel = _draw_kernel(layer.kernel_initializer, layer.kernel.shape, generator)
-                    parts[layer.kernel.ref()][...] = kernel.ravel()
-        return np.concatenate(list(parts.values()))
+        agent = self._untrained.copy()
+        self._swapped.draw_kernels(agent, (self._actor, self._value), generator)
+        return agent
 
     def actor_weights(self, agents: np.ndarray) -> list[np.ndarray]:
         """The actor networks' variables of agents [W, D], [W, ...] each, in the network's order."""
-        parts = self._split(agents)
-        return [
-            parts[variable.ref()].reshape(-1, *variable.shape) for variable in self._actor.variables
-        ]
+        return self._swapped.values(agents, self._actor.variables)
 
     def observation_moments(self, agents: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Mean and variance [W, S] by which agents [W, D] normalise observations, if they do."""
         normaliser = self.agent.collect_policy.observation_normalizer
         if normaliser is None:
             return None
-        count, mean, squares, _ = (self._split(agents)[v.ref()] for v in normaliser.variables)
+        count, mean, squares, _ = self._swapped.values(agents, normaliser.variables)
         return mean, squares / count
 
     def swap_in(self, agent: np.ndarray) -> None:
         """Gives `agent` the variables of an agent [D]."""
-        self._scatter(tf.constant(agent))
+        self._swapped.scatter(tf.constant(agent))
 
     def update(
         self,
@@ -217,7 +211,7 @@ class SwappedAgent:
 
     @tf.function(jit_compile=True, autograph=False)
     def _update(self, vector, gradient_steps, lived, minibatches):
-        self._scatter(vector)
+        self._swapped.scatter(vector)
         self._optimizer.iterations.assign(gradient_steps)
         steps = self.preprocess(lived)
 
@@ -229,19 +223,7 @@ class SwappedAgent:
         tf.map_fn(train, minibatches, fn_output_signature=tf.float32)
         self.agent.update_observation_normalizer(steps.observation[tf.newaxis])
         self.agent.update_reward_normalizer(steps.reward[tf.newaxis])
-        return self._gather()
-
-    def _split(self, agents: np.ndarray) -> dict:
-        """Views of agents [..., D], by the variable that they are the numbers of."""
-        parts = np.split(agents, np.cumsum(self._sizes)[:-1], axis=-1)
-        return {variable.ref(): part for variable, part in zip(self._variables, parts, strict=True)}
-
-    def _gather(self) -> tf.Tensor:
-        return tf.concat([tf.reshape(variable, [-1]) for variable in self._variables], axis=0)
-
-    def _scatter(self, vector: tf.Tensor) -> None:
-        for variable, part in zip(self._variables, tf.split(vector, self._sizes), strict=True):
-            variable.assign(tf.reshape(part, variable.shape))
+        return self._swapped.gather()
 
 
 def _make_networks(configuration, hidden_sizes, observation, action):
@@ -261,10 +243,3 @@ def _make_networks(configuration, hidden_sizes, observation, action):
             observation, action, continuous_projection_net=projection, **layers
         )
     return actor, value_network.ValueNetwork(observation, **layers)
-
-
-def _draw_kernel(initializer, shape, generator: np.random.Generator) -> np.ndarray:
-    """A kernel by the rule of a Keras initialiser, old or new style, but with a seed of its own."""
-    rule = getattr(tf.keras.initializers, type(initializer).__name__)
-    config = {name: v for name, v in initializer.get_config().items() if name != "dtype"}
-    return rule(**{**config, "seed": int(generator.integers(2**31))})(shape).numpy()

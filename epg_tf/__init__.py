@@ -17,6 +17,7 @@
 | buffer of N steps; normalisation (section 4.1)   | `agent.experience`; `agent.normaliser`        |
 | n workers on so many ranks and threads           | `evolution.ranks`; `worker_groups`            |
 | Figs. 4, 5, 7: learning curves on held-out tasks | `evaluate`; `evaluation.comparison`           |
+| opponents off the shelf: TF-Agents' PPO and SAC  | `evaluation.tf_agents_ppo`, `.tf_agents_sac`  |
 | section 4.3, Figs. 6, 9: what a loss does        | `analyze`; `evaluation.analysis`              |
 | Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.show`; `rendering`      |
 | a loss to take away, and a page about it         | `export`; `report`                            |

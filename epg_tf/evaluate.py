@@ -3,11 +3,12 @@
     python -m epg_tf.evaluate --loss runs/reacher --root_dir runs/reacher/evaluation
     horovodrun -np 2 python -m epg_tf.evaluate --loss runs/hopper --root_dir runs/hopper/evaluation
 
-Four methods train the same number of agents on the same held-out tasks (--num_tasks, 32 unless
+Some methods train the same number of agents on the same held-out tasks (--num_tasks, 32 unless
 given, with --num_seeds on each) for the same number of environment steps: the evolved loss and
 fresh losses of its architecture, both without reward, and two PPOs with reward, ours (the networks
 and minibatches of the agents with the losses, and their step size and number of passes unless
---ppo_learning_rate and --ppo_num_passes say what suits it better) and TF-Agents' own.
+--ppo_learning_rate and --ppo_num_passes say what suits it better) and TF-Agents' own. With
+--methods evolved,ppo,tf_agents_sac, TF-Agents' SAC too, which reuses every step and takes longer.
 
 In --root_dir: `summary.json` and the table that is printed (interquartile means of the final return
 and of the area under the learning curve, with 95% intervals; how likely an agent is to beat PPO's

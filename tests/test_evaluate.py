@@ -16,7 +16,7 @@ from refusals import sentence_of
 
 from epg_tf import config, evaluate
 from epg_tf.agent.episodes import EpisodeReturns
-from epg_tf.evaluation import comparison, tf_agents_ppo
+from epg_tf.evaluation import comparison, tf_agents_ppo, tf_agents_sac
 from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.inner_loop import Workers
 from epg_tf.run_files import CONFIG_FILE
@@ -37,8 +37,8 @@ TINY = {
     "Constant.value": 0.0,
 }
 SEEING = ("observation", "action", "reward", "termination", "memory", "policy")
+METHODS = ["evolved", "random_loss", "ppo", "tf_agents_ppo", "tf_agents_sac"]
 FLAGS = {"num_tasks": 3, "num_seeds": 2}
-METHODS = ["evolved", "random_loss", "ppo", "tf_agents_ppo"]
 KEYS = [
     "final_iqm",
     "final_low",
@@ -79,21 +79,30 @@ def seeing_loss(tmp_path_factory):
     )
 
 
-def learn_nothing(settings, family, seeds, num_threads=0, on_update=None):
-    """Stands in for TF-Agents' PPO: returns that tell agents and episodes apart."""
-    episodes = EpisodeReturns(len(seeds))
-    for worker, seed in enumerate(seeds):
-        first = -float(seed.task_seed % 100) - seed.key[-1] / 10.0
-        episodes.completed[worker] = [first, first + 1.0]
-        episodes.last_steps[worker] = [50, 100]
-    for k in range(1, settings.num_updates + 1):
-        on_update(k)
-    return episodes
+def learning_nothing(lift):
+    """Stands in for TF-Agents' agents: returns that tell methods, agents and episodes apart."""
+
+    def learn(settings, family, seeds, num_threads=0, on_update=None):
+        episodes = EpisodeReturns(len(seeds))
+        for worker, seed in enumerate(seeds):
+            first = lift - float(seed.task_seed % 100) - seed.key[-1] / 10.0
+            episodes.completed[worker] = [first, first + 1.0]
+            episodes.last_steps[worker] = [50, 100]
+        for k in range(1, settings.num_updates + 1):
+            on_update(k)
+        return episodes
+
+    return learn
+
+
+def make_tf_agents_quick(patch):
+    patch.setattr(tf_agents_ppo, "learn", learning_nothing(0.0))
+    patch.setattr(tf_agents_sac, "learn", learning_nothing(0.05))
 
 
 @pytest.fixture
 def quick_tf_agents(monkeypatch):
-    monkeypatch.setattr(tf_agents_ppo, "learn", learn_nothing)
+    make_tf_agents_quick(monkeypatch)
 
 
 def run(loss, root, **flag_values):
@@ -110,8 +119,8 @@ def evaluation(loss, tmp_path_factory):
     """A complete evaluation's folder, and what was printed."""
     root = tmp_path_factory.mktemp("evaluation") / "results"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tf_agents_ppo, "learn", learn_nothing)
-        run(loss, root)
+        make_tf_agents_quick(patch)
+        run(loss, root, methods=METHODS)
     return root
 
 
@@ -146,11 +155,11 @@ def test_every_run_is_in_the_arrays_and_in_the_rows(evaluation):
     assert curves["steps_per_update"] == 32
     with open(evaluation / "curves.csv") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 4 * 3 * 2 * 4
-    returns = np.array([float(row["return"]) for row in rows]).reshape(4, 3, 2, 4)
+    assert len(rows) == 5 * 3 * 2 * 4
+    returns = np.array([float(row["return"]) for row in rows]).reshape(5, 3, 2, 4)
     np.testing.assert_array_equal(returns, [curves[method] for method in METHODS])
     # Agents of different tasks or seeds are different agents, and methods teach differently.
-    assert len({curve[-1] for method in METHODS for curve in curves[method].reshape(-1, 4)}) == 24
+    assert len({curve[-1] for method in METHODS for curve in curves[method].reshape(-1, 4)}) == 30
 
 
 def test_every_method_begins_with_the_same_agents(evaluation):
@@ -221,17 +230,18 @@ def test_the_config_and_a_picture_are_there(loss, evaluation):
 
 def test_a_finished_evaluation_is_left_alone_and_printed_again(loss, evaluation, capfd):
     before = everything_in(evaluation)
-    run(loss, evaluation)
+    run(loss, evaluation, methods=METHODS)
     lines = capfd.readouterr().out.splitlines()
     assert lines[0] == (
         "Held-out RandomReacher: 3 tasks x 2 seeds, 4 updates of 32 steps (128 environment steps)."
     )
-    rows = {line.partition("  ")[0]: line for line in lines[3:7]}
+    rows = {line.partition("  ")[0]: line for line in lines[3:8]}
     assert list(rows) == [
         "evolved loss, no reward",
         "random loss, no reward",
         "PPO",
         "PPO (TF-Agents)",
+        "SAC (TF-Agents)",
     ]
     numbers = [float(number) for number in re.findall(r"-?[\d.]+", rows["PPO"])]
     expected = [summary_of(evaluation)["ppo"][key] for key in KEYS[:8]]
@@ -255,11 +265,11 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_files(
     monkeypatch.setattr(comparison.AgentTraining, "run", train_until_interrupted)
     monkeypatch.setattr(comparison, "_LARGEST_BATCH", 4)
     with pytest.raises(KeyboardInterrupt):
-        run(loss, root)
+        run(loss, root, methods=METHODS)
     assert not (root / "summary.json").exists()
     trained.append("again")
-    run(loss, root)
-    assert trained == ["evolved", "random_loss", "again", "ppo", "tf_agents_ppo"]
+    run(loss, root, methods=METHODS)
+    assert trained == ["evolved", "random_loss", "again", "ppo", "tf_agents_ppo", "tf_agents_sac"]
     for name in ("curves.npz", "curves.csv", "curves.png", "summary.json", CONFIG_FILE):
         assert (root / name).read_bytes() == (evaluation / name).read_bytes(), name
 
@@ -280,7 +290,7 @@ def test_the_number_of_ranks_does_not_change_a_number(loss, evaluation, tmp_path
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("Held-out RandomReacher: 3 tasks x 2 seeds") == 1
     ours, theirs = curves_of(evaluation), curves_of(root)
-    assert list(theirs) == [name for name in ours if name != "tf_agents_ppo"]
+    assert list(theirs) == [name for name in ours if not name.startswith("tf_agents")]
     for name, values in theirs.items():
         np.testing.assert_array_equal(values, ours[name], name)
 
@@ -339,6 +349,20 @@ def test_bad_flags_are_refused(flag_values, sentence, loss, tmp_path, capfd):
     assert not list(tmp_path.iterdir())
 
 
+def test_sac_is_refused_where_actions_are_finite(tmp_path, capfd):
+    discrete = {
+        "meta_train__family": "@DiscreteActions()",
+        "DiscreteActions__family": "@RandomReacher()",
+    }
+    loss = make_loss(tmp_path / "run", **discrete)
+    sentence = refusal(capfd, loss, tmp_path / "results", methods=["ppo", "tf_agents_sac"])
+    assert sentence.rstrip() == (
+        "`--methods` (=ppo,tf_agents_sac) must not contain 'tf_agents_sac' where actions are not a "
+        "box: DiscreteActions has 9 of them."
+    )
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_path_that_is_no_loss_is_refused(tmp_path, capfd):
     sentence = refusal(capfd, tmp_path / "nowhere", tmp_path / "results")
     assert f"`--loss` (={tmp_path / 'nowhere'}) must be the folder of a run or of an" in sentence
@@ -347,9 +371,9 @@ def test_a_path_that_is_no_loss_is_refused(tmp_path, capfd):
 
 def test_a_folder_with_another_evaluation_is_refused_and_left_alone(loss, evaluation, capfd):
     before = everything_in(evaluation)
-    sentence = refusal(capfd, loss, evaluation, num_tasks=2)
+    sentence = refusal(capfd, loss, evaluation, num_tasks=2, methods=METHODS)
     assert "must not hold another result of evaluate: `--num_tasks` is 3 there and 2" in sentence
-    sentence = refusal(capfd, loss, evaluation, horizon_factor=2.0)
+    sentence = refusal(capfd, loss, evaluation, horizon_factor=2.0, methods=METHODS)
     assert "`--num_updates` is 4 there and 8 here" in sentence
     assert everything_in(evaluation) == before
 

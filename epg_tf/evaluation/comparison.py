@@ -1,6 +1,6 @@
 """Which methods are compared, on which held-out tasks, and how their agents are trained.
 
-Every method sees the same tasks, first policies (those of TF-Agents' PPO excepted), resets and
+Every method sees the same tasks, first policies (those of TF-Agents' agents excepted), resets and
 number of environment steps. The agents are shared out among the ranks, and each rank trains its own
 in batches; what an agent learns depends on neither.
 """
@@ -23,8 +23,12 @@ from epg_tf.inner_loop import InnerLoop, LifetimeSeed
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
 from epg_tf.worker_groups import WorkerGroups
 
-METHODS = ("evolved", "random_loss", "ppo", "tf_agents_ppo")
+# Those of a comparison unless it names others; SAC takes longer than they do together.
+DEFAULT_METHODS = ("evolved", "random_loss", "ppo", "tf_agents_ppo")
+METHODS = (*DEFAULT_METHODS, "tf_agents_sac")
 BASELINE = "ppo"
+
+_TF_AGENTS = ("tf_agents_ppo", "tf_agents_sac")
 
 # Agents side by side on a rank; more of them would cost memory and gain no speed.
 _LARGEST_BATCH = 32
@@ -51,8 +55,8 @@ class Comparison:
         loss: The evolved loss.
         methods: Out of `METHODS`: "evolved", the loss; "random_loss", fresh losses of its
             architecture, of which the first is the one that the evolution started from; "ppo", our
-            PPO with the networks and minibatches of the loss's agents; "tf_agents_ppo", TF-Agents'
-            own.
+            PPO with the networks and minibatches of the loss's agents; "tf_agents_ppo" and
+            "tf_agents_sac", TF-Agents' own PPO and SAC.
         num_tasks: Held-out tasks.
         num_seeds: Agents per task.
         num_updates: K, for all methods.
@@ -63,11 +67,12 @@ class Comparison:
             agents make.
 
     Raises:
-        ValueError: If a value is outside its range, or the loss sees rewards it is not to have.
+        ValueError: If a value is outside its range, or the loss sees rewards it is not to have, or
+            SAC is to take one of finitely many actions.
     """
 
     loss: EvolvedLoss
-    methods: tuple[str, ...] = METHODS
+    methods: tuple[str, ...] = DEFAULT_METHODS
     num_tasks: int = 32
     num_seeds: int = 4
     num_updates: int = 128
@@ -88,6 +93,12 @@ class Comparison:
             raise ValueError(
                 f"`--methods` (={','.join(self.methods)}) must be distinct and contain "
                 f"{BASELINE!r}, which the others are compared with."
+            )
+        family = self.loss.settings.family
+        if "tf_agents_sac" in self.methods and family.num_actions is not None:
+            raise ValueError(
+                f"`--methods` (={','.join(self.methods)}) must not contain 'tf_agents_sac' where "
+                f"actions are not a box: {type(family).__name__} has {family.num_actions} of them."
             )
         if self.loss.sees_reward and not self.give_reward:
             raise ValueError(
@@ -172,7 +183,7 @@ class AgentTraining:
         Returns:
             All ranks' runs.
         """
-        live = self._live_with_tf_agents if method == "tf_agents_ppo" else self._live
+        live = self._live_with_tf_agents if method in _TF_AGENTS else self._live
         curves, diverged = [], []
         for batch in self._batches():
             batch_curves, batch_diverged = live(method, batch, on_update)
@@ -212,11 +223,12 @@ class AgentTraining:
     def _live_with_tf_agents(
         self, method: str, agents: list[int], on_update: Callable[[], object]
     ) -> tuple[np.ndarray, np.ndarray]:
-        del method
-        from epg_tf.evaluation import tf_agents_ppo  # slow to import, and not always wanted
+        # Slow to import, and not always wanted.
+        from epg_tf.evaluation import tf_agents_ppo, tf_agents_sac
 
+        learn = tf_agents_ppo.learn if method == "tf_agents_ppo" else tf_agents_sac.learn
         comparison = self._comparison
-        episodes = tf_agents_ppo.learn(
+        episodes = learn(
             comparison.inner_loop,
             comparison.loss.settings.family,
             [self._seeds[agent] for agent in agents],

@@ -202,7 +202,7 @@ def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple
         labels = record["provenance"]["labels"]
         others = "; ".join(
             f"{labels[method]}: {shown(record[method]['final_iqm'])}"
-            for method in ("ppo", "tf_agents_ppo")
+            for method in ("ppo", "tf_agents_ppo", "tf_agents_sac")
             if method in labels
         )
         yield (

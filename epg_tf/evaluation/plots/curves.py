@@ -16,9 +16,9 @@ from epg_tf.evaluation.statistics import Estimate, ranked
 _SINGLE_TASKS = 6
 _COLUMNS = {1: 1, 2: 2, 4: 2}  # of so many single tasks; three otherwise
 _LONGEST_LEGEND = 80  # characters on a line
-# What PPO does is always in the picture. A method that falls below it by more than the height of
+# What these do is always in the picture. A method that falls below it by more than the height of
 # that (a random loss may end a hundred times lower) is followed a little way and then cut off.
-_BASELINES = ("ppo", "tf_agents_ppo")
+_BASELINES = ("ppo", "tf_agents_ppo", "tf_agents_sac")
 _A_LITTLE_WAY = 0.25
 
 

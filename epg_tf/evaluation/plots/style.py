@@ -33,6 +33,7 @@ METHODS = {
     "random_loss": Method("random loss, no reward", "#999999", ":"),
     "ppo": Method("PPO", "#D55E00"),
     "tf_agents_ppo": Method("PPO (TF-Agents)", "#CC79A7", "--"),
+    "tf_agents_sac": Method("SAC (TF-Agents)", "#009E73", "-."),
 }
 
 # For what is no method, one after the other.

@@ -1,0 +1,86 @@
+"""What W agents have lived through since they began, to be drawn from at random.
+
+As TF-Agents' `TFUniformReplayBuffer`, but in NumPy, with all steps of all agents, and with a
+generator of its own for every agent. There are no boundary steps, which TF-Agents' drivers put
+between episodes: SAC would learn from them what it costs to go from an episode's end to the start
+of the next.
+"""
+
+# TF-Agents types every field as any nest of tensors.
+# pyright: reportArgumentType=false, reportCallIssue=false
+
+from __future__ import annotations
+
+import numpy as np
+from tf_agents.trajectories import policy_step, trajectory
+from tf_agents.trajectories import time_step as ts
+
+from epg_tf.agent.experience import Experience
+
+
+class ReplayBuffer:
+    """The steps of W agents.
+
+    Attributes:
+        num_steps: How many of each agent are there.
+    """
+
+    def __init__(self, num_agents: int, capacity: int, observation_size: int, action_size: int):
+        """Makes room.
+
+        Args:
+            num_agents: W.
+            capacity: The most steps per agent.
+            observation_size: S.
+            action_size: A.
+        """
+        self.num_steps = 0
+        of_all = (num_agents, capacity)
+        self._observation = np.empty((*of_all, observation_size), np.float32)
+        self._next_observation = np.empty_like(self._observation)
+        self._action = np.empty((*of_all, action_size), np.float32)
+        self._reward = np.empty(of_all, np.float32)
+        self._discount = np.empty(of_all, np.float32)
+
+    def add(self, experience: Experience) -> None:
+        """Takes in T more steps of every agent.
+
+        The discount is 0 where an episode ended by itself, and 1 elsewhere, so that beyond a time
+        limit something is expected.
+        """
+        new = slice(self.num_steps, self.num_steps + experience.length)
+        self._observation[:, new] = experience.observation
+        self._next_observation[:, new] = experience.next_observation
+        self._action[:, new] = experience.action
+        self._reward[:, new] = experience.reward
+        self._discount[:, new] = np.where(experience.terminated, 0.0, 1.0)
+        self.num_steps = new.stop
+
+    def sample(
+        self, agent: int, num_batches: int, batch_size: int, generator: np.random.Generator
+    ) -> trajectory.Transition:
+        """Draws steps of one agent, uniformly and with replacement.
+
+        Args:
+            agent: Whose.
+            num_batches: G.
+            batch_size: B.
+            generator: For the choice.
+
+        Returns:
+            What `SacAgent.train` takes, but for a leading axis: arrays [G, B, ...].
+        """
+        steps = generator.integers(self.num_steps, size=(num_batches, batch_size))
+        ones = np.ones(steps.shape, np.float32)
+        # SAC looks at neither kind of step, nor at how the first of the two was arrived at.
+        kind = np.full(steps.shape, ts.StepType.MID)
+        return trajectory.Transition(
+            ts.TimeStep(kind, 0.0 * ones, ones, self._observation[agent][steps]),
+            policy_step.PolicyStep(self._action[agent][steps]),
+            ts.TimeStep(
+                kind,
+                self._reward[agent][steps],
+                self._discount[agent][steps],
+                self._next_observation[agent][steps],
+            ),
+        )

@@ -8,6 +8,7 @@ in batches; what an agent learns depends on neither.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -25,10 +26,10 @@ from epg_tf.worker_groups import WorkerGroups
 
 # Those of a comparison unless it names others; SAC takes longer than they do together.
 DEFAULT_METHODS = ("evolved", "random_loss", "ppo", "tf_agents_ppo")
-METHODS = (*DEFAULT_METHODS, "tf_agents_sac")
+METHODS = (*DEFAULT_METHODS, "tf_agents_sac", "no_action")
 BASELINE = "ppo"
 
-_TF_AGENTS = ("tf_agents_ppo", "tf_agents_sac")
+_OWN_WAYS = ("tf_agents_ppo", "tf_agents_sac", "no_action")
 
 # Agents side by side on a rank; more of them would cost memory and gain no speed.
 _LARGEST_BATCH = 32
@@ -56,7 +57,7 @@ class Comparison:
         methods: Out of `METHODS`: "evolved", the loss; "random_loss", fresh losses of its
             architecture, of which the first is the one that the evolution started from; "ppo", our
             PPO with the networks and minibatches of the loss's agents; "tf_agents_ppo" and
-            "tf_agents_sac", TF-Agents' own PPO and SAC.
+            "tf_agents_sac", TF-Agents' own PPO and SAC; "no_action", agents that never act.
         num_tasks: Held-out tasks.
         num_seeds: Agents per task.
         num_updates: K, for all methods.
@@ -68,7 +69,7 @@ class Comparison:
 
     Raises:
         ValueError: If a value is outside its range, or the loss sees rewards it is not to have, or
-            SAC is to take one of finitely many actions.
+            SAC is to take one of finitely many actions, or none of them.
     """
 
     loss: EvolvedLoss
@@ -95,11 +96,13 @@ class Comparison:
                 f"{BASELINE!r}, which the others are compared with."
             )
         family = self.loss.settings.family
-        if "tf_agents_sac" in self.methods and family.num_actions is not None:
-            raise ValueError(
-                f"`--methods` (={','.join(self.methods)}) must not contain 'tf_agents_sac' where "
-                f"actions are not a box: {type(family).__name__} has {family.num_actions} of them."
-            )
+        for method in ("tf_agents_sac", "no_action"):
+            if method in self.methods and family.num_actions is not None:
+                raise ValueError(
+                    f"`--methods` (={','.join(self.methods)}) must not contain {method!r} where "
+                    f"actions are not a box: {type(family).__name__} has {family.num_actions} of "
+                    "them."
+                )
         if self.loss.sees_reward and not self.give_reward:
             raise ValueError(
                 f"`--loss` (={self.loss.path}) must not see the reward, as by "
@@ -125,6 +128,12 @@ class Comparison:
     def task_seeds(self) -> list[int]:
         """Of each task."""
         return list(HELD_OUT_TASK_SEEDS[: self.num_tasks])
+
+    @property
+    def early_update(self) -> int | None:
+        """The length of the lifetimes that the loss is for, where those compared are longer."""
+        evolved_for = self.loss.inner_loop.num_updates
+        return evolved_for if evolved_for < self.num_updates else None
 
     @property
     def seeds(self) -> list[LifetimeSeed]:
@@ -183,7 +192,7 @@ class AgentTraining:
         Returns:
             All ranks' runs.
         """
-        live = self._live_with_tf_agents if method in _TF_AGENTS else self._live
+        live = self._live_in_own_way if method in _OWN_WAYS else self._live
         curves, diverged = [], []
         for batch in self._batches():
             batch_curves, batch_diverged = live(method, batch, on_update)
@@ -220,13 +229,11 @@ class AgentTraining:
         curves = learning_curves(lifetimes.episodes, *_budget(settings))
         return curves, lifetimes.diverged | ~np.isfinite(curves).all(axis=1)
 
-    def _live_with_tf_agents(
+    def _live_in_own_way(
         self, method: str, agents: list[int], on_update: Callable[[], object]
     ) -> tuple[np.ndarray, np.ndarray]:
-        # Slow to import, and not always wanted.
-        from epg_tf.evaluation import tf_agents_ppo, tf_agents_sac
-
-        learn = tf_agents_ppo.learn if method == "tf_agents_ppo" else tf_agents_sac.learn
+        # TF-Agents' are slow to import, and not always wanted.
+        learn = importlib.import_module(f"epg_tf.evaluation.{method}").learn
         comparison = self._comparison
         episodes = learn(
             comparison.inner_loop,

@@ -17,7 +17,7 @@ from epg_tf.evaluation.run_records import RunRecords, read_json
 COMPLETE, BEGUN, ABSENT, UNREADABLE = "complete", "begun", "absent", "unreadable"
 
 # In the order of the other commands' own tables.
-_METHODS = ("evolved", "random_loss", "ppo", "tf_agents_ppo", "tf_agents_sac")
+_METHODS = ("evolved", "random_loss", "ppo", "tf_agents_ppo", "tf_agents_sac", "no_action")
 _FEW_DIGITS = 2  # of what is known no better
 _STAGES = ("before", "during", "after")
 

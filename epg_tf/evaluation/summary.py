@@ -25,7 +25,6 @@ from epg_tf.evaluation.statistics import (
 from epg_tf.run_folder import flatten
 
 _HEADER = (
-    ("", ""),
     ("final return", "IQM [95% interval]"),
     ("mean over updates (AUC)", "IQM [95% interval]"),
     ("P(better", "than PPO)"),
@@ -89,7 +88,12 @@ def summarise(
     for method, (curves, _) in runs.items():
         final = bootstrap.estimate(curves[..., -1])
         auc = bootstrap.estimate(area_under(curves))
+        early = {}
+        if comparison.early_update is not None:
+            at = bootstrap.estimate(curves[..., comparison.early_update - 1])
+            early = {f"early_{name}": _number(value) for name, value in at._asdict().items()}
         methods[method] = {
+            **early,
             **{f"final_{name}": _number(value) for name, value in final._asdict().items()},
             **{f"auc_{name}": _number(value) for name, value in auc._asdict().items()},
             "probability_over_ppo": probability_of_improvement(curves[..., -1], baseline[..., -1]),
@@ -104,8 +108,13 @@ def table(summary: Mapping[str, Any]) -> str:
     """The summary as aligned text."""
     about = summary["provenance"]
     methods = [method for method in METHODS if method in summary]
-    rows = [_row(about["labels"][method], summary[method]) for method in methods]
-    cells = [*zip(*_HEADER, strict=True), *rows]
+    early = about.get("early_update")
+    header = _HEADER
+    if early is not None:
+        header = ((f"after {early:,} updates", _HEADER[0][1]), *_HEADER)
+    spans = ("final", "auc") if early is None else ("early", "final", "auc")
+    rows = [_row(about["labels"][method], summary[method], spans) for method in methods]
+    cells = [*zip(("", ""), *header, strict=True), *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -128,10 +137,9 @@ def table(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _row(label: str, result: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(label: str, result: Mapping[str, Any], spans: Sequence[str]) -> tuple[str, ...]:
     intervals = [
-        _interval(*(result[f"{of}_{name}"] for name in ("iqm", "low", "high")))
-        for of in ("final", "auc")
+        _interval(*(result[f"{of}_{name}"] for name in ("iqm", "low", "high"))) for of in spans
     ]
     reached = result["updates_to_reach_ppo"]
     probability = f"{result['probability_over_ppo']:.2f}"
@@ -162,6 +170,7 @@ def _provenance(
         "evolved_env_steps": loss.env_steps,
         "family": type(loss.settings.family).__name__,
         "num_updates": comparison.num_updates,
+        "early_update": comparison.early_update,
         "steps_per_update": comparison.inner_loop.steps_per_update,
         "sees_reward": comparison.loss.sees_reward,
         "guidance": comparison.loss.guidance,

@@ -16,8 +16,9 @@ from epg_tf.evaluation.summary import fingerprint, labels, summarise, table
 from epg_tf.evolution import sampling
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.evolved_loss import EvolvedLoss
-from epg_tf.inner_loop import Workers
+from epg_tf.inner_loop import Stream, Workers
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, TRAINING_TASK_SEEDS, VALIDATION_TASK_SEEDS
+from epg_tf.tasks.simulator import BatchSimulator
 
 
 def make_loss(*bindings):
@@ -173,3 +174,33 @@ def test_returns_that_are_not_finite_break_nothing(loss, tmp_path):
         assert -150.0 < low < np.min(curves["ppo"])
         assert np.max(curves["evolved"]) < high < -60.0
         assert "not finite" in axis.texts[0].get_text()
+
+
+def test_longer_lives_are_looked_at_where_the_loss_was_to_have_taught_too(loss):
+    longer = Comparison(loss, ("evolved", "random_loss", "ppo"), 3, 2, num_updates=80)
+    assert longer.early_update == loss.settings.inner_loop.num_updates == 64
+    runs, bootstrap = broken_runs(longer), Bootstrap.draw(3, 2)
+    summary = summarise(longer, runs, bootstrap, ["command"])
+    at = bootstrap.estimate(runs["ppo"].curves[..., 63])
+    assert [summary["ppo"][f"early_{name}"] for name in at._fields] == list(at)
+    assert "after 64 updates" in table(summary)
+    as_long = Comparison(loss, ("evolved", "ppo"), 3, 2, num_updates=64)
+    assert as_long.early_update is None
+    summary = summarise(as_long, {m: runs[m] for m in as_long.methods}, bootstrap, ["command"])
+    assert "early_iqm" not in summary["ppo"] and "after" not in table(summary)
+
+
+def test_agents_without_an_action_hold_still(loss):
+    """They get what a simulator says that is never given a torque; two episodes in 128 steps."""
+    comparison = Comparison(loss, ("no_action", "ppo"), num_tasks=2, num_seeds=1, num_updates=1)
+    on_update = mock.Mock()
+    runs = AgentTraining(comparison, Ranks()).run("no_action", on_update)
+    assert on_update.call_count == 1 and not runs.diverged.any()
+    family = loss.settings.family
+    for seed, curve in zip(comparison.seeds, runs.curves[:, 0], strict=True):
+        task, resets = family.sample(seed.task_seed), seed.generator(Stream.RESETS)
+        simulator = BatchSimulator(family, [task], [resets])
+        steps = [simulator.step(np.zeros((1, 2))).reward[0] for _ in range(50)]
+        simulator.reset()
+        steps += [simulator.step(np.zeros((1, 2))).reward[0] for _ in range(50)]
+        np.testing.assert_allclose(curve, [sum(steps) / 2], rtol=1e-6)

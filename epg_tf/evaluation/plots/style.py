@@ -34,6 +34,7 @@ METHODS = {
     "ppo": Method("PPO", "#D55E00"),
     "tf_agents_ppo": Method("PPO (TF-Agents)", "#CC79A7", "--"),
     "tf_agents_sac": Method("SAC (TF-Agents)", "#009E73", "-."),
+    "no_action": Method("no action at all", "#000000", ":"),
 }
 
 # For what is no method, one after the other.

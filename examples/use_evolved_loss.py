@@ -32,7 +32,11 @@ mean.build([None, 10]), memory.build(ones.shape)
 for layer in (*mean.layers, memory):
     kernel = tf.math.l2_normalize(tf.random.normal(layer.kernel.shape), axis=0)
     layer.kernel.assign(kernel * (policy["output_gain"] if layer is mean.layers[-1] else 1.0))
-log_std = tf.Variable([[policy["initial_log_std"]] * policy["action_size"]])
+low, high = policy.get("log_std_bounds") or (-np.inf, np.inf)  # Adam puts it back between them
+log_std = tf.Variable(
+    [[policy["initial_log_std"]] * policy["action_size"]],
+    constraint=lambda values: tf.clip_by_value(values, low, high),
+)
 theta = [*mean.weights, log_std, *memory.weights]
 adam = tf.keras.optimizers.Adam(update["learning_rate"], epsilon=update["epsilon"])
 

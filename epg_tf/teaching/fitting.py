@@ -68,31 +68,31 @@ class FitErrors(NamedTuple):
 class Fit:
     """Fits the parameters of one loss to lessons."""
 
-    def __init__(self, settings: InnerLoop, family: TaskFamily, learning_rate: float):
+    def __init__(self, settings: InnerLoop, family: TaskFamily):
         """Makes the loss; it is compiled when it is first fitted.
 
         Args:
             settings: For the architecture of the loss, and M.
             family: For the sizes of observations and actions.
-            learning_rate: Adam's.
         """
         self._num_newest = settings.steps_per_update
         self._loss = settings.learned_loss.build(1)
         self._loss.per_step(_zeros(settings, family))
         self._phi = tf.Variable(tf.zeros([self._loss.size]))
-        self._optimizer = tf.keras.optimizers.Adam(learning_rate, jit_compile=False)
+        self._optimizer = tf.keras.optimizers.Adam(jit_compile=False)
         self._optimizer.build([self._phi])
         self._moments = self._optimizer.variables[-2:]
 
     def run(
-        self, state: FitState, lessons: Lessons, minibatches: np.ndarray
+        self, state: FitState, lessons: Lessons, minibatches: np.ndarray, learning_rate: float
     ) -> tuple[FitState, FitErrors]:
         """Takes a step of Adam for each minibatch.
 
         Args:
             state: Where the fit stands.
             lessons: L lessons.
-            minibatches: Which lessons each step is on, [steps, B] int32.
+            minibatches: Which lessons each step is on, [steps, B] integers.
+            learning_rate: Adam's.
 
         Returns:
             Where the fit stands then, and the errors, each met before its step.
@@ -100,6 +100,7 @@ class Fit:
         self._phi.assign(state.phi)
         self._loss.assign(state.phi[np.newaxis])
         self._optimizer.iterations.assign(state.num_steps)
+        self._optimizer.learning_rate.assign(learning_rate)
         for variable, value in zip(
             self._moments, (state.first_moment, state.second_moment), strict=True
         ):

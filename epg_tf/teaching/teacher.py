@@ -23,6 +23,7 @@ from epg_tf.evolution.checkpoint import Checkpoint
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.inner_loop import InnerLoop, Lifetimes, LifetimeSeed, Update
 from epg_tf.loss.guidance import PolicyGradientGuide
+from epg_tf.schedules import Schedule, require_schedule
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS
 from epg_tf.teaching.fitting import Fit, FitErrors, FitState
 from epg_tf.teaching.lessons import Lessons, LessonTaker, joined
@@ -45,7 +46,7 @@ class PolicyGradientTeacher:
         num_epochs: Epochs that are taught; evolution has those that come after.
         num_passes: Passes over the kept lessons in each.
         minibatch_size: Lessons, of M steps each, in a step of the fit.
-        learning_rate: The step size of the Adam that fits phi.
+        learning_rate: The step size of the Adam that fits phi, a number or a schedule over epochs.
         num_kept_epochs: How many epochs' lessons phi is fitted to, the newest ones.
         log_std_floor: The least log standard deviation of the agents that phi is taught with, where
             it is higher than that of `InnerLoop.log_std_bounds`; None for no other. Where there is
@@ -58,14 +59,19 @@ class PolicyGradientTeacher:
     num_epochs: int = 10
     num_passes: int = 3
     minibatch_size: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float | Schedule = 1e-3
     num_kept_epochs: int = 6
     log_std_floor: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_epochs", "num_passes", "minibatch_size", "num_kept_epochs"):
             require_integer(f"PolicyGradientTeacher.{name}", getattr(self, name))
-        require_number("PolicyGradientTeacher.learning_rate", self.learning_rate)
+        if callable(self.learning_rate):
+            require_schedule(
+                "PolicyGradientTeacher.learning_rate", self.learning_rate, self.num_epochs
+            )
+        else:
+            require_number("PolicyGradientTeacher.learning_rate", self.learning_rate)
 
     def check(self, inner_loop: InnerLoop) -> None:
         """Checks that lifetimes of such a kind can be taught from.
@@ -150,7 +156,7 @@ class Teaching:
             ranks.threads() if threads is None else threads,
         )
         self._takers = [LessonTaker(group.learner) for group in self._workers.groups]
-        self._fit = Fit(inner_loop, settings.family, self._teacher.learning_rate)
+        self._fit = Fit(inner_loop, settings.family)
         self._kept: collections.deque[Lessons] = collections.deque(
             maxlen=self._teacher.num_kept_epochs
         )
@@ -201,12 +207,14 @@ class Teaching:
         lived_with = lived_with[max(0, len(lived_with) - self._teacher.num_kept_epochs + 1) :]
         lessons = joined(self._kept)
         rng = np.random.default_rng((self._settings.seed, epoch, _LESSONS_STREAM))
+        rate = self._teacher.learning_rate
+        rate = rate(epoch) if callable(rate) else rate
         fit, errors = state.fit, FitErrors(math.nan, math.nan)
         for _ in range(self._teacher.num_passes if lessons.number else 0):
             order = rng.permutation(lessons.number).astype(np.int32)
             size = min(self._teacher.minibatch_size, len(order))
             minibatches = order[: len(order) // size * size].reshape(-1, size)
-            fit, errors = self._fit.run(fit, lessons, minibatches)
+            fit, errors = self._fit.run(fit, lessons, minibatches, rate)
         logs = {
             "teaching_error": errors.error,
             "teaching_target": errors.target,

@@ -77,7 +77,7 @@ def loss_with(settings, seed=1):
 )
 def test_the_gradient_of_the_fit_is_that_of_finite_differences(settings):
     lessons = random_lessons(settings, 6)
-    fit = Fit(settings, FAMILY, learning_rate=1e-3)
+    fit = Fit(settings, FAMILY)
     _, phi = loss_with(settings)
     gradient = fit.gradient(phi, lessons)
     rng = np.random.default_rng(2)
@@ -108,7 +108,7 @@ def test_the_error_is_about_the_gradient_of_the_sum_over_the_newest_steps():
     gradients = [m * g.numpy()[:, n - m :] for g in tape.gradient(mean_loss, policy)]
     errors = [g - t for g, t in zip(gradients, lessons.targets, strict=True)]
     expected = np.mean(np.square(errors[0]).sum(axis=2) + np.square(errors[1]).sum(axis=2))
-    found = Fit(settings, FAMILY, 1e-3).errors(phi, lessons)
+    found = Fit(settings, FAMILY).errors(phi, lessons)
     assert found.error == pytest.approx(expected, rel=1e-4)
     power = np.mean(sum(np.square(t).sum(axis=2) for t in lessons.targets))
     assert found.target == pytest.approx(power, rel=1e-5)
@@ -126,10 +126,10 @@ def test_the_minimum_of_a_taught_loss_is_where_the_gradients_vanish_on_average()
         targets=((mean - wanted + noise).astype(np.float32), np.zeros_like(mean))
     )
     network, phi = loss_with(SMALL)
-    state, fit = FitState.start(phi), Fit(SMALL, FAMILY, learning_rate=5e-3)
+    state, fit = FitState.start(phi), Fit(SMALL, FAMILY)
     for _ in range(8):
         order = rng.permutation(lessons.number).reshape(-1, 32)
-        state, errors = fit.run(state, lessons, order)
+        state, errors = fit.run(state, lessons, order, 5e-3)
     assert 0.0 < errors.explained < 0.5  # most of the targets is noise
     network.assign(state.phi[np.newaxis])
     fresh = random_lessons(SMALL, 1, seed=4).inputs
@@ -147,8 +147,8 @@ def test_a_fit_that_goes_on_equals_one_that_never_stopped():
     lessons = random_lessons(SMALL, 8)
     _, phi = loss_with(SMALL)
     minibatches = np.random.default_rng(5).permutation(8).reshape(-1, 2)
-    whole, _ = Fit(SMALL, FAMILY, 1e-2).run(FitState.start(phi), lessons, minibatches)
-    half, _ = Fit(SMALL, FAMILY, 1e-2).run(FitState.start(phi), lessons, minibatches[:2])
-    rest, _ = Fit(SMALL, FAMILY, 1e-2).run(half, lessons, minibatches[2:])
+    whole, _ = Fit(SMALL, FAMILY).run(FitState.start(phi), lessons, minibatches, 1e-2)
+    half, _ = Fit(SMALL, FAMILY).run(FitState.start(phi), lessons, minibatches[:2], 1e-2)
+    rest, _ = Fit(SMALL, FAMILY).run(half, lessons, minibatches[2:], 1e-2)
     for one, other in zip(vars(whole).values(), vars(rest).values(), strict=True):
         np.testing.assert_array_equal(one, other)

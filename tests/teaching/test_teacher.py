@@ -119,12 +119,12 @@ def test_every_kind_of_loss_and_policy_can_be_taught(changes, family):
     assert lessons.are_finite.all()
     flat = lessons.mapped(lambda a: a.reshape(-1, *a.shape[2:]))
     assert flat.number == 6
-    fit = Fit(settings, family, learning_rate=1e-2)
+    fit = Fit(settings, family)
     state = FitState.start(workers.draw_phi(0))
     everything = np.arange(6)[np.newaxis]
     first = fit.errors(state.phi, flat)
     for _ in range(30):
-        state, errors = fit.run(state, flat, everything)
+        state, errors = fit.run(state, flat, everything, 1e-2)
     assert errors.error < first.error
 
 

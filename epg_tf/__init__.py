@@ -16,6 +16,7 @@
 | theta: policy, memory (section 3.3), value       | `agent.networks`                              |
 | buffer of N steps; normalisation (section 4.1)   | `agent.experience`; `agent.normaliser`        |
 | n workers on so many ranks and threads           | `evolution.ranks`; `worker_groups`            |
+| the guide teaches phi first (ours)               | `teaching`                                    |
 | Figs. 4, 5, 7: learning curves on held-out tasks | `evaluate`; `evaluation.comparison`           |
 | opponents off the shelf: TF-Agents' PPO and SAC  | `evaluation.tf_agents_ppo`, `.tf_agents_sac`  |
 | section 4.3, Figs. 6, 9: what a loss does        | `analyze`; `evaluation.analysis`              |

@@ -61,7 +61,7 @@ class TFAgentsSAC:
     gamma: float = 0.99
     reward_scale_factor: float = 1.0
     batch_size: int = 64
-    initial_collect_steps: int = 512
+    initial_collect_steps: int = 256
     collect_steps_per_iteration: int = 32
     train_steps_per_iteration: int = 32
 

@@ -208,16 +208,40 @@ def test_it_takes_as_many_steps_as_any_lifetime_and_learns_on_the_way(three):
     assert all(a[0] != b[0] for a, b in zip(episodes.completed, uniform.completed, strict=True))
 
 
-def test_what_does_not_divide_an_update_is_made_smaller():
-    settings = dataclasses.replace(SETTINGS, steps_per_update=36)
-    given, fitting = (
-        dataclasses.replace(
-            SMALL, collect_steps_per_iteration=steps, train_steps_per_iteration=steps // 2
-        )
-        for steps in (8, 4)
+class NotLearning:
+    """Stands in for a `SwappedSAC`, and notes when gradient steps are asked for."""
+
+    def __init__(self):
+        self.calls = []
+
+    def draw(self, generator):
+        return np.zeros(1, np.float32)
+
+    def actor_weights(self, agents):
+        return [np.zeros((len(agents), 10, 4), np.float32), np.zeros((len(agents), 4), np.float32)]
+
+    def train(self, agent, num_train_steps, batches, generator):
+        self.calls.append((num_train_steps, batches.next_time_step.reward.shape))
+        return agent
+
+
+@pytest.mark.parametrize(
+    ("steps_per_update", "expected"),
+    [
+        (40, [(0, (5, 4)), (5, (5, 4)), (10, (5, 4))]),  # after 20, 30 and 40 steps
+        (25, [(0, (2, 4)), (2, (2, 4))]),  # after 20 and 25: chunks of ten do not fit
+    ],
+)
+def test_gradient_steps_follow_the_first_steps_in_proportion(
+    steps_per_update, expected, monkeypatch
+):
+    sac = NotLearning()
+    monkeypatch.setattr(tf_agents_sac, "swapped_sac", lambda *arguments: sac)
+    settings = dataclasses.replace(
+        SETTINGS, num_updates=1, steps_per_update=steps_per_update, num_minibatches=1
     )
-    ours, theirs = (learn(settings, FAMILY, seeds(0), configuration=c) for c in (given, fitting))
-    assert ours.completed == theirs.completed
+    learn(settings, FAMILY, seeds(0), configuration=SMALL)
+    assert sac.calls == expected
 
 
 def test_it_learns():

@@ -14,6 +14,10 @@ from typing import Any
 
 import gin
 
+# TF-Agents registers its classes with gin, which takes no more of them once it has read a config.
+# `import tf_agents` brings all that the project uses, but for this one.
+import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
+
 from epg_tf.checks import require_types
 from epg_tf.evolution.strategy import EvolutionStrategy
 from epg_tf.inner_loop import InnerLoop

@@ -2,6 +2,8 @@
 
 import dataclasses
 import pathlib
+import subprocess
+import sys
 from unittest import mock
 
 import numpy as np
@@ -24,6 +26,7 @@ from epg_tf.tasks.family import VALIDATION_TASK_SEEDS
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.tasks.simulator import BatchSimulator
 
+PROJECT = pathlib.Path(__file__).parents[2]
 SMALL = TFAgentsSAC(
     actor_fc_layers=(8, 8),
     critic_joint_fc_layers=(8, 8),
@@ -242,6 +245,17 @@ def test_gradient_steps_follow_the_first_steps_in_proportion(
     )
     learn(settings, FAMILY, seeds(0), configuration=SMALL)
     assert sac.calls == expected
+
+
+def test_it_is_there_after_a_config_has_been_read():
+    lines = (
+        "from epg_tf import config",
+        "config.read(['gin/quickstart.gin'], [])",
+        "from epg_tf.evaluation import tf_agents_sac",
+    )
+    command = [sys.executable, "-c", "\n".join(lines)]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 def test_it_learns():

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Evolves a loss with one thing changed at a time, and with other seeds, and sets the runs side by side: half an hour on two cores.
+# Evolves a loss with one thing changed at a time, and with other seeds, and sets the runs side by side: an hour on two cores.
 # Interrupted, the same command goes on. Arguments go to every epg_tf.train.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -22,12 +22,18 @@ evolve() { # name, bindings
 evolve base -- "$@"
 evolve seed_1 "meta_train.seed = 1" -- "$@"
 evolve seed_2 "meta_train.seed = 2" -- "$@"
-evolve guidance "meta_train.guidance = @Linear()" "Linear.num_epochs = 20" -- "$@"
-evolve no_memory "LearnedLoss.inputs = ('observation', 'action', 'termination', 'policy')" -- "$@"
-evolve no_temporal_context "LearnedLoss.context_size = 0" -- "$@"
-evolve smaller_steps "InnerLoop.learning_rate = 3e-3" -- "$@"
-evolve unpaired "EvolutionStrategy.sampling = 'independent'" -- "$@"
-evolve no_rank_shaping "EvolutionStrategy.shaping = 'none'" -- "$@"
+evolve passes_1 "InnerLoop.num_passes = 1" -- "$@"
+evolve passes_4 "InnerLoop.num_passes = 4" -- "$@"
+evolve passes_40 "InnerLoop.num_passes = 40" -- "$@"
 # As many environment steps as the others, in lifetimes of one length.
-evolve constant_lifetime "meta_train.num_updates = None" "meta_train.num_epochs = 37" "outer/Linear.num_epochs = 37" -- "$@"
+evolve lifetimes_of_32 "meta_train.num_updates = None" "InnerLoop.num_updates = 32" "meta_train.num_epochs = 42" -- "$@"
+evolve lifetimes_of_128 "meta_train.num_updates = None" "InnerLoop.num_updates = 128" "meta_train.num_epochs = 11" -- "$@"
+evolve leaky_relu "LearnedLoss.activation = 'leaky_relu'" -- "$@"
+evolve no_momentum "EvolutionStrategy.beta_1 = 0.0" -- "$@"
+evolve pair_signs "EvolutionStrategy.shaping = 'pair_signs'" -- "$@"
+evolve larger_population "meta_train.num_workers = 64" "meta_train.num_epochs = 50" -- "$@"
+evolve temporal_context "LearnedLoss.context_size = 16" -- "$@"
+evolve no_bounds "InnerLoop.log_std_bounds = None" -- "$@"
+evolve taught "meta_train.teacher = @PolicyGradientTeacher()" "PolicyGradientTeacher.log_std_floor = -1.5" "meta_train.num_epochs = 10" -- "$@"
+evolve taught_then_evolved "meta_train.teacher = @PolicyGradientTeacher()" "PolicyGradientTeacher.log_std_floor = -1.5" -- "$@"
 python -m epg_tf.report --root_dir "$folder"

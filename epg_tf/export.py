@@ -1,8 +1,8 @@
 """Exports an evolved loss: a SavedModel that plain TensorFlow uses, with a card beside it.
 
     python -m epg_tf.export --checkpoint runs/reacher --out runs/reacher/loss
-    python -m epg_tf.export --checkpoint runs/reacher/export/best --out losses/reacher
-    python examples/use_evolved_loss.py losses/reacher
+    python -m epg_tf.export --checkpoint runs/reacher/export/best --out runs/reacher/loss
+    python examples/use_evolved_loss.py runs/reacher/loss
 
 --out becomes a folder with the SavedModel (`saved_model.pb`, `variables/`), `README.md` (the model
 card: tasks, inputs, use, scores, provenance, limits), `loss.json` (the same for programs) and

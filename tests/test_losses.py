@@ -13,8 +13,8 @@ LOSSES = pathlib.Path(__file__).parent.parent / "losses"
 PRESETS = {
     "hopper": "gin/hopper_fast.gin",
     "hopper_velocity": "gin/hopper_velocity.gin",
-    "reacher": "gin/reacher_steady.gin",
     "reacher_fast": "gin/reacher_fast.gin",
+    "reacher_taught": "gin/reacher_taught.gin",
 }
 
 
@@ -31,6 +31,7 @@ def test_a_loss_is_that_of_its_runs_last_epoch(name, preset):
     assert description["phi_crc32"] in run.losses()
     assert description["provenance"]["epoch"] == state.epoch == run.num_epochs
     assert description["provenance"]["env_steps"] == run.checkpoint.env_steps
+    assert description["provenance"]["made"] == run.checkpoint.made
     assert run.metrics["epoch"].tolist() == list(range(1, state.epoch + 1))
     # The same command, given the run's folder, goes on from there.
     settings = config.read([preset], [])

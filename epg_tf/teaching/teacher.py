@@ -39,8 +39,8 @@ _LESSONS_STREAM = 0x1E55  # keeps the order of lessons apart from all else that 
 class PolicyGradientTeacher:
     """Settings of teaching: the first epochs of a run, in which phi is fitted instead of evolved.
 
-    The lessons of an epoch are n K buffers of N steps, of `4 (S + ...)` bytes a step for what the
-    loss sees and the targets; `num_kept_epochs` times as much is kept, on every rank.
+    Every rank keeps the lessons of `num_kept_epochs` epochs in memory: for each n K N steps with
+    all that the loss sees of them, and the targets, as float32.
 
     Attributes:
         num_epochs: Epochs that are taught; evolution has those that come after.

@@ -90,7 +90,7 @@ def test_methods_have_the_names_that_pictures_know():
     [
         (["Constant.value = 0.5"], False, False, 0.0),
         (["Constant.value = 0.5"], False, True, 0.0),
-        (["meta_train.guidance = @Linear()", "Linear.num_epochs = 50"], True, True, 0.02),
+        (["meta_train.guidance = @Linear()", "Linear.num_epochs = 150"], True, True, 1 / 150),
         ([], True, True, 0.0),
     ],
 )
@@ -178,13 +178,13 @@ def test_returns_that_are_not_finite_break_nothing(loss, tmp_path):
 
 def test_longer_lives_are_looked_at_where_the_loss_was_to_have_taught_too(loss):
     longer = Comparison(loss, ("evolved", "random_loss", "ppo"), 3, 2, num_updates=80)
-    assert longer.early_update == loss.settings.inner_loop.num_updates == 64
+    assert longer.early_update == loss.settings.inner_loop.num_updates == 16
     runs, bootstrap = broken_runs(longer), Bootstrap.draw(3, 2)
     summary = summarise(longer, runs, bootstrap, ["command"])
-    at = bootstrap.estimate(runs["ppo"].curves[..., 63])
+    at = bootstrap.estimate(runs["ppo"].curves[..., 15])
     assert [summary["ppo"][f"early_{name}"] for name in at._fields] == list(at)
-    assert "after 64 updates" in table(summary)
-    as_long = Comparison(loss, ("evolved", "ppo"), 3, 2, num_updates=64)
+    assert "after 16 updates" in table(summary)
+    as_long = Comparison(loss, ("evolved", "ppo"), 3, 2, num_updates=16)
     assert as_long.early_update is None
     summary = summarise(as_long, {m: runs[m] for m in as_long.methods}, bootstrap, ["command"])
     assert "early_iqm" not in summary["ppo"] and "after" not in table(summary)

@@ -169,8 +169,10 @@ def has_ended(pid):
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_it_does_not_outlive_who_asks(by, render_process):
+    # A shell starts what runs in its background deaf to SIGINT; here it is to hear.
     program = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from epg_tf import command_line
 from epg_tf.rendering.process import RenderProcess
 def main(argv):
@@ -189,7 +191,10 @@ command_line.run(main)
         assert asking.stdout is not None
         pid = int(asking.stdout.readline())
         os.killpg(asking.pid, by)  # as a terminal does
-        _, said = asking.communicate(timeout=60)
+        try:
+            _, said = asking.communicate(timeout=60)
+        finally:
+            asking.kill()
     assert (asking.returncode, said) == (-by, "")
     while not has_ended(pid):
         time.sleep(0.01)

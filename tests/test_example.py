@@ -105,4 +105,5 @@ def test_it_refuses_a_loss_for_other_actions(tmp_path):
 
 def test_it_learns_from_the_shipped_loss():
     returns = returns_of(run_example(SHIPPED, 0))
-    assert returns[-1] > returns[0] + 20
+    assert returns[-1] > returns[0] > -60  # from -110, in 1,024 steps and again as many
+    assert returns[-1] > -20

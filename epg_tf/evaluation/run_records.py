@@ -76,7 +76,7 @@ class RunRecords:
         That of the best return on validation tasks where the run has looked at them. Else returns
         compare only at equal guidance: it is the best one with the least.
         """
-        validation = self.metrics["validation_return"]
+        validation = self.metrics.get("validation_return", np.array([np.nan]))
         if np.isfinite(validation).any():
             return int(np.nanargmax(validation))
         returns, guidance = self.metrics["return_mean"], self.metrics["guidance"]

@@ -112,7 +112,7 @@ def table_of_epochs(records: RunRecords) -> Table:
     columns = {
         column: label
         for column, label in _EPOCH_COLUMNS.items()
-        if column != "validation_return" or np.isfinite(records.metrics[column]).any()
+        if column != "validation_return" or np.isfinite(records.metrics.get(column, np.nan)).any()
     }
     rows = [
         (name, *(_cell(column, records.metrics[column][place]) for column in columns))

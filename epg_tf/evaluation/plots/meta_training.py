@@ -68,7 +68,7 @@ def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | Non
     )
     axis.plot(epochs, median, "--", color=_COLOUR, lw=1.2, marker=marker, label="median")
     axis.plot(epochs, mean, color=_COLOUR, lw=1.8, marker=marker, label="mean")
-    validation = metrics["validation_return"]
+    validation = metrics.get("validation_return", np.full(len(epochs), np.nan))
     known = np.isfinite(validation)
     if known.any():  # phi itself; its best is the best
         mean = validation

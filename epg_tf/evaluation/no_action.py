@@ -7,13 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.agent.episodes import EpisodeReturns
-from epg_tf.agent.experience import Experience
-from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Stream
-from epg_tf.tasks.environment import BatchedEnvironment
+from epg_tf.evaluation.collector import Collector
+from epg_tf.inner_loop import InnerLoop, LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.tasks.simulator import BatchSimulator
 
 
 def learn(
@@ -35,29 +32,11 @@ def learn(
     Returns:
         The returns of all episodes.
     """
-    simulator = BatchSimulator(
-        family,
-        [family.sample(seed.task_seed) for seed in seeds],
-        [seed.generator(Stream.RESETS) for seed in seeds],
-        num_threads,
-    )
-    environment = BatchedEnvironment(simulator)
-    policy = _NoAction(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        [seed.generator(Stream.ACTIONS) for seed in seeds],
-    )
-    newest: list[Experience] = []
-    driver = LifetimeDriver(
-        environment,
-        policy,
-        [lambda transition: newest.append(Experience.from_transition(transition))],
-        settings.steps_per_update,
-    )
+    steps = settings.steps_per_update
+    collector = Collector(family, seeds, _NoAction, steps, num_threads)
     episodes = EpisodeReturns(len(seeds))
     for k in range(1, settings.num_updates + 1):
-        driver.run()
-        episodes.add(newest.pop())
+        episodes.add(collector.collect())
         if on_update is not None:
             on_update(k)
     return episodes

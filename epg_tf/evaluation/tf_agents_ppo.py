@@ -34,14 +34,11 @@ from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.agent.episodes import EpisodeReturns
-from epg_tf.agent.experience import Experience
+from epg_tf.evaluation.collector import Collector
 from epg_tf.evaluation.tf_agents_agent import SwappedAgent, TFAgentsPPO, tuned
 from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Stream
-from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.tasks.simulator import BatchSimulator
 
 # What TF-Agents' normaliser does unless told otherwise, and its agents do not tell it.
 _VARIANCE_EPSILON = np.float32(1e-3)
@@ -91,34 +88,16 @@ def learn(
     )
     agents = np.stack([swapped.draw(seed.generator(Stream.AGENT)) for seed in seeds])
     minibatches = [seed.generator(Stream.MINIBATCHES) for seed in seeds]
-    simulator = BatchSimulator(
-        family,
-        [family.sample(seed.task_seed) for seed in seeds],
-        [seed.generator(Stream.RESETS) for seed in seeds],
-        num_threads,
-    )
-    environment = BatchedEnvironment(simulator)
-    policy = TFAgentsActingPolicy(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        [seed.generator(Stream.ACTIONS) for seed in seeds],
-    )
-    newest: list[Experience] = []
-    driver = LifetimeDriver(
-        environment,
-        policy,
-        [lambda transition: newest.append(Experience.from_transition(transition))],
-        settings.steps_per_update,
-    )
+    steps = settings.steps_per_update
+    collector = Collector(family, seeds, TFAgentsActingPolicy, steps, num_threads)
     episodes = EpisodeReturns(len(seeds))
     for k in range(1, settings.num_updates + 1):
         moments = swapped.observation_moments(agents)
-        policy.load(
+        collector.policy.load(
             swapped.actor_weights(agents),
             RawObservations() if moments is None else ObservationMoments(*moments),
         )
-        driver.run()
-        experience = newest.pop()
+        experience = collector.collect()
         episodes.add(experience)
         for worker, generator in enumerate(minibatches):
             agents[worker] = swapped.update(agents[worker], k - 1, experience, worker, generator)

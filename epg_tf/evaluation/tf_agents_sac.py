@@ -27,15 +27,12 @@ from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.agent.episodes import EpisodeReturns
-from epg_tf.agent.experience import Experience
+from epg_tf.evaluation.collector import Collector
 from epg_tf.evaluation.tf_agents_replay import ReplayBuffer
 from epg_tf.evaluation.tf_agents_sac_agent import SwappedSAC, TFAgentsSAC
 from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Stream
-from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.tasks.simulator import BatchSimulator
 
 # Compiling takes longer than the lives of a few agents.
 swapped_sac = functools.lru_cache(maxsize=4)(SwappedSAC)
@@ -69,36 +66,17 @@ def learn(
     swapped = swapped_sac(configuration, family.observation_size, family.action_size)
     agents = np.stack([swapped.draw(seed.generator(Stream.AGENT)) for seed in seeds])
     minibatches = [seed.generator(Stream.MINIBATCHES) for seed in seeds]
-    simulator = BatchSimulator(
-        family,
-        [family.sample(seed.task_seed) for seed in seeds],
-        [seed.generator(Stream.RESETS) for seed in seeds],
-        num_threads,
-    )
-    environment = BatchedEnvironment(simulator)
-    policy = SACActingPolicy(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        [seed.generator(Stream.ACTIONS) for seed in seeds],
-    )
     num_steps = settings.num_updates * settings.steps_per_update
     replay = ReplayBuffer(len(seeds), num_steps, family.observation_size, family.action_size)
-    newest: list[Experience] = []
     collect_steps = math.gcd(configuration.collect_steps_per_iteration, settings.steps_per_update)
-    driver = LifetimeDriver(
-        environment,
-        policy,
-        [lambda transition: newest.append(Experience.from_transition(transition))],
-        collect_steps,
-    )
+    collector = Collector(family, seeds, SACActingPolicy, collect_steps, num_threads)
     # As many per step where fewer steps than configured fit into M.
     share = collect_steps / configuration.collect_steps_per_iteration
     train_steps = max(1, round(share * configuration.train_steps_per_iteration))
     num_train_steps = 0
     episodes = EpisodeReturns(len(seeds))
     for steps in range(collect_steps, num_steps + 1, collect_steps):
-        driver.run()
-        experience = newest.pop()
+        experience = collector.collect()
         episodes.add(experience)
         replay.add(experience)
         if steps >= configuration.initial_collect_steps:
@@ -106,7 +84,7 @@ def learn(
                 batches = replay.sample(worker, train_steps, configuration.batch_size, generator)
                 agents[worker] = swapped.train(agents[worker], num_train_steps, batches, generator)
             num_train_steps += train_steps
-            policy.load(swapped.actor_weights(agents))
+            collector.policy.load(swapped.actor_weights(agents))
         if on_update is not None and steps % settings.steps_per_update == 0:
             on_update(steps // settings.steps_per_update)
     return episodes

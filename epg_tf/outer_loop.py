@@ -1,4 +1,4 @@
-"""Algorithm 1, lines 2-3 and 13-14: evolve phi over epochs, where it is wished from what is taught.
+"""Algorithm 1, lines 2-3 and 13-14: evolve phi over epochs, of which the first may be taught.
 
 Everything random follows from (seed, epoch, worker), and every rank takes the same step from the
 same n returns, so a seed gives the same phi whatever the number of ranks, interrupted or not.
@@ -140,12 +140,15 @@ def meta_train(
             before = checkpoint.state
             if settings.is_taught(epoch):  # not in the paper
                 teaching = teaching or Teaching(settings, ranks)
-                pupil = TeachingState.from_checkpoint(checkpoint)
+                taught_so_far = TeachingState.from_checkpoint(checkpoint)
                 guidance = teaching.guidance(epoch)
-                lifetimes = teaching.live(pupil, epoch, run.show_update)
+                lifetimes = teaching.live(taught_so_far, epoch, run.show_update)
                 gathered = _gather(ranks, lifetimes, before, stop.requested)
-                pupil, logs = teaching.fit(pupil, epoch)
-                state, arrays = settings.strategy.init(pupil.fit.phi, epoch), pupil.as_arrays()
+                taught_so_far, logs = teaching.fit(taught_so_far, epoch)
+                state, arrays = (
+                    settings.strategy.init(taught_so_far.fit.phi, epoch),
+                    taught_so_far.as_arrays(),
+                )
             else:
                 teaching, arrays = None, None
                 guidance = settings.guidance(epoch)

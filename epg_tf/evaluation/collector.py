@@ -16,7 +16,6 @@ from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.tasks.simulator import BatchSimulator
 
-
 P = TypeVar("P", bound=ActingPolicy)
 
 

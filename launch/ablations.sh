@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Evolves a loss with one thing changed at a time, and with other seeds, and sets the runs side by side: an hour on two cores.
+# Evolves a loss with one thing changed at a time, and with other seeds, and sets the runs side by side.
 # Interrupted, the same command goes on. Arguments go to every epg_tf.train.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -70,8 +70,8 @@ def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | Non
     axis.plot(epochs, mean, color=_COLOUR, lw=1.8, marker=marker, label="mean")
     validation = metrics.get("validation_return", np.full(len(epochs), np.nan))
     known = np.isfinite(validation)
-    if known.any():  # phi itself; its best is the best
-        mean = validation
+    judged = validation if known.any() else mean  # what the best epoch is the best by
+    if known.any():
         axis.plot(
             epochs[known],
             validation[known],
@@ -83,18 +83,18 @@ def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | Non
     if best is not None:
         axis.plot(
             epochs[best],
-            mean[best],
+            judged[best],
             "*",
             color="black",
             markersize=12.0,
             markeredgecolor="white",
-            label=f"best epoch: {epochs[best]:.0f}, {plain(mean[best])}",
+            label=f"best epoch: {epochs[best]:.0f}, {plain(judged[best])}",
         )
     scale_returns(
         axis,
-        np.stack([metrics["return_mean"], metrics["return_median"]]),
+        np.stack([mean, median, np.where(known, validation, mean)]),
         metrics["return_min"],
-        metrics["return_max"],
+        np.fmax(metrics["return_max"], validation),
     )
     axis.set_ylabel("return of a lifetime")
     _epochs_below(axis, epochs, 10)

@@ -36,19 +36,11 @@ class Lessons(NamedTuple):
         return len(self.targets[0])
 
     @property
-    def num_bytes(self) -> int:
-        """The memory that they take."""
-        return sum(array.nbytes for array in self._arrays)
-
-    @property
     def are_finite(self) -> np.ndarray:
         """Of which workers, or in which lessons, all numbers are finite, [W] or [L]."""
-        finite = [np.isfinite(a).reshape(len(a), -1).all(axis=1) for a in self._arrays]
+        arrays = [array for array in tf.nest.flatten(self) if array is not None]
+        finite = [np.isfinite(a).reshape(len(a), -1).all(axis=1) for a in arrays]
         return np.logical_and.reduce(finite)
-
-    @property
-    def _arrays(self) -> list[np.ndarray]:
-        return [array for array in tf.nest.flatten(self) if array is not None]
 
     def mapped(self, function) -> Lessons:
         """The lessons with every array passed through a function."""

@@ -224,11 +224,6 @@ class Teaching:
         }
         return TeachingState(fit, lived_with), logs
 
-    @property
-    def num_bytes(self) -> int:
-        """The memory that the kept lessons take."""
-        return sum(lessons.num_bytes for lessons in self._kept)
-
     def _live(
         self,
         phi: np.ndarray,

@@ -135,7 +135,7 @@ def test_lessons_that_are_not_finite_are_found():
     np.testing.assert_array_equal(broken.are_finite, [True, False])
     both = joined([lessons, broken])
     np.testing.assert_array_equal(both.are_finite, [True, True, True, False])
-    assert isinstance(both, Lessons) and both.num_bytes == 2 * lessons.num_bytes
+    assert isinstance(both, Lessons) and both.number == 2 * lessons.number
 
 
 def test_the_floor_is_under_the_noise_of_those_who_teach_alone():

@@ -244,7 +244,9 @@ TAUGHT = {
     "PolicyGradientTeacher.num_epochs": 3,
     "PolicyGradientTeacher.num_kept_epochs": 2,
     "PolicyGradientTeacher.minibatch_size": 3,
-    "PolicyGradientTeacher.log_std_floor": -0.01,
+    "PolicyGradientTeacher.log_std_floor": "@floor/PiecewiseLinear()",
+    "floor/PiecewiseLinear.epochs": (2, 3),
+    "floor/PiecewiseLinear.values": (-0.01, -0.02),
 }
 
 

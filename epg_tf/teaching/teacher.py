@@ -49,8 +49,10 @@ class PolicyGradientTeacher:
         learning_rate: The step size of the Adam that fits phi, a number or a schedule over epochs.
         num_kept_epochs: How many epochs' lessons phi is fitted to, the newest ones.
         log_std_floor: The least log standard deviation of the agents that phi is taught with, where
-            it is higher than that of `InnerLoop.log_std_bounds`; None for no other. Where there is
-            little noise the guide's gradient is nothing but noise.
+            it is higher than that of `InnerLoop.log_std_bounds`; None for no other, a number, or a
+            schedule over epochs, with few values: agents are compiled anew for each. Where there is
+            little noise the guide's gradient is nothing but noise, and where there is much it is
+            that of a blurred task.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -61,7 +63,7 @@ class PolicyGradientTeacher:
     minibatch_size: int = 32
     learning_rate: float | Schedule = 1e-3
     num_kept_epochs: int = 6
-    log_std_floor: float | None = None
+    log_std_floor: float | Schedule | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_epochs", "num_passes", "minibatch_size", "num_kept_epochs"):
@@ -72,6 +74,13 @@ class PolicyGradientTeacher:
             )
         else:
             require_number("PolicyGradientTeacher.learning_rate", self.learning_rate)
+        if callable(self.log_std_floor):
+            require_schedule(
+                "PolicyGradientTeacher.log_std_floor",
+                self.log_std_floor,
+                self.num_epochs,
+                lowest=-math.inf,
+            )
 
     def check(self, inner_loop: InnerLoop) -> None:
         """Checks that lifetimes of such a kind can be taught from.
@@ -84,20 +93,24 @@ class PolicyGradientTeacher:
                 f"`InnerLoop.guide` (={type(inner_loop.guide).__name__}) must have a gradient in "
                 "each step, as PPO and Reinforce do, with `meta_train.teacher`."
             )
-        floor = self.log_std_floor
-        if floor is not None and not floor <= inner_loop.initial_log_std:
-            raise ValueError(
-                f"`PolicyGradientTeacher.log_std_floor` (={floor}) must be at most "
-                f"`InnerLoop.initial_log_std` (={inner_loop.initial_log_std})."
-            )
+        for epoch in range(1, self.num_epochs + 1):
+            floor = self._log_std_floor_in(epoch)
+            if floor is not None and not floor <= inner_loop.initial_log_std:
+                raise ValueError(
+                    f"`PolicyGradientTeacher.log_std_floor` (={floor:g}, in epoch {epoch}) must be "
+                    f"at most `InnerLoop.initial_log_std` (={inner_loop.initial_log_std:g})."
+                )
 
-    def inner_loop(self, inner_loop: InnerLoop) -> InnerLoop:
-        """What a lifetime is like from which phi is taught."""
-        if self.log_std_floor is None:
+    def inner_loop(self, inner_loop: InnerLoop, epoch: int) -> InnerLoop:
+        """What a lifetime is like from which phi is taught in an epoch."""
+        floor = self._log_std_floor_in(epoch)
+        if floor is None:
             return inner_loop
         low, high = inner_loop.log_std_bounds or (-math.inf, math.inf)
-        bounds = (max(low, self.log_std_floor), high)
-        return dataclasses.replace(inner_loop, log_std_bounds=bounds)
+        return dataclasses.replace(inner_loop, log_std_bounds=(max(low, floor), high))
+
+    def _log_std_floor_in(self, epoch: int) -> float | None:
+        return self.log_std_floor(epoch) if callable(self.log_std_floor) else self.log_std_floor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,16 +160,8 @@ class Teaching:
         assert settings.teacher is not None
         self._settings, self._teacher, self._ranks = settings, settings.teacher, ranks
         self._share = ranks.share(settings.num_workers)
-        inner_loop = self._teacher.inner_loop(settings.inner_loop)
-        threads = settings.simulator_threads
-        self._workers = WorkerGroups(
-            inner_loop,
-            settings.family,
-            len(self._share),
-            ranks.threads() if threads is None else threads,
-        )
-        self._takers = [LessonTaker(group.learner) for group in self._workers.groups]
-        self._fit = Fit(inner_loop, settings.family)
+        self._workers_live: InnerLoop | None = None  # as this says
+        self._fit = Fit(settings.inner_loop, settings.family)
         self._kept: collections.deque[Lessons] = collections.deque(
             maxlen=self._teacher.num_kept_epochs
         )
@@ -230,6 +235,7 @@ class Teaching:
         epoch: int,
         on_update: Callable[[Update], object] | None = None,
     ) -> Lifetimes:
+        self._make_workers(epoch)
         lifetimes = self._workers.live(
             np.broadcast_to(phi, (len(self._share), len(phi))),
             [self._seed(epoch, worker) for worker in self._share],
@@ -244,6 +250,22 @@ class Teaching:
         everyone = mine.mapped(self._ranks.allgather)
         self._kept.append(everyone.mapped(lambda a: a[sound].reshape(-1, *a.shape[2:])))
         return lifetimes
+
+    def _make_workers(self, epoch: int) -> None:
+        """Makes this rank's workers, where they are not there or would live otherwise."""
+        settings = self._settings
+        inner_loop = self._teacher.inner_loop(settings.inner_loop, epoch)
+        if inner_loop == self._workers_live:
+            return
+        threads = settings.simulator_threads
+        self._workers_live = inner_loop
+        self._workers = WorkerGroups(
+            inner_loop,
+            settings.family,
+            len(self._share),
+            self._ranks.threads() if threads is None else threads,
+        )
+        self._takers = [LessonTaker(group.learner) for group in self._workers.groups]
 
     def _seed(self, epoch: int, worker: int) -> LifetimeSeed:
         seed = self._settings.seed

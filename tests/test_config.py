@@ -96,13 +96,18 @@ def test_a_schedule_may_have_several_pieces():
     assert found == [10, 10, 15, 20, 100, 100]
 
 
-def test_the_ablations_are_settings_of_their_preset():
+@pytest.mark.parametrize(
+    ("function", "preset", "base"),
+    [("evolve", "ablations", "base"), ("teach", "ablations_taught", "taught_10")],
+)
+def test_the_ablations_are_settings_of_their_preset(function, preset, base):
     lines = (PROJECT / "launch" / "ablations.sh").read_text().splitlines()
-    runs = [shlex.split(line)[1:-2] for line in lines if re.match(r"evolve \w", line)]
-    assert len(runs) == len({name for name, *_ in runs}) >= 9
-    configs = {name: flatten(config.read(["gin/ablations.gin"], of)) for name, *of in runs}
-    base = configs.pop("base")
-    assert all(of != base for of in configs.values())
+    runs = [shlex.split(line)[1:-2] for line in lines if re.match(rf"{function} \w", line)]
+    assert len(runs) == len({name for name, *_ in runs}) >= 5
+    configs = {name: config.read([f"gin/{preset}.gin"], of) for name, *of in runs}
+    settings = {name: (flatten(of), of.num_epochs) for name, of in configs.items()}
+    of_base = settings.pop(base)
+    assert all(of != of_base for of in settings.values())
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,9 @@ def load(
         epoch, env_steps = checkpoint.state.epoch, checkpoint.env_steps
     elif (folder / "saved_model.pb").is_file():
         phi = _saved_phi(folder, flag)
-        known = read_description(folder).get("provenance", {})
+        known = read_description(folder).get("provenance") or _known_to_run(run, phi)
         epoch, env_steps = known.get("epoch"), known.get("env_steps")
-        made = known.get("made") or _made_in_run(run)
+        made = known.get("made") or "evolved"
     else:
         raise ValueError(
             f"`{flag}` (={path}) must be the folder of a run or of an exported loss, with "
@@ -183,10 +183,20 @@ def run_of(path: pathlib.Path) -> pathlib.Path | None:
     return None
 
 
-def _made_in_run(run: pathlib.Path | None) -> str:
-    """How the losses of a run came to be, as far as its latest checkpoint knows."""
+def _known_to_run(run: pathlib.Path | None, phi: np.ndarray) -> dict[str, Any]:
+    """How a loss that a run exported came to be: `epoch`, `env_steps` and `made`, as far as known.
+
+    Nothing is known of a loss that the run's latest checkpoint does not have.
+    """
     checkpoint = None if run is None else CheckpointFolder(run / "checkpoints").latest()
-    return "evolved" if checkpoint is None else checkpoint.made
+    if checkpoint is None:
+        return {}
+    of_best = (checkpoint.best_epoch, checkpoint.best_env_steps, checkpoint.best_made)
+    of_latest = (checkpoint.state.epoch, checkpoint.env_steps, checkpoint.made)
+    for theirs, how in ((checkpoint.state.phi, of_latest), (checkpoint.best_phi, of_best)):
+        if np.array_equal(phi, theirs.astype(np.float32)):
+            return dict(zip(("epoch", "env_steps", "made"), how, strict=True))
+    return {}
 
 
 def _saved_phi(folder: pathlib.Path, flag: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder, made_after
+from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.evolution.ranks import Ranks
 from epg_tf.evolution.strategy import EvolutionState
 from epg_tf.loss.saved_model import export_loss
@@ -84,6 +84,7 @@ class RunFolder:
         checkpoint = self._checkpoints.latest() or Checkpoint(
             start, start.phi, math.nan, math.inf, 0, self._config, made=start_made or ""
         )
+        checkpoint = dataclasses.replace(checkpoint, config=self._config)  # the run's may be older
         self._reporter = Reporter(
             self._root, self._settings, self._ranks.size, checkpoint, self._config_text()
         )
@@ -131,24 +132,17 @@ class RunFolder:
         settings, guidance = self._settings, logs["guidance"]
         num_updates = settings.num_updates_in(state.epoch)
         steps = settings.num_workers * num_updates * settings.inner_loop.steps_per_update
-        if settings.validate_every:  # phi itself, as it is now, without guidance
-            best = (state.phi, logs.get("validation_return", math.nan), 0.0)
-        else:
-            best = (last.state.phi, float(np.mean(gathered["returns"])), guidance)
-        # Returns compare only at equal guidance: less of it is more of what the loss is for.
-        better = math.isfinite(best[1]) and (
-            best[2] < last.best_guidance
-            or (best[2] == last.best_guidance and best[1] > last.best_return)
-        )
-        if not better:
-            best = (last.best_phi, last.best_return, last.best_guidance)
-        checkpoint = Checkpoint(
+        validation_return = None
+        if settings.validate_every:
+            validation_return = logs.get("validation_return", math.nan)
+        checkpoint = last.followed_by(
             state,
-            *best,
-            last.env_steps + steps,
-            self._config,
-            teaching or {},
-            made_after(last.made, settings.is_taught(state.epoch)),
+            steps,
+            gathered["returns"],
+            guidance,
+            settings.is_taught(state.epoch),
+            validation_return,
+            teaching,
         )
         if self._reporter is not None:
             self._reporter.record_epoch(checkpoint, gathered, logs, steps)

@@ -18,8 +18,10 @@ from absl.testing import flagsaver
 from refusals import sentence_of
 
 from epg_tf import command_line, config, evolved_loss, train
-from epg_tf.evolution.checkpoint import CheckpointFolder, load_checkpoint
+from epg_tf.evaluation.run_records import read_run
+from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder, load_checkpoint
 from epg_tf.evolution.ranks import Ranks
+from epg_tf.evolution.strategy import EvolutionState
 from epg_tf.outer_loop import meta_train
 from epg_tf.run_folder import RunFolder
 from epg_tf.stop import StopRequest
@@ -270,7 +272,12 @@ def test_a_run_may_be_taught_first_and_says_so(taught):
     assert [bool(c.teaching) for c in checkpoints] == [True, True, False]
     assert [c.state.start_epoch for c in checkpoints] == [2, 3, 3]
     best = max((line["validation_return"], line["epoch"]) for line in (lines[1], lines[3]))
-    assert checkpoints[-1].best_return == best[0]
+    assert (checkpoints[-1].best_return, checkpoints[-1].best_epoch) == best
+    place = read_run(taught).best
+    assert place is not None and lines[place]["epoch"] == best[1]
+    exported = evolved_loss.load(str(taught / "export" / "best"))
+    assert exported.epoch == best[1] and exported.env_steps == lines[best[1] - 1]["env_steps"]
+    assert exported.made == {2: "taught", 4: "taught, then evolved"}[best[1]]
     loss = evolved_loss.load(str(taught / "export" / "latest"))
     assert loss.made == "taught, then evolved"
 
@@ -431,6 +438,14 @@ def test_a_folder_in_use_is_refused(tmp_path):
     RunFolder(str(tmp_path), settings, Ranks())  # and free again after the run
 
 
+def test_where_most_workers_have_no_return_an_epoch_is_never_the_best():
+    state = EvolutionState(0, *np.zeros((3, 2)))
+    before = Checkpoint(state, np.ones(2), -7.0, 0.0, 64, {}, best_epoch=0)
+    for returns, best in (([-1.0, -1.0, np.nan, np.nan], -1.0), ([-1.0, np.nan, np.nan], -7.0)):
+        after = before.followed_by(state, 64, np.array(returns), 0.0, taught=False)
+        assert after.best_return == best
+
+
 def test_an_epoch_without_a_return_is_recorded_and_never_the_best(tmp_path, monkeypatch):
     monkeypatch.setattr(RunFolder, "_export", lambda *_: None)  # three numbers are no loss
     settings = config.read(["gin/reacher.gin"], bindings({"meta_train.num_epochs": 9}))
@@ -438,7 +453,7 @@ def test_an_epoch_without_a_return_is_recorded_and_never_the_best(tmp_path, monk
     logs = {"guidance": 0.0, "seconds": 2.0, "phi_norm": np.inf, "gradient_norm": np.nan}
     gathered = {name: np.zeros(4) for name in ("physics_seconds", "update_seconds", "stop")}
     gathered |= {"diverged": np.ones(4)}
-    nan, best = np.nan, []
+    nan, best, shown = np.nan, [], []
     with RunFolder(str(tmp_path), settings, Ranks()) as run_folder:
         checkpoint = run_folder.open(start)
         assert checkpoint is not None
@@ -448,10 +463,11 @@ def test_an_epoch_without_a_return_is_recorded_and_never_the_best(tmp_path, monk
             checkpoint = run_folder.record_epoch(
                 checkpoint, state, gathered | {"returns": returns}, logs
             )
-            best.append((checkpoint.best_return, checkpoint.best_phi[0]))
-    # The phi of an epoch is the one that it began with.
-    assert np.isnan(best[0][0])
-    assert best[1:] == [(-5.0, 1.0), (-5.0, 1.0), (-5.0, 1.0), (-4.5, 4.0)]
+            best.append((checkpoint.best_return, checkpoint.best_phi[0], checkpoint.best_epoch))
+            shown.append(read_run(tmp_path).best)
+    # The phi of an epoch is the one that it began with; returns that are not finite do not count.
+    assert best == [(-5.0, 0.0, 0)] * 4 + [(-4.5, 4.0, 4)]
+    assert shown == [0] * 4 + [4]  # places among the metrics
 
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import json
-import pathlib
 import platform
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.evolved_loss import EvolvedLoss, run_of
+from epg_tf.evolved_loss import EvolvedLoss
 from epg_tf.loss.saved_model import read_description
-from epg_tf.run_files import CONFIG_FILE, METRICS_FILE
+from epg_tf.run_files import CONFIG_FILE
 
 _STACK = ("epg_tf", "tf-agents", "numpy", "mujoco", "gymnasium")
 
@@ -39,7 +34,7 @@ def provenance(loss: EvolvedLoss) -> dict[str, Any]:
     if known:  # exported before, by a stack that may have been another
         return known
     settings = loss.settings
-    epoch, env_steps = _spent(loss)
+    epoch, env_steps = loss.epoch, loss.env_steps
     last_epoch = settings.num_epochs if epoch is None else max(1, epoch)
     return {
         "made": loss.made,
@@ -68,33 +63,3 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"  # as epg_tf, where it is used from a checkout
-
-
-def _spent(loss: EvolvedLoss) -> tuple[int | None, int | None]:
-    """Epochs and environment steps that led to a loss, as far as its run can tell."""
-    if loss.epoch is not None:
-        return loss.epoch, loss.env_steps
-    run = run_of(loss.path)
-    checkpoint = None if run is None else CheckpointFolder(run / "checkpoints").latest()
-    if run is None or checkpoint is None:
-        return None, None
-    if np.array_equal(loss.phi, checkpoint.state.phi.astype(np.float32)):
-        return checkpoint.state.epoch, checkpoint.env_steps
-    if np.array_equal(loss.phi, checkpoint.best_phi.astype(np.float32)):
-        return _spent_on_best(run, checkpoint)
-    return None, None
-
-
-def _spent_on_best(run: pathlib.Path, checkpoint: Checkpoint) -> tuple[int | None, int | None]:
-    """What had been spent before the epoch in which the best loss showed itself."""
-    path, best = run / METRICS_FILE, (checkpoint.best_return, checkpoint.best_guidance)
-    epoch, env_steps = 0, 0
-    for line in path.read_text().splitlines() if path.is_file() else ():
-        with contextlib.suppress(ValueError, KeyError):  # of a line cut short by a kill
-            metrics = json.loads(line)
-            if metrics.get("validation_return") == checkpoint.best_return:  # of phi after it
-                return metrics["epoch"], metrics["env_steps"]
-            if (metrics["return_mean"], metrics["guidance"]) == best:
-                return epoch, env_steps
-            epoch, env_steps = metrics["epoch"], metrics["env_steps"]
-    return None, None

@@ -71,20 +71,17 @@ class RunRecords:
 
     @property
     def best(self) -> int | None:
-        """The place in `metrics` of the epoch that `export/best` is from; None without one.
+        """The place in `metrics` of the epoch that `export/best` is the best by; None without one.
 
-        That of the best return on validation tasks where the run has looked at them. Else returns
-        compare only at equal guidance: it is the best one with the least.
+        Where the run looks at phi on validation tasks that is the epoch which that loss came of,
+        else the one that began with it.
         """
-        validation = self.metrics.get("validation_return", np.array([np.nan]))
-        if np.isfinite(validation).any():
-            return int(np.nanargmax(validation))
-        returns, guidance = self.metrics["return_mean"], self.metrics["guidance"]
-        known = np.isfinite(returns)
-        if not known.any():
+        epoch = self.checkpoint.best_epoch if self.checkpoint is not None else None
+        if epoch is None:
             return None
-        least = known & (guidance == guidance[known].min())
-        return int(np.argmax(np.where(least, returns, -np.inf)))
+        shown = epoch if self.setting("validate_every") else epoch + 1
+        places = np.flatnonzero(self.metrics["epoch"] == shown)
+        return int(places[0]) if len(places) else None
 
     @property
     def sees_reward(self) -> bool:

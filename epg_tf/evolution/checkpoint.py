@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import re
@@ -22,6 +23,14 @@ from epg_tf.evolution.strategy import EvolutionState
 _NAME = re.compile(r"epoch_(\d+)\.npz")
 _ARRAYS = ("phi", "first_moment", "second_moment")  # of the state
 _TEACHING = "teaching_"  # in front of the names of its arrays
+_BEST = (
+    "best_phi",
+    "best_return",
+    "best_guidance",
+    "best_epoch",
+    "best_env_steps",
+    "best_made",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,14 +39,17 @@ class Checkpoint:
 
     Attributes:
         state: Where the search stands.
-        best_phi: The loss of the best epoch so far, [P].
-        best_return: Its mean return; NaN before the first epoch.
-        best_guidance: The guidance of that epoch.
+        best_phi: The best loss so far, [P].
+        best_return: The return by which it is the best; NaN before there is one.
+        best_guidance: The guidance of the agents that had that return.
         env_steps: Environment steps so far, of all ranks.
         config: What fixes the run's numbers, flat: name -> value.
         teaching: What teaching needs to go on, arrays by name; empty where it is over, or there is
             none.
         made: How phi came to be: "evolved", "taught" or "taught, then evolved".
+        best_epoch: The epochs that led to the best loss; None in runs of before it was kept.
+        best_env_steps: The environment steps that led to the best loss, likewise.
+        best_made: How the best loss came to be, likewise.
     """
 
     state: EvolutionState
@@ -48,6 +60,56 @@ class Checkpoint:
     config: dict[str, Any]
     teaching: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     made: str = "evolved"
+    best_epoch: int | None = None
+    best_env_steps: int | None = None
+    best_made: str | None = None
+
+    def followed_by(
+        self,
+        state: EvolutionState,
+        num_steps: int,
+        returns: np.ndarray,
+        guidance: float,
+        taught: bool,
+        validation_return: float | None = None,
+        teaching: Mapping[str, np.ndarray] | None = None,
+    ) -> Checkpoint:
+        """The checkpoint after one more epoch; here it is decided which loss is the best so far.
+
+        Where a run looks at phi on validation tasks it is the one with the highest return there.
+        Else it is the one that the epoch with the highest mean return began with: of the finite
+        returns, which at least half of the workers must have. Returns compare only at equal
+        guidance, and less of it is better: it is more of what the loss is for.
+
+        Args:
+            state: The state after the epoch.
+            num_steps: Environment steps of the epoch, of all ranks.
+            returns: R_i, [n].
+            guidance: alpha in Eq. 6.
+            taught: Whether phi was taught in the epoch, rather than evolved.
+            validation_return: That of phi after the epoch; NaN in an epoch of a run that looks at
+                others, None in a run that looks at none.
+            teaching: What teaching needs to go on.
+        """
+        env_steps, made = self.env_steps + num_steps, made_after(self.made, taught)
+        if validation_return is not None:  # of phi as it is now, without guidance
+            found = (state.phi, validation_return, 0.0, state.epoch, env_steps, made)
+        else:
+            mean, before = _mean_return(returns), self.state
+            found = (before.phi, mean, guidance, before.epoch, self.env_steps, self.made)
+        best = dict(zip(_BEST, found, strict=True))
+        rank = (-best["best_guidance"], best["best_return"])
+        if not math.isfinite(rank[1]) or rank <= (-self.best_guidance, self.best_return):
+            best = {name: getattr(self, name) for name in _BEST}
+        return dataclasses.replace(
+            self, state=state, env_steps=env_steps, made=made, teaching=teaching or {}, **best
+        )
+
+
+def _mean_return(returns: np.ndarray) -> float:
+    """The mean of the finite returns; NaN where fewer than half are."""
+    finite = returns[np.isfinite(returns)]
+    return float(np.mean(finite)) if 2 * len(finite) >= len(returns) else math.nan
 
 
 def made_after(made: str, taught: bool) -> str:
@@ -73,16 +135,15 @@ class CheckpointFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path / f"epoch_{checkpoint.state.epoch:06d}.npz"
         aside = path.with_suffix(".partial")
+        best = {name: getattr(checkpoint, name) for name in _BEST}
         with open(aside, "wb") as file:
             np.savez(
                 file,
                 **vars(checkpoint.state),
-                best_phi=checkpoint.best_phi,
-                best_return=checkpoint.best_return,
-                best_guidance=checkpoint.best_guidance,
                 env_steps=checkpoint.env_steps,
                 config=json.dumps(checkpoint.config),
                 made=checkpoint.made,
+                **{name: value for name, value in best.items() if value is not None},
                 **{_TEACHING + name: value for name, value in checkpoint.teaching.items()},
             )
             file.flush()
@@ -116,13 +177,19 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
     """
     try:
         with open(path, "rb") as file, np.load(file) as data:
-            # Runs from before there was teaching know no start and no maker.
+            # Runs of before there was teaching know no start and no maker, nor whose the best is.
             known = {"start_epoch": 0, "made": "evolved"} | dict(data)
             state = EvolutionState(
                 int(data["epoch"]),
                 *(np.array(data[name]) for name in _ARRAYS),
                 start_epoch=int(known["start_epoch"]),
             )
+            teaching = {
+                name.removeprefix(_TEACHING): np.array(value)
+                for name, value in data.items()
+                if name.startswith(_TEACHING)
+            }
+            how = {"best_epoch": int, "best_env_steps": int, "best_made": str}
             return Checkpoint(
                 state,
                 np.array(data["best_phi"]),
@@ -130,12 +197,9 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
                 float(data["best_guidance"]),
                 int(data["env_steps"]),
                 json.loads(str(data["config"])),
-                {
-                    name.removeprefix(_TEACHING): np.array(value)
-                    for name, value in data.items()
-                    if name.startswith(_TEACHING)
-                },
+                teaching,
                 str(known["made"]),
+                **{name: kind(known[name]) for name, kind in how.items() if name in known},
             )
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"`checkpoint` (={path}) must be a readable checkpoint file.") from error

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # What only some runs and some epochs have.
 _NOT_ALWAYS = (
+    "outer_learning_rate",
     "validation_return",
     "teaching_error",
     "teaching_target",
@@ -108,6 +109,7 @@ class Reporter:
         metrics = {
             "epoch": state.epoch,
             "env_steps": checkpoint.env_steps,
+            "num_updates": self._settings.num_updates_in(state.epoch),
             "seconds": logs["seconds"],
             "return_mean": float(np.mean(finite)),
             "return_median": float(np.median(finite)),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up where needed, evolves a loss on random Reachers and compares it with PPO on arms that nobody trained on: nine
+# Sets up where needed, has a loss taught on random Reachers and compares it with PPO on arms that nobody trained on: four
 # minutes on two cores. Interrupted, the same command goes on. Arguments go to epg_tf.train.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -43,6 +43,7 @@ TINY = {
 KEYS = [
     "epoch",
     "env_steps",
+    "num_updates",
     "seconds",
     "return_mean",
     "return_median",
@@ -50,6 +51,7 @@ KEYS = [
     "return_min",
     "return_max",
     "guidance",
+    "outer_learning_rate",
     "validation_return",
     "teaching_error",
     "teaching_target",
@@ -232,7 +234,9 @@ def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
     }
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run(whole, meta_train__num_epochs=4, **growing)
-    steps = [line["env_steps"] for line in metrics_of(whole)]
+    lines = metrics_of(whole)
+    assert [line["num_updates"] for line in lines] == [1, 2, 3, 4]
+    steps = [line["env_steps"] for line in lines]
     assert steps == [4 * 32 * num_updates for num_updates in (1, 1 + 2, 1 + 2 + 3, 1 + 2 + 3 + 4)]
     assert run(parts, **growing)
     assert run(parts, meta_train__num_epochs=4, **growing)
@@ -263,6 +267,7 @@ def test_a_run_may_be_taught_first_and_says_so(taught):
     lines = metrics_of(taught)
     assert [line["guidance"] for line in lines] == [1.0, 0.0, 0.0, 0.0]
     assert [line["teaching_error"] is not None for line in lines] == [True, True, True, False]
+    assert [line["outer_learning_rate"] for line in lines] == [None, None, None, 0.01]
     assert [line["validation_return"] is not None for line in lines] == [False, True, False, True]
     for line in lines[:3]:
         share = 1.0 - line["teaching_error"] / line["teaching_target"]

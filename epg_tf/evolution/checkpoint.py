@@ -189,7 +189,6 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
                 for name, value in data.items()
                 if name.startswith(_TEACHING)
             }
-            how = {"best_epoch": int, "best_env_steps": int, "best_made": str}
             return Checkpoint(
                 state,
                 np.array(data["best_phi"]),
@@ -199,7 +198,9 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
                 json.loads(str(data["config"])),
                 teaching,
                 str(known["made"]),
-                **{name: kind(known[name]) for name, kind in how.items() if name in known},
+                int(known["best_epoch"]) if "best_epoch" in known else None,
+                int(known["best_env_steps"]) if "best_env_steps" in known else None,
+                str(known["best_made"]) if "best_made" in known else None,
             )
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"`checkpoint` (={path}) must be a readable checkpoint file.") from error

@@ -198,9 +198,9 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
                 json.loads(str(data["config"])),
                 teaching,
                 str(known["made"]),
-                int(known["best_epoch"]) if "best_epoch" in known else None,
-                int(known["best_env_steps"]) if "best_env_steps" in known else None,
-                str(known["best_made"]) if "best_made" in known else None,
+                int(data["best_epoch"]) if "best_epoch" in data else None,
+                int(data["best_env_steps"]) if "best_env_steps" in data else None,
+                str(data["best_made"]) if "best_made" in data else None,
             )
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"`checkpoint` (={path}) must be a readable checkpoint file.") from error

@@ -93,14 +93,14 @@ class Checkpoint:
         """
         env_steps, made = self.env_steps + num_steps, made_after(self.made, taught)
         if validation_return is not None:  # of phi as it is now, without guidance
-            found = (state.phi, validation_return, 0.0, state.epoch, env_steps, made)
+            value, alpha = validation_return, 0.0
+            found = (state.phi, value, alpha, state.epoch, env_steps, made)
         else:
-            mean, before = _mean_return(returns), self.state
-            found = (before.phi, mean, guidance, before.epoch, self.env_steps, self.made)
-        best = dict(zip(_BEST, found, strict=True))
-        rank = (-best["best_guidance"], best["best_return"])
-        if not math.isfinite(rank[1]) or rank <= (-self.best_guidance, self.best_return):
-            best = {name: getattr(self, name) for name in _BEST}
+            value, alpha, before = _mean_return(returns), guidance, self.state
+            found = (before.phi, value, alpha, before.epoch, self.env_steps, self.made)
+        best = {}
+        if math.isfinite(value) and (-alpha, value) > (-self.best_guidance, self.best_return):
+            best = dict(zip(_BEST, found, strict=True))
         return dataclasses.replace(
             self, state=state, env_steps=env_steps, made=made, teaching=teaching or {}, **best
         )

@@ -97,7 +97,7 @@ class PolicyGradientTeacher:
             floor = self._log_std_floor_in(epoch)
             if floor is not None and not floor <= inner_loop.initial_log_std:
                 raise ValueError(
-                    f"`PolicyGradientTeacher.log_std_floor` (={floor:g}, in epoch {epoch}) must be "
+                    f"`PolicyGradientTeacher.log_std_floor` (={floor:g}) must in epoch {epoch} be "
                     f"at most `InnerLoop.initial_log_std` (={inner_loop.initial_log_std:g})."
                 )
 

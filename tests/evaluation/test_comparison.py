@@ -90,7 +90,7 @@ def test_methods_have_the_names_that_pictures_know():
     [
         (["Constant.value = 0.5"], False, False, 0.0),
         (["Constant.value = 0.5"], False, True, 0.0),
-        (["meta_train.guidance = @Linear()", "Linear.num_epochs = 150"], True, True, 1 / 150),
+        (["meta_train.guidance = @Linear()", "Linear.num_epochs = 8"], True, True, 1 / 8),
         ([], True, True, 0.0),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Workers
 from epg_tf.loss.guidance import PPO, Guide, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.schedules import PiecewiseLinear
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.fitting import Fit, FitState
@@ -141,9 +142,12 @@ def test_lessons_that_are_not_finite_are_found():
 def test_the_floor_is_under_the_noise_of_those_who_teach_alone():
     teacher = PolicyGradientTeacher(log_std_floor=-0.5)
     bounded = dataclasses.replace(INNER, log_std_bounds=(-3.0, 0.25))
-    assert teacher.inner_loop(bounded).log_std_bounds == (-0.5, 0.25)
-    assert teacher.inner_loop(INNER).log_std_bounds == (-0.5, np.inf)
-    assert PolicyGradientTeacher().inner_loop(bounded) == bounded
+    assert teacher.inner_loop(bounded, 1).log_std_bounds == (-0.5, 0.25)
+    assert teacher.inner_loop(INNER, 1).log_std_bounds == (-0.5, np.inf)
+    assert PolicyGradientTeacher().inner_loop(bounded, 1) == bounded
+    falling = PolicyGradientTeacher(log_std_floor=PiecewiseLinear((3, 4), (-0.5, -4.0)))
+    lows = [falling.inner_loop(bounded, epoch).log_std_bounds for epoch in (3, 4)]
+    assert lows == [(-0.5, 0.25), (-3.0, 0.25)]
 
 
 class NoGradient(Guide):
@@ -162,7 +166,13 @@ class NoGradient(Guide):
         ),
         (
             lambda: PolicyGradientTeacher(log_std_floor=0.5).check(INNER),
-            "`PolicyGradientTeacher.log_std_floor` (=0.5)",
+            "`PolicyGradientTeacher.log_std_floor` (=0.5) must in epoch 1 be at most",
+        ),
+        (
+            lambda: PolicyGradientTeacher(
+                log_std_floor=PiecewiseLinear((3, 4), (-0.5, 0.25))
+            ).check(INNER),
+            "`PolicyGradientTeacher.log_std_floor` (=0.25) must in epoch 4 be at most",
         ),
         (
             lambda: PolicyGradientTeacher().check(dataclasses.replace(INNER, guide=NoGradient())),

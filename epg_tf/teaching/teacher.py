@@ -160,7 +160,7 @@ class Teaching:
         assert settings.teacher is not None
         self._settings, self._teacher, self._ranks = settings, settings.teacher, ranks
         self._share = ranks.share(settings.num_workers)
-        self._workers_live: InnerLoop | None = None  # as this says
+        self._lifetime: InnerLoop | None = None  # what the workers are made for
         self._fit = Fit(settings.inner_loop, settings.family)
         self._kept: collections.deque[Lessons] = collections.deque(
             maxlen=self._teacher.num_kept_epochs
@@ -235,7 +235,7 @@ class Teaching:
         epoch: int,
         on_update: Callable[[Update], object] | None = None,
     ) -> Lifetimes:
-        self._make_workers(epoch)
+        self._make_workers_for(self._teacher.inner_loop(self._settings.inner_loop, epoch))
         lifetimes = self._workers.live(
             np.broadcast_to(phi, (len(self._share), len(phi))),
             [self._seed(epoch, worker) for worker in self._share],
@@ -251,17 +251,15 @@ class Teaching:
         self._kept.append(everyone.mapped(lambda a: a[sound].reshape(-1, *a.shape[2:])))
         return lifetimes
 
-    def _make_workers(self, epoch: int) -> None:
-        """Makes this rank's workers, where they are not there or would live otherwise."""
-        settings = self._settings
-        inner_loop = self._teacher.inner_loop(settings.inner_loop, epoch)
-        if inner_loop == self._workers_live:
+    def _make_workers_for(self, lifetime: InnerLoop) -> None:
+        """Makes this rank's workers, unless those that are there live such lifetimes already."""
+        if lifetime == self._lifetime:
             return
-        threads = settings.simulator_threads
-        self._workers_live = inner_loop
+        self._lifetime = lifetime
+        threads = self._settings.simulator_threads
         self._workers = WorkerGroups(
-            inner_loop,
-            settings.family,
+            lifetime,
+            self._settings.family,
             len(self._share),
             self._ranks.threads() if threads is None else threads,
         )

@@ -22,7 +22,8 @@ import sys
 
 from absl import flags
 
-from epg_tf import command_line, config_flags, held_out_flags, loss_flags
+from epg_tf import command_line
+from epg_tf.command_line import config_flags, held_out_flags, loss_flags
 
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(loss_flags)
@@ -40,10 +41,10 @@ def main(argv: list[str]) -> None:
 
     import tqdm
 
-    from epg_tf.evaluation.analysis_results import fingerprint, write
-    from epg_tf.evaluation.analysis_summary import sentences
-    from epg_tf.evolution.ranks import Ranks
-    from epg_tf.results_folder import ResultsFolder
+    from epg_tf.evaluation.analysis.results import fingerprint, write
+    from epg_tf.evaluation.analysis.summary import sentences
+    from epg_tf.evaluation.results_folder import ResultsFolder
+    from epg_tf.outer_loop.ranks import Ranks
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
@@ -65,16 +66,16 @@ def main(argv: list[str]) -> None:
 
 def _analysis():
     """What the flags ask for."""
-    from epg_tf import evolved_loss
     from epg_tf.checks import require_integer
-    from epg_tf.evaluation.analysis import Analysis
+    from epg_tf.evaluation.analysis.analysis import Analysis
+    from epg_tf.evolved_loss.load import load
 
     num_tasks, num_updates = held_out_flags.NUM_TASKS.value, held_out_flags.NUM_UPDATES.value
     bindings = list(config_flags.GIN_BINDING.value)
     if num_updates is not None:
         require_integer("--num_updates", num_updates)
         bindings.append(f"InnerLoop.num_updates = {num_updates}")
-    loss = evolved_loss.load(loss_flags.LOSS.value or "", config_flags.GIN_FILE.value, bindings)
+    loss = load(loss_flags.LOSS.value or "", config_flags.GIN_FILE.value, bindings)
     return Analysis(loss) if num_tasks is None else Analysis(loss, num_tasks)
 
 

@@ -18,7 +18,6 @@ with tensorboard-plugin-profile shows TensorFlow's side.
 
 from __future__ import annotations
 
-import json
 import pathlib
 import sys
 
@@ -28,6 +27,7 @@ from absl import flags
 from epg_tf import command_line
 from epg_tf.benchmarking import parts, processes, table
 from epg_tf.benchmarking.sizes import FAMILIES, FULL, QUICK
+from epg_tf.files import write_json
 
 _FAMILIES = flags.DEFINE_string(
     "families", ",".join(FAMILIES), "Which presets to measure, separated by commas."
@@ -68,7 +68,7 @@ def main(argv: list[str]) -> None:
     figures = parts.assemble(families, sizes, results)
     print(table.render(figures))
     if _JSON.value:
-        pathlib.Path(_JSON.value).write_text(json.dumps(figures, indent=2) + "\n")
+        write_json(pathlib.Path(_JSON.value), figures)
 
 
 _BAR = "{desc:24} {n}/{total} parts |{bar:20}| {elapsed}"

@@ -19,16 +19,19 @@ import gin
 import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
 
 from epg_tf.checks import require_types
-from epg_tf.evolution.strategy import EvolutionStrategy
-from epg_tf.inner_loop import InnerLoop
+from epg_tf.files import RETIRED_SETTINGS
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
-from epg_tf.outer_loop import MetaTraining
+from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.outer_loop.strategy import EvolutionStrategy
 from epg_tf.schedules import Constant, Linear, PiecewiseLinear
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.teacher import PolicyGradientTeacher
+
+_RENAMED = {"meta_train.simulator_threads": "meta_train.threads_per_rank"}  # by runs of before
 
 _PROJECT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -92,7 +95,7 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> MetaTraining:
     for file in files:
         if not pathlib.Path(file).is_file() and not (_PROJECT / file).is_file():
             raise ValueError(f"`--gin_file` (={file}) must be an existing file.")
-        _parse(f"`--gin_file` (={file})", gin.parse_config_file, file)
+        _parse(f"`--gin_file` (={file})", _parse_file, file)
     for binding in bindings:
         _parse(f"`--gin_binding` (={binding})", gin.parse_config, binding)
     _parse("The config", gin.finalize)
@@ -108,6 +111,19 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> MetaTraining:
 def complete_config() -> str:
     """All values in force, defaults included, as a gin file that makes the same run."""
     return gin.operative_config_str()
+
+
+def _parse_file(file: str) -> None:
+    """Lets gin parse a file, in which settings may have the names that runs of before know."""
+    path = pathlib.Path(file)
+    text = (path if path.is_file() else _PROJECT / file).read_text()
+    if not any(name in text for name in (*_RENAMED, *RETIRED_SETTINGS)):
+        gin.parse_config_file(file)
+        return
+    for old, new in _RENAMED.items():
+        text = text.replace(old, new)
+    gone = {f"{name} = {value}" for name, value in RETIRED_SETTINGS.items()}
+    gin.parse_config("\n".join(line for line in text.splitlines() if line.strip() not in gone))
 
 
 def _parse(where: str, parse: Callable[..., Any], *arguments: str) -> None:

@@ -28,12 +28,14 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from epg_tf import command_line, config_flags, held_out_flags, loss_flags
+from epg_tf import command_line
+from epg_tf.command_line import config_flags, held_out_flags, loss_flags
 
 if TYPE_CHECKING:
-    from epg_tf.evaluation.comparison import Comparison, Runs
-    from epg_tf.evaluation.results import EvaluationResults
-    from epg_tf.evolution.ranks import Ranks
+    from epg_tf.evaluation.learning_curves.comparison import Comparison
+    from epg_tf.evaluation.learning_curves.results import EvaluationResults
+    from epg_tf.evaluation.learning_curves.training import Runs
+    from epg_tf.outer_loop.ranks import Ranks
 
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(loss_flags)
@@ -72,16 +74,16 @@ def main(argv: list[str]) -> None:
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     import pathlib
 
-    from epg_tf import evolved_loss
-    from epg_tf.evaluation.comparison import Comparison
-    from epg_tf.evaluation.results import EvaluationResults
-    from epg_tf.evaluation.summary import fingerprint, table
-    from epg_tf.evolution.ranks import Ranks
-    from epg_tf.results_folder import ResultsFolder
+    from epg_tf.evaluation.learning_curves.comparison import Comparison
+    from epg_tf.evaluation.learning_curves.results import EvaluationResults
+    from epg_tf.evaluation.learning_curves.summary import fingerprint, table
+    from epg_tf.evaluation.results_folder import ResultsFolder
+    from epg_tf.evolved_loss.load import load
+    from epg_tf.outer_loop.ranks import Ranks
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
-        loss = evolved_loss.load(
+        loss = load(
             loss_flags.LOSS.value or "",
             config_flags.GIN_FILE.value,
             config_flags.GIN_BINDING.value,
@@ -136,7 +138,7 @@ def _train_what_is_missing(
     """Trains the methods that the folder does not have yet, with a progress bar on rank 0."""
     import tqdm
 
-    from epg_tf.evaluation.comparison import AgentTraining
+    from epg_tf.evaluation.learning_curves.training import AgentTraining
 
     runs = ranks.broadcast(results.known() if ranks.is_first else None)
     training = AgentTraining(comparison, ranks)

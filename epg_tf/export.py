@@ -23,7 +23,7 @@ from epg_tf import command_line
 if TYPE_CHECKING:
     import pathlib
 
-    from epg_tf.evolved_loss import EvolvedLoss
+    from epg_tf.evolved_loss.load import EvolvedLoss
 
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
@@ -48,18 +48,18 @@ def main(argv: list[str]) -> None:
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     import pathlib
 
-    from epg_tf import evolved_loss
-    from epg_tf.evaluation.model_card import model_card
-    from epg_tf.evaluation.provenance import provenance
-    from epg_tf.evolution.ranks import Ranks
-    from epg_tf.loss.description import describe
-    from epg_tf.loss.saved_model import export_loss
-    from epg_tf.run_files import CONFIG_FILE
+    from epg_tf.evolved_loss.card import model_card
+    from epg_tf.evolved_loss.description import describe
+    from epg_tf.evolved_loss.load import load
+    from epg_tf.evolved_loss.provenance import provenance
+    from epg_tf.evolved_loss.saved_model import export_loss
+    from epg_tf.files import CONFIG_FILE
+    from epg_tf.outer_loop.ranks import Ranks
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
         out = pathlib.Path(_OUT.value or "").absolute()
-        loss = evolved_loss.load(_CHECKPOINT.value or "", flag="--checkpoint")
+        loss = load(_CHECKPOINT.value or "", flag="--checkpoint")
         inner_loop, family = loss.settings.inner_loop, loss.settings.family
         description = describe(inner_loop, family, loss.phi)
         is_replaced = _holds_earlier_export(out, description["phi_crc32"])
@@ -88,8 +88,12 @@ def _holds_earlier_export(out: pathlib.Path, phi_crc32: int) -> bool:
     Raises:
         ValueError: If something else is there.
     """
-    from epg_tf.loss.saved_model import DESCRIPTION_FILE, SAVED_MODEL_FILES, read_description
-    from epg_tf.run_files import CONFIG_FILE
+    from epg_tf.evolved_loss.saved_model import (
+        DESCRIPTION_FILE,
+        SAVED_MODEL_FILES,
+        read_description,
+    )
+    from epg_tf.files import CONFIG_FILE
 
     if not out.exists() or out.is_dir() and not any(out.iterdir()):
         return False
@@ -111,9 +115,9 @@ def _scores(loss: EvolvedLoss, phi_crc32: int) -> tuple[dict[str, Any] | None, s
     """
     import pathlib
 
-    from epg_tf.evaluation.scores import read_scores
-    from epg_tf.evolved_loss import run_of
-    from epg_tf.loss.saved_model import read_description
+    from epg_tf.evolved_loss.load import run_of
+    from epg_tf.evolved_loss.saved_model import read_description
+    from epg_tf.evolved_loss.scores import read_scores
 
     if _EVALUATION.value is not None:
         folder = pathlib.Path(_EVALUATION.value)

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from epg_tf import command_line, config_flags, held_out_flags, loss_flags
+from epg_tf import command_line
+from epg_tf.command_line import config_flags, held_out_flags, loss_flags
 
 if TYPE_CHECKING:
     from epg_tf.rendering.process import RenderProcess
@@ -57,9 +58,9 @@ def _render(process: RenderProcess) -> None:
 
     import tqdm
 
-    from epg_tf.evaluation.show import Show, table
-    from epg_tf.evolution.ranks import Ranks
-    from epg_tf.results_folder import ResultsFolder
+    from epg_tf.evaluation.films.files import Show, table
+    from epg_tf.evaluation.results_folder import ResultsFolder
+    from epg_tf.outer_loop.ranks import Ranks
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
@@ -88,16 +89,16 @@ def _render(process: RenderProcess) -> None:
 
 def _showcase():
     """What the flags ask for."""
-    from epg_tf import evolved_loss
     from epg_tf.checks import require_integer
-    from epg_tf.evaluation.showcase import Showcase
+    from epg_tf.evaluation.films.showcase import Showcase
+    from epg_tf.evolved_loss.load import load
 
     num_tasks, num_updates = held_out_flags.NUM_TASKS.value, held_out_flags.NUM_UPDATES.value
     bindings = list(config_flags.GIN_BINDING.value)
     if num_updates is not None:
         require_integer("--num_updates", num_updates)
         bindings.append(f"InnerLoop.num_updates = {num_updates}")
-    loss = evolved_loss.load(loss_flags.LOSS.value or "", config_flags.GIN_FILE.value, bindings)
+    loss = load(loss_flags.LOSS.value or "", config_flags.GIN_FILE.value, bindings)
     showcase = Showcase(loss, seconds=_SECONDS.value)
     return showcase if num_tasks is None else dataclasses.replace(showcase, num_tasks=num_tasks)
 

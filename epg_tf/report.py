@@ -25,7 +25,8 @@ import pathlib
 
 from absl import flags
 
-from epg_tf import command_line, config_flags
+from epg_tf import command_line
+from epg_tf.command_line import config_flags
 
 flags.declare_key_flag("root_dir")
 flags.DEFINE_string(
@@ -44,11 +45,11 @@ def main(argv: list[str]) -> None:
         if flags.FLAGS[name].value:
             command_line.fail(f"`--{name}` must not be given: a report has the run's own config.")
     # Here and not above: --help and a mistyped flag should not wait for matplotlib.
-    from epg_tf.evaluation.report_page import draw_runs, render_page, render_page_of_runs
-    from epg_tf.evaluation.report_parts import COMPLETE, read_parts
-    from epg_tf.evaluation.report_table import as_markdown
-    from epg_tf.evaluation.run_records import read_run
-    from epg_tf.evaluation.side_by_side import read_runs, run_folders, table_of_runs
+    from epg_tf.evaluation.report.page import draw_runs, render_page, render_page_of_runs
+    from epg_tf.evaluation.report.parts import COMPLETE, read_parts
+    from epg_tf.evaluation.report.several_runs import read_runs, run_folders, table_of_runs
+    from epg_tf.run.records import read_run
+    from epg_tf.text import as_markdown
 
     root = pathlib.Path(config_flags.ROOT_DIR.value or "")
     try:
@@ -75,12 +76,11 @@ def main(argv: list[str]) -> None:
 
 
 def _write(out: pathlib.Path, content: bytes) -> None:
-    aside = out.with_name(f"{out.name}.partial_{os.getpid()}")
+    from epg_tf.files import write_bytes
+
     try:
-        aside.write_bytes(content)
-        os.replace(aside, out)
+        write_bytes(out, content)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         command_line.fail(f"`--out` (={out}) must be a file one can write ({error.strerror}).")
     print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB).")
 

@@ -12,9 +12,12 @@ goes on where the run in --root_dir stands; Ctrl-C stops it at the end of the ep
 
 from __future__ import annotations
 
+import sys
+
 from absl import flags
 
-from epg_tf import command_line, config_flags
+from epg_tf import command_line
+from epg_tf.command_line import config_flags
 
 flags.adopt_module_key_flags(config_flags)
 
@@ -24,10 +27,11 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
-    from epg_tf import config, evolved_loss
-    from epg_tf.evolution.ranks import Ranks
-    from epg_tf.outer_loop import meta_train
-    from epg_tf.run_folder import RunFolder
+    from epg_tf import config
+    from epg_tf.evolved_loss.load import loss_to_start_from
+    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.run.folder import RunFolder
+    from epg_tf.run.training import train
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
@@ -36,11 +40,13 @@ def main(argv: list[str]) -> None:
         settings = config.read(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
         ranks.share(settings.num_workers)
         config_text = config.complete_config()
-        start = evolved_loss.loss_to_start_from(settings)
+        start = loss_to_start_from(settings)
     with command_line.one_sentence(ranks):
-        run = RunFolder(config_flags.ROOT_DIR.value or "", settings, ranks, lambda: config_text)
+        command = ["python", "-m", "epg_tf.train", *sys.argv[1:]]
+        root = config_flags.ROOT_DIR.value or ""
+        run = RunFolder(root, settings, ranks, lambda: config_text, command)
     phi, made = (None, None) if start is None else (start.phi, start.made)
-    if not meta_train(settings, ranks, run, phi, made):
+    if not train(settings, ranks, run, phi, made):
         raise SystemExit(command_line.STOPPED)
 
 

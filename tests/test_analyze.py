@@ -14,14 +14,15 @@ from absl import flags
 from absl.testing import flagsaver
 from refusals import sentence_of
 
-from epg_tf import analyze, config, evolved_loss
-from epg_tf.evaluation.analysis import Analysis, Findings
-from epg_tf.evaluation.analysis_summary import labels, sentences, summarise
-from epg_tf.evaluation.mean_interval import geometric_mean_interval, mean_interval
-from epg_tf.evolution import ranks
-from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.inner_loop import Workers
-from epg_tf.run_files import CONFIG_FILE
+from epg_tf import analyze, config
+from epg_tf.evaluation.analysis.analysis import Analysis, Findings
+from epg_tf.evaluation.analysis.mean_interval import geometric_mean_interval, mean_interval
+from epg_tf.evaluation.analysis.summary import labels, sentences, summarise
+from epg_tf.evolved_loss.load import load
+from epg_tf.files import CONFIG_FILE
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.outer_loop import ranks
+from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
 
 TINY = {
@@ -269,7 +270,7 @@ def test_a_loss_that_sees_the_reward_is_analysed_and_it_is_said(seeing_loss, tmp
 
 
 def test_agents_are_paired_and_never_shown_a_reward(loss):
-    analysis = Analysis(evolved_loss.load(str(loss)), 2)
+    analysis = Analysis(load(str(loss)), 2)
     assert [seed.task_seed for seed in analysis.seeds] == list(HELD_OUT_TASK_SEEDS[:2])
     assert analysis.loss.guidance == 0.0
     workers = Workers(analysis.inner_loop, analysis.loss.settings.family, 4)
@@ -281,7 +282,7 @@ def test_agents_are_paired_and_never_shown_a_reward(loss):
 
 def test_agents_that_diverged_are_left_out_and_counted(loss, analysed):
     bindings = [f"InnerLoop.num_updates = {NUM_UPDATES}"]
-    analysis = Analysis(evolved_loss.load(str(loss), (), bindings), NUM_TASKS)
+    analysis = Analysis(load(str(loss), (), bindings), NUM_TASKS)
     found = analysed.found
     spoilt = {}
     for method, of in found.items():

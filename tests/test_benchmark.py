@@ -16,8 +16,8 @@ from epg_tf import benchmark
 from epg_tf.benchmarking import communication_model, cost, parts, presets, processes, table
 from epg_tf.benchmarking.open_loop import OpenLoop, recorded
 from epg_tf.benchmarking.sizes import FAMILIES, FULL, QUICK, Sizes
-from epg_tf.evolution.ranks import Ranks
-from epg_tf.inner_loop import Workers
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.outer_loop.ranks import Ranks
 
 SMALL = (
     "InnerLoop.steps_per_update = 32",

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from epg_tf import config
-from epg_tf.evolution.ranks import Ranks
-from epg_tf.outer_loop import MetaTraining, meta_train
-from epg_tf.run_folder import RunFolder, flatten
+from epg_tf.files import flatten
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.run.folder import RunFolder
+from epg_tf.run.training import train
 
 PROJECT = pathlib.Path(__file__).parent.parent
 PRESETS = sorted(path.name for path in (PROJECT / "gin").glob("*.gin") if path.stem != "paper")
@@ -29,7 +31,7 @@ def test_a_preset_runs_a_tiny_epoch(preset, tmp_path):
     settings = config.read([f"gin/{preset}"], TINY)
     ranks = Ranks()
     run = RunFolder(str(tmp_path), settings, ranks, config.complete_config)
-    assert meta_train(settings, ranks, run)
+    assert train(settings, ranks, run)
     metrics = json.loads((tmp_path / "metrics.jsonl").read_text())
     assert metrics["epoch"] == 1
     assert np.isfinite(metrics["return_mean"])
@@ -152,7 +154,7 @@ BAD_BINDINGS = [
     ("meta_train.num_epochs = 0", "`meta_train.num_epochs` (=0)", "must be a positive integer"),
     ("meta_train.seed = -1", "`meta_train.seed` (=-1)", "must be an integer, 0 or more"),
     ("meta_train.compare_at_end = 'no'", "`meta_train.compare_at_end` (='no')", "True or False"),
-    ("meta_train.simulator_threads = '2'", "simulator_threads` (='2')", "an integer or None"),
+    ("meta_train.threads_per_rank = '2'", "threads_per_rank` (='2')", "an integer or None"),
     ("meta_train.family = 3", "`meta_train.family` (=3)", "must be of type TaskFamily"),
     ("meta_train.family = @RandomHopper", "(=@RandomHopper)", "must be of type TaskFamily"),
     ("meta_train.strategy = @InnerLoop()", "(=@InnerLoop())", "must be of type Evolution"),

@@ -15,11 +15,11 @@ from absl.testing import flagsaver
 from refusals import sentence_of
 
 from epg_tf import config, evaluate
-from epg_tf.agent.episodes import EpisodeReturns
 from epg_tf.evaluation import comparison, tf_agents_ppo, tf_agents_sac
-from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.inner_loop import Workers
-from epg_tf.run_files import CONFIG_FILE
+from epg_tf.files import CONFIG_FILE
+from epg_tf.inner_loop.episodes import EpisodeReturns
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
 
 PROJECT = pathlib.Path(__file__).parent.parent

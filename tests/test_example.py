@@ -9,10 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from epg_tf.inner_loop import InnerLoop
-from epg_tf.inner_update import Learner
+from epg_tf.evolved_loss.saved_model import export_loss
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LearnedLoss
-from epg_tf.loss.saved_model import export_loss
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.reacher import RandomReacher
 

@@ -14,16 +14,18 @@ from absl import flags
 from absl.testing import flagsaver
 from refusals import sentence_of
 
-from epg_tf import config, evolved_loss, export
-from epg_tf.evaluation.model_card import model_card
-from epg_tf.evaluation.provenance import provenance
-from epg_tf.evolution.ranks import Ranks
-from epg_tf.inner_loop import InnerLoop
-from epg_tf.inner_update import Learner
-from epg_tf.loss.description import describe
+from epg_tf import config, export
+from epg_tf.evolved_loss.card import model_card
+from epg_tf.evolved_loss.description import describe
+from epg_tf.evolved_loss.load import load
+from epg_tf.evolved_loss.provenance import provenance
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO
 from epg_tf.loss.learned_loss import LearnedLoss
-from epg_tf.run_folder import RunFolder
+from epg_tf.outer_loop.meta_train import EpochRecord
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.run.folder import RunFolder
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import DirHopper
 from epg_tf.tasks.reacher import RandomReacher
@@ -58,7 +60,7 @@ def run(tmp_path_factory):
     settings = config.read(["gin/reacher.gin"], BINDINGS)
     loss = Learner(settings.inner_loop, settings.family, 1).loss
     state = settings.strategy.init(loss.draw(np.random.default_rng(0)))
-    nothing = {n: np.zeros(4) for n in ("diverged", "physics_seconds", "update_seconds", "stop")}
+    nothing = {n: np.zeros(4) for n in ("diverged", "physics_seconds", "update_seconds")}
     logs = {"guidance": 0.25, "seconds": 2.0, "phi_norm": 1.0, "gradient_norm": 1.0}
     with (
         RunFolder(str(root), settings, Ranks(), config.complete_config) as folder,
@@ -71,8 +73,12 @@ def run(tmp_path_factory):
                 patch.undo()
             phi = loss.draw(np.random.default_rng(epoch))
             state = dataclasses.replace(state, epoch=epoch, phi=phi)
-            gathered = nothing | {"returns": np.full(4, mean)}
-            checkpoint = folder.record_epoch(checkpoint, state, gathered, logs)
+            workers = nothing | {"returns": np.full(4, mean)}
+            steps, guidance = settings.env_steps_in(epoch), logs["guidance"]
+            checkpoint = checkpoint.followed_by(
+                state, steps, workers["returns"], guidance, taught=False
+            )
+            folder.record_epoch(EpochRecord(checkpoint, steps, workers, logs, stopped=False))
     return root
 
 
@@ -142,7 +148,7 @@ def write_evaluation(folder, summary):
 def test_a_run_becomes_a_folder_that_every_command_reads(run, exported):
     assert {path.name for path in exported.iterdir()} == FILES
     assert not list(exported.parent.glob("*partial*"))
-    theirs, ours = evolved_loss.load(str(run)), evolved_loss.load(str(exported))
+    theirs, ours = load(str(run)), load(str(exported))
     np.testing.assert_array_equal(ours.phi, phi_after(3, run))
     np.testing.assert_array_equal(ours.phi, theirs.phi)
     for name in ("settings", "config_text", "epoch", "env_steps"):
@@ -181,7 +187,7 @@ def test_the_description_has_what_a_program_needs(run, exported):
     ],
 )
 def test_whatever_a_loss_comes_from_it_knows_when_it_was_made(run, exported, source, epoch):
-    loss = evolved_loss.load(str(run / source))
+    loss = load(str(run / source))
     np.testing.assert_array_equal(loss.phi, phi_after(epoch, run))
     known = provenance(loss)
     assert (known["epoch"], known["env_steps"]) == (epoch, epoch * STEPS_PER_EPOCH)

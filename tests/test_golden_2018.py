@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from epg_tf import config
 from epg_tf.agent.experience import Experience
-from epg_tf.inner_update import Learner
+from epg_tf.inner_loop.batch import make_update_batch, refresh_statistics, start_statistics
+from epg_tf.inner_loop.learner import Learner
 from epg_tf.tasks.hopper import RandomHopper
-from epg_tf.update_batch import make_update_batch, refresh_statistics, start_statistics
 
 GOLDEN = pathlib.Path(__file__).parent / "data" / "golden"
 CASES = ("update_alpha0", "update_alpha1", "update_alpha05_memory")

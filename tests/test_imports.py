@@ -1,6 +1,7 @@
 """Imports point one way, and each third party has one door."""
 
 import ast
+import graphlib
 import pathlib
 
 import pytest
@@ -10,32 +11,26 @@ MODULES = [path.relative_to(PACKAGE).as_posix() for path in sorted(PACKAGE.rglob
 
 DOORS = {  # third party -> the only places that may import it
     "gin": ("config.py",),
-    "horovod": ("evolution/ranks.py",),
+    "horovod": ("outer_loop/ranks.py",),
     "mujoco": ("tasks/", "rendering/", "benchmarking/open_loop.py"),
-    "matplotlib": ("evaluation/plots/",),
 }
-LAYERS = {  # folder -> all that it may know of epg_tf
-    "tasks": ("tasks", "checks"),
-    "agent": ("agent", "tasks", "checks"),
-    "loss": ("loss", "agent", "tasks", "checks"),
-    "rendering": ("rendering",),
-    "evolution": ("evolution", "checks", "schedules"),
+KNOWS_NOTHING = ("checks", "files", "schedules", "statistics", "text")  # of the project
+LAYERS = {  # folder -> the folders below it, of which it may know
+    "rendering": (),
+    "tasks": (),
+    "agent": ("tasks",),
+    "loss": ("agent", "tasks"),
+    "inner_loop": ("loss", "agent", "tasks"),
+    "teaching": ("inner_loop", "loss", "agent", "tasks"),
+    "outer_loop": ("teaching", "inner_loop", "loss", "agent", "tasks"),
+    "evolved_loss": ("config", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
+    "run": ("evolved_loss", "outer_loop", "inner_loop"),
 }
 
 
 def imports_of(module):
-    """Full names of what a module imports, at any depth, but not for type checkers alone."""
-    tree = ast.parse((PACKAGE / module).read_text())
-    unseen = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-    for node in ast.walk(tree):
-        if node in unseen:
-            continue
+    """Full names of what a module imports, at any depth, for type checkers too."""
+    for node in ast.walk(ast.parse((PACKAGE / module).read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -43,23 +38,58 @@ def imports_of(module):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def own_imports_of(module):
+    """The modules of the project that a module imports, as paths."""
+    for name in imports_of(module):
+        parts = name.split(".")[1:] if name.startswith("epg_tf.") else []
+        for end in range(len(parts), 0, -1):
+            path = "/".join(parts[:end])
+            found = [m for m in (f"{path}.py", f"{path}/__init__.py") if m in MODULES]
+            if found:
+                yield found[0]
+                break
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_each_third_party_has_one_door(module):
     for name in imports_of(module):
         third_party = name.split(".")[0]
         assert module.startswith(DOORS.get(third_party, "")), f"{module} imports {name}"
+        if third_party == "matplotlib":
+            file = pathlib.Path(module).name
+            assert file.startswith("plot") or file == "returns_axis.py", f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.split("/")[0] in LAYERS])
 def test_a_layer_knows_nothing_of_those_above_it(module):
-    ours = [name.split(".")[1] for name in imports_of(module) if name.startswith("epg_tf.")]
-    assert set(ours) <= set(LAYERS[module.split("/")[0]])
+    layer = module.split("/")[0]
+    ours = {path.split("/")[0].removesuffix(".py") for path in own_imports_of(module)}
+    assert ours <= {layer, *LAYERS[layer], *KNOWS_NOTHING}
+
+
+@pytest.mark.parametrize("module", [f"{name}.py" for name in KNOWS_NOTHING])
+def test_what_knows_nothing_of_the_project_does_not(module):
+    ours = {path.removesuffix(".py") for path in own_imports_of(module)}
+    assert ours <= set(KNOWS_NOTHING)
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    graph = {module: set(own_imports_of(module)) - {module} for module in MODULES}
+    assert list(graphlib.TopologicalSorter(graph).static_order())  # or a CycleError that names it
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_needs_the_benchmark(module):
     if not module.startswith("benchmark"):
         assert not any(name.startswith("epg_tf.benchmark") for name in imports_of(module))
+
+
+def test_no_folder_has_too_much_in_it():
+    for folder in [PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir())]:
+        files = [path for path in folder.iterdir() if path.is_file()]
+        assert len(files) <= 14, f"{folder.name} has {len(files)} files"
+    for module in MODULES:
+        assert len((PACKAGE / module).read_text().splitlines()) <= 260, module
 
 
 def test_the_rules_are_about_what_is_there():

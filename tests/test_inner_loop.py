@@ -1,15 +1,16 @@
 """Algorithm 1, lines 4-13: whole lifetimes."""
 
-import dataclasses
 import re
 
 import numpy as np
 import pytest
 
-from epg_tf.evolution import sampling
-from epg_tf.evolution.strategy import EvolutionStrategy
-from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Workers
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
+from epg_tf.outer_loop import sampling
+from epg_tf.outer_loop.strategy import EvolutionStrategy
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
@@ -54,16 +55,6 @@ def test_an_enormous_loss_leaves_its_neighbours_alone_and_is_counted():
     assert not healthy.diverged.any()
     for worker in (0, 2):
         assert lifetimes.episodes.completed[worker] == healthy.episodes.completed[worker]
-
-
-def test_fresh_episodes_replace_the_objective():
-    settings = dataclasses.replace(SHORT, num_fresh_episodes=2)
-    workers = Workers(settings, RandomReacher(), 2)
-    lifetimes = workers.live(phi_of(workers, [0, 1]), seeds([0, 1]), 0.0)
-    plain = Workers(SHORT, RandomReacher(), 2).live(phi_of(workers, [0, 1]), seeds([0, 1]), 0.0)
-    assert lifetimes.episodes.completed == plain.episodes.completed
-    assert not np.any(lifetimes.returns == plain.returns)
-    assert np.all(np.isfinite(lifetimes.returns))
 
 
 def test_a_lifetime_without_a_completed_episode_returns_the_running_one():

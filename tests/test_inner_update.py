@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from epg_tf.inner_loop import InnerLoop
-from epg_tf.inner_update import Learner
+from epg_tf.inner_loop.batch import UpdateBatch
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.reacher import RandomReacher
-from epg_tf.update_batch import UpdateBatch
 
 FAMILY = RandomReacher()
 SMALL = InnerLoop(steps_per_update=32, buffer_size=64, num_minibatches=2)

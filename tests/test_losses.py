@@ -6,8 +6,8 @@ import pathlib
 import pytest
 
 from epg_tf import config
-from epg_tf.evaluation.run_records import read_run
-from epg_tf.run_folder import differs_from_run
+from epg_tf.files import differs_from_run
+from epg_tf.run.records import read_run
 
 LOSSES = pathlib.Path(__file__).parent.parent / "losses"
 PRESETS = {

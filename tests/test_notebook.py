@@ -7,8 +7,8 @@ import pytest
 from nbclient import NotebookClient
 
 from epg_tf import config
-from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.inner_loop import Workers
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 
 PATH = pathlib.Path(__file__).parent.parent / "examples" / "evolved_policy_gradients.ipynb"
 TINY = {

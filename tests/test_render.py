@@ -24,18 +24,27 @@ from PIL import Image
 from refusals import sentence_of
 
 from epg_tf import command_line, config, render
-from epg_tf.evaluation import film, videos
-from epg_tf.evaluation.exploration import TravelRecorder, rewarded_direction, turning_points
-from epg_tf.evaluation.film import Episode, Pace, shots
-from epg_tf.evaluation.filming import StageFilm, write_films
-from epg_tf.evaluation.show import Show, table
-from epg_tf.evaluation.showcase import Showcase
-from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.evolved_loss import EvolvedLoss
-from epg_tf.inner_loop import Workers
+from epg_tf.agent.normaliser import RunningStatistics
+from epg_tf.evaluation.films import encode, pictures
+from epg_tf.evaluation.films.episodes import (
+    Episode,
+    Pace,
+    Stage,
+    play,
+    returns_of,
+    shots,
+    stage_names,
+)
+from epg_tf.evaluation.films.exploration import TravelRecorder, rewarded_direction, turning_points
+from epg_tf.evaluation.films.files import Show, table
+from epg_tf.evaluation.films.frames import StageFilm, write_films
+from epg_tf.evaluation.films.showcase import Showcase
+from epg_tf.evolved_loss.load import EvolvedLoss
+from epg_tf.files import CONFIG_FILE
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.rendering import process
 from epg_tf.rendering.process import RenderingError, RenderProcess
-from epg_tf.run_files import CONFIG_FILE
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, Task, TaskFamily
 from epg_tf.tasks.hopper import DirHopper
 from epg_tf.tasks.reacher import RandomReacher
@@ -100,9 +109,9 @@ def read_mp4(path):
 
 
 def test_stages_are_the_beginning_the_middle_and_the_end():
-    assert film.stage_names(64) == {0: "before", 32: "during", 64: "after"}
-    assert film.stage_names(3) == {0: "before", 1: "during", 3: "after"}
-    assert film.stage_names(1) == {0: "before", 1: "after"}
+    assert stage_names(64) == {0: "before", 32: "during", 64: "after"}
+    assert stage_names(3) == {0: "before", 1: "during", 3: "after"}
+    assert stage_names(1) == {0: "before", 1: "after"}
 
 
 def make_episode(num_steps, has_ended=True):
@@ -126,8 +135,8 @@ def test_shots_run_through_the_episodes_and_hold_their_ends():
         (0, 3, 0.0, False),
         (2, 3, -2.0, False),
     ]
-    assert film.returns_of(episodes) == [-5.0, -4.0]
-    assert film.returns_of(episodes[2:]) == [-3.0]
+    assert returns_of(episodes) == [-5.0, -4.0]
+    assert returns_of(episodes[2:]) == [-3.0]
 
 
 @pytest.mark.parametrize(
@@ -150,10 +159,10 @@ def test_stages_play_from_the_same_states_as_they_would_have_acted():
         workers.learner.agents.reset([np.random.default_rng(w) for w in range(3)])
         policy = workers.learner.agents.policy
         policy.set_weights([scale * weight for weight in policy.get_weights()])
-        statistics = film.RunningStatistics.start(3, settings.family.observation_size)
-        stages[name] = film.Stage(name, 0, workers.learner.policy_weights(), statistics)
-    played = {name: film.play(settings.family, seeds, s, 120) for name, s in stages.items()}
-    again = film.play(settings.family, seeds, stages["before"], 120)
+        statistics = RunningStatistics.start(3, settings.family.observation_size)
+        stages[name] = Stage(name, 0, workers.learner.policy_weights(), statistics)
+    played = {name: play(settings.family, seeds, s, 120) for name, s in stages.items()}
+    again = play(settings.family, seeds, stages["before"], 120)
     for worker in range(3):
         before, after = played["before"][worker], played["after"][worker]
         assert [len(episode.states) for episode in before] == [51, 51, 21]
@@ -179,7 +188,7 @@ def test_stages_play_from_the_same_states_as_they_would_have_acted():
 def test_words_are_drawn():
     ground = np.full((40, 160, 3), 128, np.uint8)
     captions = [
-        videos.with_caption(ground, "episode 1", words, 13, highlighted)
+        pictures.with_caption(ground, "episode 1", words, 13, highlighted)
         for words, highlighted in (
             ("return 5.0", False),
             ("return 6.0", False),
@@ -195,10 +204,10 @@ def test_words_are_drawn():
     np.testing.assert_array_equal(first[:, :80], other[:, :80])
     spread = highlighted[:, 80:].max(axis=2) - highlighted[:, 80:].min(axis=2)
     assert spread.max() > 100  # colour
-    titled = videos.with_title(ground, "after learning", "update 4 of 4", 20)
+    titled = pictures.with_title(ground, "after learning", "update 4 of 4", 20)
     assert titled.shape == (100, 160, 3)
     assert titled[:60].max() > 200
-    labelled = videos.with_label(ground, "task 1", 13)
+    labelled = pictures.with_label(ground, "task 1", 13)
     assert labelled.shape == ground.shape
     assert (labelled[:25, :60] != ground[:25, :60]).any()
     np.testing.assert_array_equal(labelled[25:], ground[25:])
@@ -206,7 +215,7 @@ def test_words_are_drawn():
 
 def test_words_that_do_not_fit_become_smaller():
     ground = np.zeros((2, 120, 3), np.uint8)
-    captioned = videos.with_caption(ground, "episode 123", "return -123,456.7", 13)
+    captioned = pictures.with_caption(ground, "episode 123", "return -123,456.7", 13)
     columns = np.flatnonzero((captioned[2:] > 150).any(axis=(0, 2)))
     assert 0 < columns.min() < columns.max() < 119
     assert np.diff(columns).max() > 3  # a gap between the two
@@ -214,11 +223,11 @@ def test_words_that_do_not_fit_become_smaller():
 
 def test_grids_are_about_square():
     tile = np.full((20, 30, 3), 255, np.uint8)
-    assert videos.grid([tile], 4).shape == (20, 30, 3)
-    assert videos.grid([tile] * 2, 4).shape == (20, 64, 3)
-    assert videos.grid([tile] * 4, 4).shape == (40, 64, 3)
-    assert videos.grid([tile] * 5, 4).shape == (40, 98, 3)
-    assert videos.grid([tile] * 5, 4)[20:, 68:].max() < 60  # nobody there
+    assert pictures.grid([tile], 4).shape == (20, 30, 3)
+    assert pictures.grid([tile] * 2, 4).shape == (20, 64, 3)
+    assert pictures.grid([tile] * 4, 4).shape == (40, 64, 3)
+    assert pictures.grid([tile] * 5, 4).shape == (40, 98, 3)
+    assert pictures.grid([tile] * 5, 4)[20:, 68:].max() < 60  # nobody there
 
 
 def make_frames(num_frames, height=64, width=96):
@@ -229,7 +238,7 @@ def make_frames(num_frames, height=64, width=96):
 
 
 def write(path, frames, seconds_per_frame=0.04):
-    with videos.Film(path, seconds_per_frame) as written:
+    with encode.Film(path, seconds_per_frame) as written:
         for frame in frames:
             written.append(frame)
         written.finish()
@@ -251,19 +260,16 @@ def test_films_are_read_back_as_they_were_written(tmp_path):
         assert np.abs(np.asarray(gif.convert("RGB")).astype(int) - frames[6]).mean() < 8
 
 
-def test_a_gif_that_would_be_large_becomes_smaller(tmp_path, monkeypatch):
+def test_a_gif_that_would_be_wide_becomes_smaller(tmp_path, monkeypatch):
     noise = np.random.default_rng(0).integers(0, 255, (12, 64, 96, 3), np.uint8)
-    write(tmp_path / "large", noise)
-    size = (tmp_path / "large.gif").stat().st_size
-    monkeypatch.setattr(videos, "_LARGEST_GIF", size // 3)
+    monkeypatch.setattr(encode, "_WIDEST_GIF", 48)
     write(tmp_path / "small", noise)
-    assert (tmp_path / "small.gif").stat().st_size <= size // 3
     with Image.open(tmp_path / "small.gif") as gif:
-        assert gif.n_frames == 6
+        assert (gif.size, gif.n_frames) == ((48, 32), 6)
 
 
 def test_a_film_that_is_not_finished_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), videos.Film(tmp_path / "film", 0.04) as unfinished:
+    with pytest.raises(RuntimeError), encode.Film(tmp_path / "film", 0.04) as unfinished:
         unfinished.append(make_frames(1)[0])
         raise RuntimeError
     assert not list(tmp_path.iterdir())

@@ -16,21 +16,23 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
-from epg_tf import command_line, config, evolved_loss, report
+from epg_tf import command_line, config, report
 from epg_tf.evaluation import analysis_summary, provenance, summary
 from epg_tf.evaluation import report_page as page_module
-from epg_tf.evaluation.analysis import Analysis, Findings
-from epg_tf.evaluation.comparison import Comparison, Runs
-from epg_tf.evaluation.plots.meta_training import plot_meta_training
-from epg_tf.evaluation.report_page import render_page
-from epg_tf.evaluation.report_parts import read_parts
-from epg_tf.evaluation.run_records import read_bindings, read_run
-from epg_tf.evaluation.sensitivity import Sensitivity
-from epg_tf.evaluation.statistics import Bootstrap
-from epg_tf.evaluation.videos import Film
-from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.inner_loop import Workers
-from epg_tf.loss.description import describe
+from epg_tf.evaluation.analysis.analysis import Analysis, Findings
+from epg_tf.evaluation.analysis.sensitivity import Sensitivity
+from epg_tf.evaluation.films.encode import Film
+from epg_tf.evaluation.learning_curves.comparison import Comparison
+from epg_tf.evaluation.learning_curves.training import Runs
+from epg_tf.evaluation.report.page import render_page
+from epg_tf.evaluation.report.parts import read_parts
+from epg_tf.evaluation.report.plot_meta_training import plot_meta_training
+from epg_tf.evolved_loss.description import describe
+from epg_tf.evolved_loss.load import load
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
+from epg_tf.run.records import read_bindings, read_run
+from epg_tf.statistics import Bootstrap
 
 PROJECT = pathlib.Path(__file__).parent.parent
 BROWSER = next(
@@ -104,7 +106,7 @@ def make_run(folder):
 def add_parts(root):
     """What the other commands add, in their own words but with numbers that nobody measured."""
     rng = np.random.default_rng(0)
-    loss = evolved_loss.load(str(root))
+    loss = load(str(root))
     comparison = Comparison(loss, ("evolved", "ppo"), 3, 2, 4)
     levels = {"evolved": -80.0, "ppo": -95.0}
     runs = {
@@ -373,25 +375,6 @@ def test_a_config_read_as_text_says_what_gin_says(preset):
     assert bindings["LearnedLoss.inputs"] == inner_loop.learned_loss.inputs
     assert bindings["LearnedLoss.convolutions"] == inner_loop.learned_loss.convolutions
     assert bindings["meta_train.family"] == f"@{type(settings.family).__name__}()"
-
-
-def test_bindings_over_many_lines_and_what_is_no_literal():
-    text = """import my_robot
-
-# Parameters for a/B:
-# ====
-a/B.names = \\
-    ('one',
-     'two')
-a/B.schedule = @outer/Linear()
-a/B.number = 1e-08
-
-"""
-    assert read_bindings(text) == {
-        "a/B.names": ("one", "two"),
-        "a/B.schedule": "@outer/Linear()",
-        "a/B.number": 1e-8,
-    }
 
 
 @pytest.mark.parametrize(

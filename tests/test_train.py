@@ -17,14 +17,16 @@ from absl import flags
 from absl.testing import flagsaver
 from refusals import sentence_of
 
-from epg_tf import command_line, config, evolved_loss, train
-from epg_tf.evaluation.run_records import read_run
-from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder, load_checkpoint
-from epg_tf.evolution.ranks import Ranks
-from epg_tf.evolution.strategy import EvolutionState
-from epg_tf.outer_loop import meta_train
-from epg_tf.run_folder import RunFolder
-from epg_tf.stop import StopRequest
+from epg_tf import command_line, config, train
+from epg_tf.evolved_loss.load import load, loss_to_start_from
+from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder, load_checkpoint
+from epg_tf.outer_loop.meta_train import EpochRecord
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.stop import StopRequest
+from epg_tf.outer_loop.strategy import EvolutionState
+from epg_tf.run.folder import RunFolder
+from epg_tf.run.records import read_run
+from epg_tf.run.training import train as train_in
 from epg_tf.tasks.reacher import RandomReacher
 
 PROJECT = pathlib.Path(__file__).parent.parent
@@ -74,9 +76,7 @@ def run(root, **changes):
     changes = {name.replace("__", "."): value for name, value in changes.items()}
     settings = config.read(["gin/reacher.gin"], bindings(changes))
     ranks = Ranks()
-    return meta_train(
-        settings, ranks, RunFolder(str(root), settings, ranks, config.complete_config)
-    )
+    return train_in(settings, ranks, RunFolder(str(root), settings, ranks, config.complete_config))
 
 
 def command(root, changes, *launcher):
@@ -280,10 +280,10 @@ def test_a_run_may_be_taught_first_and_says_so(taught):
     assert (checkpoints[-1].best_return, checkpoints[-1].best_epoch) == best
     place = read_run(taught).best
     assert place is not None and lines[place]["epoch"] == best[1]
-    exported = evolved_loss.load(str(taught / "export" / "best"))
+    exported = load(str(taught / "export" / "best"))
     assert exported.epoch == best[1] and exported.env_steps == lines[best[1] - 1]["env_steps"]
     assert exported.made == {2: "taught", 4: "taught, then evolved"}[best[1]]
-    loss = evolved_loss.load(str(taught / "export" / "latest"))
+    loss = load(str(taught / "export" / "latest"))
     assert loss.made == "taught, then evolved"
 
 
@@ -339,7 +339,7 @@ def test_a_loss_that_a_run_cannot_start_from_is_refused(changes, sentence, two_e
     start = {"meta_train.start_from": repr(str(two_epochs))}
     settings = config.read(["gin/reacher.gin"], bindings(start | changes))
     with pytest.raises(ValueError, match=re.escape(sentence)):
-        evolved_loss.loss_to_start_from(settings)
+        loss_to_start_from(settings)
 
 
 @pytest.mark.parametrize("num_epochs", [2, 1])
@@ -456,8 +456,8 @@ def test_an_epoch_without_a_return_is_recorded_and_never_the_best(tmp_path, monk
     settings = config.read(["gin/reacher.gin"], bindings({"meta_train.num_epochs": 9}))
     start = settings.strategy.init(np.zeros(3))
     logs = {"guidance": 0.0, "seconds": 2.0, "phi_norm": np.inf, "gradient_norm": np.nan}
-    gathered = {name: np.zeros(4) for name in ("physics_seconds", "update_seconds", "stop")}
-    gathered |= {"diverged": np.ones(4)}
+    workers = {name: np.zeros(4) for name in ("physics_seconds", "update_seconds")}
+    workers |= {"diverged": np.ones(4)}
     nan, best, shown = np.nan, [], []
     with RunFolder(str(tmp_path), settings, Ranks()) as run_folder:
         checkpoint = run_folder.open(start)
@@ -465,8 +465,9 @@ def test_an_epoch_without_a_return_is_recorded_and_never_the_best(tmp_path, monk
         for epoch, last in enumerate((nan, -5.0, nan, -7.0, -3.0), start=1):
             returns = np.full(4, nan) if epoch == 3 else np.array([-5.0, -5.0, -5.0, last])
             state = dataclasses.replace(start, epoch=epoch, phi=np.full(3, float(epoch)))
-            checkpoint = run_folder.record_epoch(
-                checkpoint, state, gathered | {"returns": returns}, logs
+            checkpoint = checkpoint.followed_by(state, 64, returns, 0.0, taught=False)
+            run_folder.record_epoch(
+                EpochRecord(checkpoint, 64, workers | {"returns": returns}, logs, stopped=False)
             )
             best.append((checkpoint.best_return, checkpoint.best_phi[0], checkpoint.best_epoch))
             shown.append(read_run(tmp_path).best)
@@ -610,7 +611,7 @@ def test_ranks_say_what_is_wrong_once(tmp_path):
 def test_what_goes_wrong_on_one_rank_ends_them_all(trouble, says):
     program = f"""
 from epg_tf import command_line
-from epg_tf.evolution.ranks import Ranks
+from epg_tf.outer_loop.ranks import Ranks
 import numpy as np
 ranks = Ranks()
 with command_line.one_sentence(ranks):

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Workers
+from epg_tf.inner_loop.groups import WorkerGroups
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.tasks.reacher import RandomReacher
-from epg_tf.worker_groups import WorkerGroups
 
 SHORT = InnerLoop(num_updates=3, steps_per_update=64, buffer_size=64)
 WORKERS = 17

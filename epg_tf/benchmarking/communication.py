@@ -9,8 +9,8 @@ import numpy as np
 
 from epg_tf.benchmarking import processes
 from epg_tf.benchmarking.communication_model import COLUMNS, exchanged_bytes
-from epg_tf.evolution.ranks import Ranks
-from epg_tf.evolution.strategy import EvolutionStrategy
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.strategy import EvolutionStrategy
 
 _LARGE_ROWS = 2**20  # 50 MB: far more than passes within one of Horovod's cycles
 _WARM_UP = 20

@@ -17,8 +17,8 @@ from epg_tf.benchmarking import presets, processes
 from epg_tf.benchmarking.communication import tell_seconds
 from epg_tf.benchmarking.instruments import stopwatches
 from epg_tf.benchmarking.lifetimes import clocked
-from epg_tf.evolution.ranks import Ranks
-from epg_tf.inner_loop import Workers
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.outer_loop.ranks import Ranks
 
 _REPETITIONS = 3
 

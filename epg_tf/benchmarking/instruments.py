@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.inner_loop import Lifetimes
-from epg_tf.inner_update import Learner
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.lifetime import Lifetimes
 
 CATEGORIES = ("acting", "stepping", "bookkeeping", "update")
 

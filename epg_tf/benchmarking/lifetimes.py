@@ -20,9 +20,9 @@ import psutil
 from epg_tf.benchmarking import communication, presets, processes
 from epg_tf.benchmarking.instruments import stopwatches, with_percent
 from epg_tf.benchmarking.open_loop import OpenLoop, recorded
-from epg_tf.evolution.ranks import Ranks
-from epg_tf.inner_loop import Lifetimes
-from epg_tf.worker_groups import WorkerGroups
+from epg_tf.inner_loop.groups import WorkerGroups
+from epg_tf.inner_loop.lifetime import Lifetimes
+from epg_tf.outer_loop.ranks import Ranks
 
 
 class LifetimeSeconds(NamedTuple):

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 
 from epg_tf.benchmarking import presets, processes
-from epg_tf.evolution.ranks import Ranks
-from epg_tf.inner_loop import Workers
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.outer_loop.ranks import Ranks
 
 _SMALL = (
     "InnerLoop.steps_per_update = 32",

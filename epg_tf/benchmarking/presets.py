@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from epg_tf import config
-from epg_tf.evolution import sampling
-from epg_tf.inner_loop import LifetimeSeed, Workers
-from epg_tf.outer_loop import MetaTraining
+from epg_tf.inner_loop.groups import WorkerGroups
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.outer_loop import sampling
+from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS
-from epg_tf.worker_groups import WorkerGroups
 
 # Most epochs of a run on Reacher or Hopper come after guidance has ended; DirHopper's never ends.
 GUIDANCE = {"reacher": 0.0, "hopper": 0.0, "dir_hopper": 0.5}

@@ -15,8 +15,8 @@ from typing import Any
 import tensorflow as tf
 
 from epg_tf.benchmarking import presets, processes
-from epg_tf.evolution.ranks import Ranks
-from epg_tf.inner_loop import Workers
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.outer_loop.ranks import Ranks
 
 _SHOWN_FUNCTIONS = 40
 

@@ -15,7 +15,7 @@ from unittest import mock
 import psutil
 
 from epg_tf.benchmarking import memory, presets, processes
-from epg_tf.evolution.ranks import Ranks
+from epg_tf.outer_loop.ranks import Ranks
 
 _UPDATES = 3
 
@@ -44,9 +44,9 @@ def measure(
         went into compiling it; and `memory`, if asked.
     """
     from epg_tf import config
-    from epg_tf.inner_update import Learner
-    from epg_tf.outer_loop import meta_train
-    from epg_tf.run_folder import RunFolder
+    from epg_tf.inner_loop.learner import Learner
+    from epg_tf.run.folder import RunFolder
+    from epg_tf.run.training import train
     from epg_tf.tasks.simulator import BatchSimulator
 
     ends: dict[str, list[float]] = {"step": [], "update": []}
@@ -75,7 +75,7 @@ def measure(
         mock.patch.object(Learner, "update", noted("update", Learner.update)),
         contextlib.suppress(_SeenEnough),
     ):
-        meta_train(settings, ranks, RunFolder(root, settings, ranks, config.complete_config))
+        train(settings, ranks, RunFolder(root, settings, ranks, config.complete_config))
     created = psutil.Process().create_time()
     result: dict[str, Any] = {
         "first_step": ends["step"][0] - created,

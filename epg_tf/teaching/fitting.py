@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.inner_loop import InnerLoop
-from epg_tf.loss.description import input_shapes, policy_outputs
+from epg_tf.inner_loop.inputs import input_shapes, policy_outputs
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.teaching.lessons import Lessons

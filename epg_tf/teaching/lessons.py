@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.inner_loop import Update
-from epg_tf.inner_update import Learner
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.lifetime import Update
 from epg_tf.loss.inputs import LossInputs
 
 

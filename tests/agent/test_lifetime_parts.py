@@ -7,9 +7,9 @@ from tf_agents.trajectories import time_step as ts
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.agents import Agents
 from epg_tf.agent.driver import LifetimeDriver
-from epg_tf.agent.episodes import EpisodeReturns, last_episodes, weighted_episodes
 from epg_tf.agent.experience import Experience
 from epg_tf.agent.normaliser import RunningStatistics
+from epg_tf.inner_loop.episodes import EpisodeReturns, last_episodes, weighted_episodes
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.hopper import RandomHopper
 from epg_tf.tasks.reacher import RandomReacher

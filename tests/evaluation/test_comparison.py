@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from epg_tf import config
-from epg_tf.evaluation.comparison import METHODS, AgentTraining, Comparison, Runs
-from epg_tf.evaluation.plots import style
-from epg_tf.evaluation.plots.curves import plot_learning_curves
-from epg_tf.evaluation.statistics import Bootstrap
-from epg_tf.evaluation.summary import fingerprint, labels, summarise, table
-from epg_tf.evolution import sampling
-from epg_tf.evolution.ranks import Ranks
-from epg_tf.evolved_loss import EvolvedLoss
-from epg_tf.inner_loop import Stream, Workers
+from epg_tf.evaluation import methods, plot_style
+from epg_tf.evaluation.learning_curves.comparison import METHODS, Comparison
+from epg_tf.evaluation.learning_curves.plot import plot_learning_curves
+from epg_tf.evaluation.learning_curves.summary import fingerprint, labels, summarise, table
+from epg_tf.evaluation.learning_curves.training import AgentTraining, Runs
+from epg_tf.evolved_loss.load import EvolvedLoss
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import Stream
+from epg_tf.outer_loop import sampling
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.statistics import Bootstrap
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, TRAINING_TASK_SEEDS, VALIDATION_TASK_SEEDS
 from epg_tf.tasks.simulator import BatchSimulator
 
@@ -82,7 +84,7 @@ def test_what_ppo_learns_by_is_said_only_where_the_others_do_not(loss):
 
 
 def test_methods_have_the_names_that_pictures_know():
-    assert tuple(style.METHODS) == METHODS
+    assert tuple(methods.METHODS) == METHODS
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_returns_that_are_not_finite_break_nothing(loss, tmp_path):
     curves = {method: of.curves for method, of in runs.items()}
     estimates = {method: bootstrap.estimate_curve(of) for method, of in curves.items()}
     path, names = tmp_path / "curves.png", summary["provenance"]["labels"]
-    with mock.patch.object(style, "save", wraps=style.save) as save:
+    with mock.patch.object(plot_style, "save", wraps=plot_style.save) as save:
         plot_learning_curves(
             path, "Title", np.arange(20), curves, estimates, names, ["a", "b", "c"]
         )

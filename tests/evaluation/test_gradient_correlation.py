@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 
-from epg_tf.evaluation.gradient_correlation import (
+from epg_tf.evaluation.analysis.gradient_correlation import (
     GradientCorrelation,
     rewarded,
     spearman,
     steps_of,
 )
-from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Workers
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.tasks.reacher import RandomReacher
 
 # With so large an epsilon Adam's first step is rate * gradient / (abs(gradient) + FLOOR), from

@@ -5,9 +5,10 @@ import csv
 import numpy as np
 import pytest
 
-from epg_tf.agent.episodes import EpisodeReturns
 from epg_tf.agent.experience import Experience
-from epg_tf.evaluation.curves import learning_curves, write_csv, write_npz
+from epg_tf.evaluation.learning_curves.curves import learning_curves, write_csv
+from epg_tf.files import write_npz
+from epg_tf.inner_loop.episodes import EpisodeReturns
 
 
 def experience(reward, ended):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from epg_tf.evaluation.mean_interval import geometric_mean_interval, mean_interval
+from epg_tf.evaluation.analysis.mean_interval import geometric_mean_interval, mean_interval
 
 
 def test_the_interval_is_students():

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from epg_tf.agent.agents import Agents
-from epg_tf.evaluation.policy_change import PolicyChange, mean_kl
+from epg_tf.evaluation.analysis.policy_change import PolicyChange, mean_kl
 
 SHAPE = (2, 5, 3)  # workers, observations, size of the action
 

@@ -2,8 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from epg_tf.evaluation.sensitivity import phases_of_learning, position_of_step, sensitivity
-from epg_tf.inner_loop import InnerLoop
+from epg_tf.evaluation.analysis.sensitivity import (
+    phases_of_learning,
+    position_of_step,
+    sensitivity,
+)
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.loss.learned_loss import LearnedLoss
 

@@ -12,8 +12,8 @@ from refusals import sentence_of
 
 from epg_tf import report
 from epg_tf.evaluation.plots import runs as runs_plot
-from epg_tf.evaluation.side_by_side import read_runs, run_folders, table_of_runs
-from epg_tf.evaluation.statistics import Estimate
+from epg_tf.evaluation.report.several_runs import read_runs, run_folders, table_of_runs
+from epg_tf.statistics import Estimate
 
 CONFIG = """
 meta_train.family = @RandomReacher()

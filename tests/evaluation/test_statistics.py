@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from epg_tf.evaluation.statistics import (
+from epg_tf.statistics import (
     Bootstrap,
     area_under,
     first_update_reaching,

@@ -7,16 +7,17 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
 from epg_tf.agent.experience import Experience
-from epg_tf.evaluation.tf_agents_agent import tuned
-from epg_tf.evaluation.tf_agents_ppo import (
+from epg_tf.evaluation.rivals.tf_agents_ppo import (
     ObservationMoments,
     RawObservations,
     TFAgentsActingPolicy,
     learn,
     swapped_agent,
 )
-from epg_tf.evaluation.tf_agents_trajectories import Trajectories, trajectories
-from epg_tf.inner_loop import InnerLoop, LifetimeSeed
+from epg_tf.evaluation.rivals.tf_agents_ppo_agent import tuned
+from epg_tf.evaluation.rivals.tf_agents_trajectories import Trajectories, trajectories
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import VALIDATION_TASK_SEEDS

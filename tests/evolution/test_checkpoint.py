@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from epg_tf.evolution.checkpoint import Checkpoint, CheckpointFolder, load_checkpoint
-from epg_tf.evolution.strategy import EvolutionState
+from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder, load_checkpoint
+from epg_tf.outer_loop.strategy import EvolutionState
 
 CONFIG = {"meta_train.seed": 3, "LearnedLoss.inputs": ["policy", "memory"], "x": None, "y": 1e-8}
 

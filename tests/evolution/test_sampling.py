@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from epg_tf.evolution.sampling import SAMPLINGS, lifetime_key, noise, task_seed
+from epg_tf.outer_loop.sampling import SAMPLINGS, lifetime_key, noise, task_seed
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, TRAINING_TASK_SEEDS
 
 SIZE = 20_000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from epg_tf.evolution.shaping import SHAPINGS, centred_ranks, pair_signs, raw_returns
+from epg_tf.outer_loop.shaping import SHAPINGS, centred_ranks, pair_signs, raw_returns
 
 NAN, INF = np.nan, np.inf
 

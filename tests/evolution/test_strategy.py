@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from epg_tf.evolution.shaping import SHAPINGS
-from epg_tf.evolution.strategy import EvolutionStrategy
+from epg_tf.outer_loop.shaping import SHAPINGS
+from epg_tf.outer_loop.strategy import EvolutionStrategy
 from epg_tf.schedules import Constant, Linear
 
 TOP = np.linspace(-1.0, 1.0, 10)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from epg_tf.inner_loop import InnerLoop
-from epg_tf.inner_update import Learner
+from epg_tf.evolved_loss.saved_model import export_loss
+from epg_tf.inner_loop.batch import UpdateBatch
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.loss.learned_loss import LearnedLoss
-from epg_tf.loss.saved_model import export_loss
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.reacher import RandomReacher
-from epg_tf.update_batch import UpdateBatch
 
 WITH_REWARD = ("observation", "action", "reward", "termination", "memory", "policy")
 CASES = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from epg_tf.inner_loop import InnerLoop
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.reacher import RandomReacher

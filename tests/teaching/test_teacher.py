@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from epg_tf.inner_loop import InnerLoop, LifetimeSeed, Workers
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Guide, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.schedules import PiecewiseLinear

@@ -1,0 +1,77 @@
+"""What all command lines share: errors as one sentence, and a quiet start.
+
+Importing this module, before anything else, keeps TensorFlow's notices off the terminal and
+holds the linear algebra to one thread per process: ranks share the cores among them. It also keeps
+OpenGL out of the process, which draws in another (`epg_tf.rendering`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+from absl import app, logging
+
+from epg_tf.rendering import opengl
+
+if TYPE_CHECKING:
+    from epg_tf.outer_loop.ranks import Ranks
+
+for _name, _value in {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # With one thread there is nothing to share out, and XLA's way of sharing out batched products
+    # copies their operands element by element: without it an update takes a fifth less.
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    # Horovod looks for work every so many milliseconds; ranks speak once an epoch, and at its
+    # default of 1 the looking alone takes a tenth of the cores.
+    "HOROVOD_CYCLE_TIME": "25",
+    # A rank that waits for ever hangs the others: say so after a minute, give up after an hour.
+    "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "3600",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+opengl.withhold()
+logging.set_verbosity(logging.WARNING)
+
+BAD_INPUT = 2
+STOPPED = 130
+
+
+def run(main: Callable[[list[str]], None]) -> NoReturn:
+    """Parses the flags and runs `main`; Ctrl-C ends it, as SIGTERM does, without a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    app.run(main)
+    raise SystemExit
+
+
+def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:
+    """Says one sentence and ends the process."""
+    print(f"epg_tf: {sentence}", file=sys.stderr, flush=True)
+    raise SystemExit(code)
+
+
+@contextlib.contextmanager
+def one_sentence(ranks: Ranks) -> Iterator[None]:
+    """Turns a ValueError into one sentence, said once however many ranks there are.
+
+    For what comes before any work: there a ValueError is about what the user gave. Where it is
+    raised on some ranks only (a file that one host lacks), the others end with them.
+    """
+    mine = None
+    try:
+        yield
+    except ValueError as error:
+        mine = str(error)
+    said = [sentence for sentence in ranks.gather(mine) if sentence is not None]
+    if said:
+        if ranks.is_first:
+            print(f"epg_tf: {said[0]}", file=sys.stderr, flush=True)
+        ranks.broadcast(None)  # nobody leaves, and takes the others along, before it has been said
+        raise SystemExit(BAD_INPUT)

@@ -1,0 +1,1 @@
+"""Figs. 3 and 8: bodies, agents that play, and where they explore."""

@@ -1,0 +1,97 @@
+"""Films of frames: MP4 and GIF."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import pathlib
+from collections.abc import Sequence
+
+import imageio
+import numpy as np
+from PIL import Image
+
+from epg_tf.files import aside_of, write_bytes
+
+# H.264's constant quality: 18 looks like the original, 28 is small. Edges and words stay sharp.
+_CONSTANT_QUALITY = "26"
+
+_WIDEST_GIF = 720  # pixels: a wider one is many megabytes large
+_GIF_COLOURS = 128
+_GIF_SECONDS_PER_FRAME = 0.075  # at least
+
+
+class Film:
+    """A film that is written frame by frame, as `path`.mp4 and `path`.gif.
+
+    To be used in a `with` statement. The files appear, whole, when the film is finished; of one
+    that is not, nothing stays.
+    """
+
+    def __init__(self, path: pathlib.Path, seconds_per_frame: float):
+        """Starts a film.
+
+        Args:
+            path: Where to, without a suffix.
+            seconds_per_frame: How long each frame is shown.
+        """
+        self.paths = [path.with_name(path.name + suffix) for suffix in (".mp4", ".gif")]
+        self._gif_every = max(1, math.ceil(_GIF_SECONDS_PER_FRAME / seconds_per_frame - 0.01))
+        self._gif_seconds = seconds_per_frame * self._gif_every
+        self._gif_frames: list[Image.Image] = []
+        self._num_frames = 0
+        self._writer = imageio.get_writer(
+            aside_of(self.paths[0]),
+            fps=1.0 / seconds_per_frame,
+            codec="libx264",
+            pixelformat="yuv420p",  # what every player knows
+            quality=None,
+            output_params=["-crf", _CONSTANT_QUALITY],
+            macro_block_size=2,
+        )
+
+    def __enter__(self) -> Film:
+        """Nothing more."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Takes away what was not finished."""
+        self._writer.close()
+        aside_of(self.paths[0]).unlink(missing_ok=True)
+
+    def append(self, frame: np.ndarray) -> None:
+        """Adds a frame, [height, width, 3] uint8; both sizes even."""
+        self._writer.append_data(frame)
+        if self._num_frames % self._gif_every == 0:
+            self._gif_frames.append(Image.fromarray(frame))
+        self._num_frames += 1
+
+    def finish(self) -> None:
+        """Puts the files in their places."""
+        mp4, gif = self.paths
+        self._writer.close()
+        os.replace(aside_of(mp4), mp4)
+        write_bytes(gif, _encode_gif(self._gif_frames, self._gif_seconds))
+
+
+def _encode_gif(frames: Sequence[Image.Image], seconds_per_frame: float) -> bytes:
+    scale = min(1.0, _WIDEST_GIF / frames[0].width)
+    width, height = (max(1, round(scale * side)) for side in frames[0].size)
+    scaled = [frame.resize((width, height), Image.Resampling.LANCZOS) for frame in frames]
+    # One palette for all frames, or unchanged places flicker and have to be stored again.
+    sample = scaled[:: max(1, len(scaled) // 8)]
+    montage = Image.fromarray(np.concatenate([np.asarray(frame) for frame in sample]))
+    # The octree keeps the colours of small things, such as a target.
+    palette = montage.quantize(_GIF_COLOURS, Image.Quantize.FASTOCTREE)
+    first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in scaled]
+    file = io.BytesIO()
+    first.save(
+        file,
+        format="GIF",
+        save_all=True,
+        append_images=others,
+        duration=round(1000 * seconds_per_frame),
+        loop=0,
+    )
+    return file.getvalue()

@@ -1,0 +1,235 @@
+"""Agents before, during and after learning, and the episodes that each of them then plays.
+
+All stages play from the same initial states with the same action noise, so what differs between
+them is what was learned. A film runs in real time; the end of an episode is held for a moment, and
+the next episode follows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.normaliser import RunningStatistics
+from epg_tf.inner_loop.batch import Statistics
+from epg_tf.inner_loop.lifetime import Update, Workers
+from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.tasks.environment import BatchedEnvironment
+from epg_tf.tasks.family import TaskFamily
+from epg_tf.tasks.simulator import BatchSimulator
+
+_SECONDS_PER_SHOT = 0.04
+_HOLD_SECONDS = 0.4
+
+
+class Stage(NamedTuple):
+    """W agents as they were at some point of their lifetimes.
+
+    Attributes:
+        name: "before", "during" or "after" learning.
+        num_updates: How many they had made.
+        weights: Of their policies, [W, ...] each.
+        statistics: What they normalised observations by.
+        mean_activation: Of Gaussian policies' means: None or "tanh".
+    """
+
+    name: str
+    num_updates: int
+    weights: list[np.ndarray]
+    statistics: RunningStatistics
+    mean_activation: str | None = None
+
+
+class Episode(NamedTuple):
+    """T steps of one worker.
+
+    Attributes:
+        states: The simulator's full physics, from the first to where it arrived, [T + 1, ...].
+        returns: The return up to each of them, [T + 1].
+        has_ended: Whether the episode was over, or the film.
+    """
+
+    states: np.ndarray
+    returns: np.ndarray
+    has_ended: bool
+
+
+class Shot(NamedTuple):
+    """What is in one picture of one worker.
+
+    Attributes:
+        state: The simulator's full physics.
+        episode: The episode's number, from 1.
+        return_so_far: Of this episode.
+        is_final: Whether the episode is over.
+    """
+
+    state: np.ndarray
+    episode: int
+    return_so_far: float
+    is_final: bool
+
+
+class Pace(NamedTuple):
+    """How a film of so many seconds is cut.
+
+    Attributes:
+        steps_per_shot: Environment steps from one picture to the next.
+        seconds_per_shot: The time in which the simulator takes them.
+        num_shots: Pictures in the film.
+        hold: For how many more pictures the end of an episode stands still.
+    """
+
+    steps_per_shot: int
+    seconds_per_shot: float
+    num_shots: int
+    hold: int
+
+    @classmethod
+    def real_time(cls, seconds: float, seconds_per_step: float) -> Pace:
+        """About 25 pictures a second, where there are that many steps."""
+        steps = max(1, round(_SECONDS_PER_SHOT / seconds_per_step))
+        per_shot = steps * seconds_per_step
+        return cls(
+            steps, per_shot, max(1, round(seconds / per_shot)), round(_HOLD_SECONDS / per_shot)
+        )
+
+
+def stage_names(num_updates: int) -> dict[int, str]:
+    """The stages by how many updates came before them; a single update has no middle."""
+    return {num_updates // 2: "during", 0: "before", num_updates: "after"}
+
+
+def live_and_keep_stages(
+    workers: Workers,
+    settings: InnerLoop,
+    phi: np.ndarray,
+    seeds: Sequence[LifetimeSeed],
+    guidance: float,
+    on_update: Callable[[Update], object],
+) -> list[Stage]:
+    """Lives a lifetime per worker, and keeps the agents of its beginning, middle and end.
+
+    Args:
+        workers: W of them.
+        settings: Theirs.
+        phi: The loss that all of them have, [P].
+        seeds: One per worker.
+        guidance: alpha in Eq. 6.
+        on_update: Called before each update.
+
+    Returns:
+        The stages, in the order of time.
+    """
+    names, stages = stage_names(settings.num_updates), []
+
+    def keep(num_updates: int, statistics: Statistics) -> None:
+        if num_updates in names:
+            weights = workers.learner.policy_weights()
+            stages.append(
+                Stage(
+                    names[num_updates],
+                    num_updates,
+                    weights,
+                    statistics["observation"],
+                    settings.mean_activation,
+                )
+            )
+
+    def watch(update: Update) -> None:
+        keep(update.k - 1, update.statistics)
+        on_update(update)
+
+    lifetimes = workers.live(np.tile(phi, (workers.num_workers, 1)), seeds, guidance, watch)
+    keep(settings.num_updates, lifetimes.statistics)
+    return stages
+
+
+def play(
+    family: TaskFamily, seeds: Sequence[LifetimeSeed], stage: Stage, num_steps: int
+) -> list[list[Episode]]:
+    """Lets the agents of a stage act, without learning.
+
+    Args:
+        family: Where their tasks come from.
+        seeds: One per worker; the same seeds give the same initial states and action noise.
+        stage: The agents.
+        num_steps: For how long.
+
+    Returns:
+        Each worker's episodes, one after the other; the last is cut short.
+    """
+    simulator = BatchSimulator(
+        family,
+        [family.sample(seed.task_seed) for seed in seeds],
+        [seed.generator(Stream.FRESH_EPISODES) for seed in seeds],
+    )
+    environment = BatchedEnvironment(simulator)
+    policy = ActingPolicy(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        [seed.generator(Stream.ACTIONS) for seed in seeds],
+        stage.mean_activation,
+    )
+    policy.load(stage.weights, stage.statistics)
+    states, rewards, ends = [], [], []
+    starts = {0: simulator.state.copy()}  # by step, of the workers whose episode starts there
+    for step_number, noise in enumerate(policy.draw_noise(num_steps), start=1):
+        step = simulator.step(policy.act(simulator.observation.astype(np.float32), noise))
+        states.append(simulator.state.copy())
+        rewards.append(step.reward.copy())
+        ends.append(step.terminated | step.truncated)
+        if ends[-1].any():
+            simulator.reset(np.flatnonzero(ends[-1]))
+            starts[step_number] = simulator.state.copy()
+    return [
+        _episodes(
+            {at: state[worker] for at, state in starts.items()},
+            *(np.array(series)[:, worker] for series in (states, rewards, ends)),
+        )
+        for worker in range(len(seeds))
+    ]
+
+
+def shots(episodes: Sequence[Episode], pace: Pace) -> list[Shot]:
+    """What each of a film's pictures shows of a worker that played these episodes."""
+    return list(itertools.islice(_all_shots(episodes, pace), pace.num_shots))
+
+
+def returns_of(episodes: Sequence[Episode]) -> list[float]:
+    """The returns of a worker's episodes that have ended, or of the one that has not."""
+    ended = [float(episode.returns[-1]) for episode in episodes if episode.has_ended]
+    return ended or [float(episodes[0].returns[-1])]
+
+
+def _episodes(
+    starts: dict[int, np.ndarray], states: np.ndarray, rewards: np.ndarray, ends: np.ndarray
+) -> list[Episode]:
+    """Cuts a worker's steps, [T] each, into episodes."""
+    episodes, begin = [], 0
+    for end in [*(np.flatnonzero(ends) + 1), len(ends)]:
+        if end > begin:
+            episodes.append(
+                Episode(
+                    np.concatenate([starts[begin][None], states[begin:end]]),
+                    np.concatenate([[0.0], np.cumsum(rewards[begin:end])]),
+                    bool(ends[end - 1]),
+                )
+            )
+        begin = int(end)
+    return episodes
+
+
+def _all_shots(episodes: Sequence[Episode], pace: Pace) -> Iterator[Shot]:
+    for number, episode in enumerate(episodes, start=1):
+        last = len(episode.states) - 1
+        for t in range(0, last, pace.steps_per_shot):
+            yield Shot(episode.states[t], number, float(episode.returns[t]), False)
+        if episode.has_ended:
+            final = Shot(episode.states[last], number, float(episode.returns[last]), True)
+            yield from itertools.repeat(final, 1 + pace.hold)

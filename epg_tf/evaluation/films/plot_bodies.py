@@ -1,0 +1,67 @@
+"""Fig. 3: a sheet of randomised bodies."""
+
+from __future__ import annotations
+
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from epg_tf.evaluation import plot_style
+
+_COLUMNS = 4
+_SIDE = 2.4  # inches, of a picture
+_LINE = 0.13  # inches, of small print
+_NOTHING = 5e-4  # what is smaller is written as 0
+
+
+def plot_bodies(
+    path: pathlib.Path,
+    title: str,
+    pictures: Sequence[np.ndarray],
+    parameters: Sequence[Mapping[str, Any]],
+) -> None:
+    """Draws a sheet, with what was drawn for each body below it.
+
+    Args:
+        path: The PNG.
+        title: What the tasks are.
+        pictures: Of equal sizes, [height, width, 3] uint8.
+        parameters: Of each task, numbers or arrays by name; those that are the same for all tasks
+            are left out.
+    """
+    names = [
+        name
+        for name, first in parameters[0].items()
+        if any(not np.array_equal(first, others[name]) for others in parameters)
+    ]
+    columns = min(_COLUMNS, len(pictures))
+    rows = math.ceil(len(pictures) / columns)
+    height = rows * (_SIDE + _LINE * (len(names) + 2)) + 0.5
+    figure, axes = plot_style.new_figure(_SIDE * columns, height, rows, columns)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for number, (axis, picture, drawn) in enumerate(
+        zip(axes.flat, pictures, parameters, strict=False), start=1
+    ):
+        axis.imshow(picture)
+        axis.set_title(f"task {number}", fontsize=9, pad=3)
+        lines = [f"{name.replace('_', ' ')}: {_numbers(drawn[name])}" for name in names]
+        axis.text(
+            0.0,
+            -0.03,
+            "\n".join(lines),
+            transform=axis.transAxes,
+            verticalalignment="top",
+            fontsize=7,
+            linespacing=1.3,
+        )
+    figure.suptitle(title)
+    plot_style.save(figure, path)
+
+
+def _numbers(value: Any) -> str:
+    numbers = np.ravel(value)
+    return "  ".join(f"{0 if abs(n) < _NOTHING else n:.3g}" for n in numbers)

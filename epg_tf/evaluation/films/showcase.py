@@ -1,0 +1,74 @@
+"""What is to be shown of a loss: agents that learn with it on held-out tasks.
+
+The agents are those that an evaluation trains first on each held-out task. They get no reward,
+unless the loss was evolved to see it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from epg_tf.checks import require_integer
+from epg_tf.evaluation.films.episodes import Pace
+from epg_tf.evolved_loss.load import EvolvedLoss
+from epg_tf.inner_loop.seeds import LifetimeSeed, held_out_seed
+from epg_tf.tasks.family import Task, TaskFamily
+
+MOST_TASKS = 9
+_LONGEST = 60.0  # s
+
+
+@dataclasses.dataclass(frozen=True)
+class Showcase:
+    """What is to be shown.
+
+    Attributes:
+        loss: The evolved loss.
+        num_tasks: Held-out tasks, with an agent each.
+        seconds: Of film.
+
+    Raises:
+        ValueError: If a value is outside its range.
+    """
+
+    loss: EvolvedLoss
+    num_tasks: int = 4
+    seconds: float = 4.0
+
+    def __post_init__(self) -> None:
+        require_integer("--num_tasks", self.num_tasks)
+        if self.num_tasks > MOST_TASKS:
+            raise ValueError(f"`--num_tasks` (={self.num_tasks}) must be at most {MOST_TASKS}.")
+        if not (math.isfinite(self.seconds) and 0 < self.seconds <= _LONGEST):
+            raise ValueError(
+                f"`--seconds` (={self.seconds:g}) must be more than 0 and at most {_LONGEST:g}."
+            )
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What fixes all that is shown."""
+        asked = {"--num_tasks": self.num_tasks, "--seconds": self.seconds}
+        return {**self.loss.fingerprint, **asked}
+
+    @property
+    def family(self) -> TaskFamily:
+        """Where the tasks come from."""
+        return self.loss.settings.family
+
+    @property
+    def seeds(self) -> list[LifetimeSeed]:
+        """Of the agents."""
+        return [held_out_seed(self.loss.settings.seed, task, 0) for task in range(self.num_tasks)]
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The agents' tasks."""
+        return [self.family.sample(seed.task_seed) for seed in self.seeds]
+
+    @property
+    def pace(self) -> Pace:
+        """How the films are cut."""
+        timestep = self.family.sample(self.seeds[0].task_seed).model.opt.timestep
+        return Pace.real_time(self.seconds, timestep * self.family.frame_skip)

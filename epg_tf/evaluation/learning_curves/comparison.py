@@ -1,0 +1,127 @@
+"""Which methods are compared, and on which held-out tasks.
+
+Every method sees the same tasks, first policies (those of TF-Agents' agents excepted), resets and
+number of environment steps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from epg_tf.checks import require_integer, require_member, require_number
+from epg_tf.evaluation.methods import BASELINE, DEFAULT_METHODS, METHODS
+from epg_tf.evolved_loss.load import EvolvedLoss
+from epg_tf.inner_loop.seeds import LifetimeSeed, held_out_seed
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What is compared with what.
+
+    Attributes:
+        loss: The evolved loss.
+        methods: Out of `METHODS`: "evolved", the loss; "random_loss", fresh losses of its
+            architecture, of which the first is the one that the evolution started from; "ppo", our
+            PPO with the networks and minibatches of the loss's agents; "tf_agents_ppo" and
+            "tf_agents_sac", TF-Agents' own PPO and SAC; "no_action", agents that never act.
+        num_tasks: Held-out tasks.
+        num_seeds: Agents per task.
+        num_updates: K, for all methods.
+        give_reward: Whether the losses may see rewards, and be helped by the guidance that the
+            evolved one was left with when its evolution ended.
+        ppo_learning_rate: Step size of our PPO; None for that of the loss's agents.
+        ppo_num_passes: Passes of our PPO over the M newest steps; None for as many as the loss's
+            agents make.
+
+    Raises:
+        ValueError: If a value is outside its range, or the loss sees rewards it is not to have, or
+            SAC is to take one of finitely many actions, or none of them.
+    """
+
+    loss: EvolvedLoss
+    methods: tuple[str, ...] = DEFAULT_METHODS
+    num_tasks: int = 32
+    num_seeds: int = 4
+    num_updates: int = 128
+    give_reward: bool = False
+    ppo_learning_rate: float | None = None
+    ppo_num_passes: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("num_tasks", "num_seeds", "num_updates"):
+            require_integer(f"--{name}", getattr(self, name))
+        if self.ppo_learning_rate is not None:
+            require_number("--ppo_learning_rate", self.ppo_learning_rate)
+        if self.ppo_num_passes is not None:
+            require_integer("--ppo_num_passes", self.ppo_num_passes)
+        for method in self.methods:
+            require_member("--methods", method, tuple(METHODS))
+        if BASELINE not in self.methods or len(set(self.methods)) < len(self.methods):
+            raise ValueError(
+                f"`--methods` (={','.join(self.methods)}) must be distinct and contain "
+                f"{BASELINE!r}, which the others are compared with."
+            )
+        family = self.loss.settings.family
+        for method in ("tf_agents_sac", "no_action"):
+            if method in self.methods and family.num_actions is not None:
+                raise ValueError(
+                    f"`--methods` (={','.join(self.methods)}) must not contain {method!r} where "
+                    f"actions are not a box: {type(family).__name__} has {family.num_actions} of "
+                    "them."
+                )
+        if self.loss.sees_reward and not self.give_reward:
+            raise ValueError(
+                f"`--loss` (={self.loss.path}) must not see the reward, as by "
+                "`LearnedLoss.inputs` it does, unless --give_reward is given."
+            )
+
+    @property
+    def inner_loop(self) -> InnerLoop:
+        """What all lifetimes are like."""
+        return dataclasses.replace(self.loss.inner_loop, num_updates=self.num_updates)
+
+    @property
+    def ppo_inner_loop(self) -> InnerLoop:
+        """The same for our PPO."""
+        settings = self.inner_loop
+        return dataclasses.replace(
+            settings.with_ppo,
+            learning_rate=self.ppo_learning_rate or settings.learning_rate,
+            num_passes=self.ppo_num_passes or settings.num_passes,
+        )
+
+    @property
+    def task_seeds(self) -> list[int]:
+        """Of each task."""
+        return list(HELD_OUT_TASK_SEEDS[: self.num_tasks])
+
+    @property
+    def early_update(self) -> int | None:
+        """The length of the lifetimes that the loss is for, where those compared are longer."""
+        evolved_for = self.loss.inner_loop.num_updates
+        return evolved_for if evolved_for < self.num_updates else None
+
+    @property
+    def seeds(self) -> list[LifetimeSeed]:
+        """Of every agent, task by task; the same for every method."""
+        seed = self.loss.settings.seed
+        return [
+            held_out_seed(seed, task, repetition)
+            for task in range(self.num_tasks)
+            for repetition in range(self.num_seeds)
+        ]
+
+    def check_ranks(self, ranks: Ranks) -> None:
+        """Checks that there is an agent for every rank.
+
+        Raises:
+            ValueError: If there is not.
+        """
+        if self.num_tasks * self.num_seeds < ranks.size:
+            raise ValueError(
+                f"`--num_tasks` (={self.num_tasks}) times `--num_seeds` (={self.num_seeds}) must "
+                f"be at least the number of ranks (={ranks.size})."
+            )

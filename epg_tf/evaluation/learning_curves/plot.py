@@ -1,0 +1,157 @@
+"""Figs. 4, 5 and 7: learning curves of all methods, over all tasks and on single ones."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import pyplot, ticker
+from matplotlib.axes import Axes
+
+from epg_tf.evaluation import methods, plot_style
+from epg_tf.statistics import Estimate, ranked
+
+_SINGLE_TASKS = 6
+_COLUMNS = {1: 1, 2: 2, 4: 2}  # of so many single tasks; three otherwise
+_LONGEST_LEGEND = 80  # characters on a line
+# What these do is always in the picture. A method that falls below it by more than the height of
+# that (a random loss may end a hundred times lower) is followed a little way and then cut off.
+_A_LITTLE_WAY = 0.25
+
+
+class _Band(NamedTuple):
+    """A line and what lies around it, [K] each; NaN where not finite."""
+
+    line: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def plot_learning_curves(
+    path: pathlib.Path,
+    title: str,
+    env_steps: np.ndarray,
+    curves: Mapping[str, np.ndarray],
+    estimates: Mapping[str, Estimate],
+    labels: Mapping[str, str],
+    task_names: Sequence[str],
+) -> None:
+    """Draws the aggregate with its intervals, and below it the first few tasks.
+
+    Args:
+        path: The PNG.
+        title: What the tasks are.
+        env_steps: Environment steps at each update, [K].
+        curves: By method, [tasks, seeds, K].
+        estimates: Their interquartile means and intervals, [K] each.
+        labels: By method.
+        task_names: Of every task.
+    """
+    num_tasks, num_seeds, _ = next(iter(curves.values())).shape
+    num_single = min(_SINGLE_TASKS, num_tasks)
+    columns = _COLUMNS.get(num_single, 3)
+    rows = -(-num_single // columns)
+    figure, axes = plot_style.new_figure(
+        9.0, 4.2 + 2.2 * rows, rows + 1, columns, height_ratios=[4.2, *[2.2] * rows]
+    )
+    with pyplot.rc_context(plot_style.SETTINGS):
+        for axis in axes[0]:
+            axis.remove()
+        top = figure.add_subplot(axes[0, 0].get_gridspec()[0, :])
+    aggregate = {m: _Band(*map(_finite_or_nan, of)) for m, of in estimates.items()}
+    _draw(top, env_steps, aggregate, labels)
+    top.set_title(f"{title}: interquartile mean of all agents, with 95% intervals")
+    top.set_ylabel("return (last three episodes)")
+    top.set_xlabel("environment steps")
+    for task, axis in enumerate(axes[1:].flat):
+        if task >= num_single:
+            axis.remove()
+            continue
+        single = {method: _band_of_seeds(of[task]) for method, of in curves.items()}
+        _draw(axis, env_steps, single, None)
+        axis.set_title(task_names[task])
+        if task % columns == 0:
+            axis.set_ylabel("return")
+        if task + columns >= num_single:
+            axis.set_xlabel("environment steps")
+    agents = f"median and range of {num_seeds} agents" if num_seeds > 1 else "one agent"
+    figure.supxlabel(
+        f"The first {num_single} of {num_tasks} tasks: {agents} per method.", fontsize="medium"
+    )
+    figure.legend(
+        *top.get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=len(curves) if sum(map(len, labels.values())) <= _LONGEST_LEGEND else 2,
+        frameon=False,
+    )
+    plot_style.save(figure, path)
+
+
+def _draw(
+    axis: Axes,
+    env_steps: np.ndarray,
+    bands: Mapping[str, _Band],
+    labels: Mapping[str, str] | None,
+) -> None:
+    """Draws every method's band; with no labels, a small picture."""
+    bottom, top = _limits(bands)
+    cut = 0
+    for method, band in bands.items():
+        look = methods.METHODS[method]
+        label = labels[method] if labels else None
+        axis.plot(env_steps, band.line, look.line, color=look.colour, label=label)
+        axis.fill_between(env_steps, band.low, band.high, color=look.colour, alpha=0.18, lw=0)
+        end = band.line[-1]
+        if not end >= bottom:
+            value = f"{end:,.0f}".replace("-", "−") if np.isfinite(end) else "not finite"
+            axis.annotate(
+                f"{labels[method]}: {value} at the end ↓" if labels else f"{value} ↓",
+                (0.99, 0.04 + cut * (0.07 if labels else 0.13)),
+                xycoords="axes fraction",
+                color=look.colour,
+                fontsize="medium" if labels else "small",
+                ha="right",
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1.0},
+            )
+            cut += 1
+    axis.set_ylim(bottom, top)
+    axis.set_xlim(0, env_steps[-1])
+    axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    axis.xaxis.set_major_locator(ticker.MaxNLocator(6 if labels else 3))
+
+
+def _limits(bands: Mapping[str, _Band]) -> tuple[float, float]:
+    """Where a picture ends below and above."""
+    lowest = {method: _least(band.low) for method, band in bands.items()}
+    top = max((_most(band.high) for band in bands.values()), default=0.0)
+    floor = min((lowest[method] for method in methods.WITH_REWARD if method in bands), default=0.0)
+    if not np.isfinite([floor, top]).all():
+        return -1.0, 1.0
+    height = max(top - floor, 1e-6)
+    bottom = floor
+    for low in lowest.values():
+        bottom = min(bottom, low if low >= floor - height else floor - _A_LITTLE_WAY * height)
+    margin = 0.03 * (top - bottom)
+    return bottom - margin, top + margin
+
+
+def _band_of_seeds(curves: np.ndarray) -> _Band:
+    """The median and the range of a task's runs [seeds, K]."""
+    worst_first = ranked(curves)
+    return _Band(
+        *map(_finite_or_nan, (np.median(worst_first, 0), worst_first.min(0), worst_first.max(0)))
+    )
+
+
+def _finite_or_nan(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _least(values: np.ndarray) -> float:
+    return float(np.min(values[np.isfinite(values)], initial=np.inf))
+
+
+def _most(values: np.ndarray) -> float:
+    return float(np.max(values[np.isfinite(values)], initial=-np.inf))

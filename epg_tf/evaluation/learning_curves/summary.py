@@ -1,0 +1,179 @@
+"""An evaluation in numbers: `summary.json`, and the same as a table for the terminal."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import scipy
+import tensorflow as tf
+import tf_agents
+
+from epg_tf.evaluation import methods
+from epg_tf.evaluation.learning_curves.comparison import Comparison
+from epg_tf.evaluation.learning_curves.training import Runs
+from epg_tf.files import flatten
+from epg_tf.statistics import (
+    Bootstrap,
+    area_under,
+    first_update_reaching,
+    iqm_curve,
+    probability_of_improvement,
+)
+from epg_tf.text import aligned, interval
+
+_HEADER = (
+    ("final return", "IQM [95% interval]"),
+    ("mean over updates (AUC)", "IQM [95% interval]"),
+    ("P(better", "than PPO)"),
+    ("updates to", "reach PPO"),
+)
+
+
+def fingerprint(comparison: Comparison) -> dict[str, Any]:
+    """All that fixes a comparison's numbers, by the names that a user knows."""
+    return {
+        **comparison.loss.fingerprint,
+        "--methods": list(comparison.methods),
+        "--num_tasks": comparison.num_tasks,
+        "--num_seeds": comparison.num_seeds,
+        "--num_updates": comparison.num_updates,
+        "--give_reward": comparison.give_reward,
+        **{f"--ppo_{name}": value for name, value in _of_ppo_alone(comparison).items()},
+    }
+
+
+def labels(comparison: Comparison) -> dict[str, str]:
+    """What the methods are called in tables and pictures.
+
+    It says so where a reward is given, or where our PPO learns in other steps or passes.
+    """
+    names = methods.labels(comparison.methods, comparison.loss.reward_words, comparison.loss.made)
+    words = {
+        "learning_rate": lambda rate: f"steps of {rate:g}",
+        "num_passes": lambda passes: f"{passes:,} {'pass' if passes == 1 else 'passes'}",
+    }
+    own = [words[name](value) for name, value in _of_ppo_alone(comparison).items()]
+    if own:
+        names[methods.BASELINE] += f" ({', '.join(own)})"
+    return names
+
+
+def _of_ppo_alone(comparison: Comparison) -> dict[str, Any]:
+    """What our PPO learns by, where the agents with the losses learn by something else."""
+    ours, theirs = comparison.ppo_inner_loop, comparison.inner_loop
+    settings = {name: getattr(ours, name) for name in ("learning_rate", "num_passes")}
+    return {name: value for name, value in settings.items() if value != getattr(theirs, name)}
+
+
+def summarise(
+    comparison: Comparison, runs: Mapping[str, Runs], bootstrap: Bootstrap, command: Sequence[str]
+) -> dict[str, Any]:
+    """What `summary.json` holds: an object per method, and `provenance`.
+
+    Args:
+        comparison: What was compared.
+        runs: By method.
+        bootstrap: For the intervals.
+        command: The command line.
+
+    Returns:
+        Plain numbers and strings; None for a number that is not finite.
+    """
+    baseline = runs[methods.BASELINE].curves
+    level = iqm_curve(baseline)[-1]
+    results = {}
+    for method, (curves, _) in runs.items():
+        final = bootstrap.estimate(curves[..., -1])
+        auc = bootstrap.estimate(area_under(curves))
+        early = {}
+        if comparison.early_update is not None:
+            at = bootstrap.estimate(curves[..., comparison.early_update - 1])
+            early = {f"early_{name}": _number(value) for name, value in at._asdict().items()}
+        results[method] = {
+            **early,
+            **{f"final_{name}": _number(value) for name, value in final._asdict().items()},
+            **{f"auc_{name}": _number(value) for name, value in auc._asdict().items()},
+            "probability_over_ppo": probability_of_improvement(curves[..., -1], baseline[..., -1]),
+            "updates_to_reach_ppo": first_update_reaching(iqm_curve(curves), level),
+            "num_tasks": comparison.num_tasks,
+            "num_seeds": comparison.num_seeds,
+        }
+    return {**results, "provenance": _provenance(comparison, runs, bootstrap, command)}
+
+
+def table(summary: Mapping[str, Any]) -> str:
+    """The summary as aligned text."""
+    about = summary["provenance"]
+    present = [method for method in methods.METHODS if method in summary]
+    early = about.get("early_update")
+    header = _HEADER
+    if early is not None:
+        header = ((f"after {early:,} updates", _HEADER[0][1]), *_HEADER)
+    spans = ("final", "auc") if early is None else ("early", "final", "auc")
+    rows = [_row(about["labels"][method], summary[method], spans) for method in present]
+    cells = [*zip(("", ""), *header, strict=True), *rows]
+    lines = aligned(cells)
+    first = summary[present[0]]
+    steps = about["num_updates"] * about["steps_per_update"]
+    lines.insert(
+        0,
+        f"Held-out {about['family']}: {first['num_tasks']} tasks x {first['num_seeds']} seeds, "
+        f"{about['num_updates']:,} updates of {about['steps_per_update']} steps ({steps:,} "
+        "environment steps).",
+    )
+    lines += [
+        f"{about['labels'][method]}: {count} of {first['num_tasks'] * first['num_seeds']} agents "
+        "met a gradient or a return that was not finite."
+        for method, count in about["diverged_runs"].items()
+        if count
+    ]
+    return "\n".join(lines)
+
+
+def _row(label: str, result: Mapping[str, Any], spans: Sequence[str]) -> tuple[str, ...]:
+    intervals = [
+        interval(*(result[f"{of}_{name}"] for name in ("iqm", "low", "high"))) for of in spans
+    ]
+    reached = result["updates_to_reach_ppo"]
+    probability = f"{result['probability_over_ppo']:.2f}"
+    return (label, *intervals, probability, "never" if reached is None else f"{reached:,}")
+
+
+def _provenance(
+    comparison: Comparison, runs: Mapping[str, Runs], bootstrap: Bootstrap, command: Sequence[str]
+) -> dict[str, Any]:
+    loss = comparison.loss
+    return {
+        "command": " ".join(command),
+        "loss": str(loss.path),
+        "phi_crc32": loss.phi_crc32,
+        "phi_size": len(loss.phi),
+        "evolved_epochs": loss.epoch,
+        "evolved_env_steps": loss.env_steps,
+        "family": type(loss.settings.family).__name__,
+        "num_updates": comparison.num_updates,
+        "early_update": comparison.early_update,
+        "steps_per_update": comparison.inner_loop.steps_per_update,
+        "sees_reward": comparison.loss.sees_reward,
+        "guidance": comparison.loss.guidance,
+        "labels": labels(comparison),
+        "diverged_runs": {method: int(run.diverged.sum()) for method, run in runs.items()},
+        "bootstrap_resamples": len(bootstrap.tasks),
+        "config": flatten(loss.settings),
+        "versions": {
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "tf_agents": tf_agents.__version__,
+            "mujoco": importlib.metadata.version("mujoco"),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+        },
+    }
+
+
+def _number(value: np.ndarray) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,144 @@
+"""How the agents of a comparison are trained, method by method.
+
+The agents are shared out among the ranks, and each rank trains its own in batches; what an agent
+learns depends on neither.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from epg_tf.evaluation.learning_curves.comparison import Comparison
+from epg_tf.evaluation.learning_curves.curves import learning_curves
+from epg_tf.evaluation.methods import BASELINE
+from epg_tf.inner_loop.groups import WorkerGroups
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.outer_loop.ranks import Ranks
+
+_OWN_WAYS = ("tf_agents_ppo", "tf_agents_sac", "no_action")  # modules of `rivals`
+
+# Agents side by side on a rank; more of them would cost memory and gain no speed.
+_LARGEST_BATCH = 32
+
+
+class Runs(NamedTuple):
+    """What a method's agents came to.
+
+    Attributes:
+        curves: The return that each had arrived at by each update, [tasks, seeds, K].
+        diverged: Whether a gradient (of our own methods) or a return was not finite,
+            [tasks, seeds].
+    """
+
+    curves: np.ndarray
+    diverged: np.ndarray
+
+
+class AgentTraining:
+    """Trains this rank's share of the agents, one method after the other."""
+
+    def __init__(self, comparison: Comparison, ranks: Ranks):
+        """Prepares nothing yet: what a method needs is made when it is first trained.
+
+        Args:
+            comparison: What is compared.
+            ranks: The processes that share the agents.
+        """
+        self._comparison = comparison
+        self._ranks = ranks
+        self._seeds = comparison.seeds
+        self._share = ranks.share(len(self._seeds))
+        self._threads = ranks.threads(comparison.loss.settings.threads_per_rank)
+        self._workers: WorkerGroups | None = None
+        self._made_for: tuple[InnerLoop, int] | None = None
+
+    @property
+    def num_batches(self) -> int:
+        """In how many batches this rank trains its agents."""
+        return math.ceil(len(self._share) / _LARGEST_BATCH)
+
+    def run(self, method: str, on_update: Callable[[], object]) -> Runs:
+        """Trains a method's agents.
+
+        Args:
+            method: One of `METHODS`.
+            on_update: Called after each of this rank's `num_batches` x K updates.
+
+        Returns:
+            All ranks' runs.
+        """
+        live = self._live_in_own_way if method in _OWN_WAYS else self._live
+        curves, diverged = [], []
+        for batch in self._batches():
+            batch_curves, batch_diverged = live(method, batch, on_update)
+            curves.append(batch_curves)
+            diverged.append(batch_diverged)
+        ours = slice(len(self._share))  # without those that fill up the last batch
+        comparison = self._comparison
+        shape = (comparison.num_tasks, comparison.num_seeds)
+        all_curves = self._ranks.allgather(np.concatenate(curves)[ours])
+        all_diverged = self._ranks.allgather(np.concatenate(diverged)[ours])
+        return Runs(all_curves.reshape(*shape, -1), all_diverged.reshape(shape))
+
+    def _batches(self) -> Iterator[list[int]]:
+        """This rank's agents in batches of one size; the last is filled up with its last agent."""
+        size = math.ceil(len(self._share) / self.num_batches)
+        for start in range(0, len(self._share), size):
+            batch = list(self._share[start : start + size])
+            yield batch + batch[-1:] * (size - len(batch))
+
+    def _live(
+        self, method: str, agents: list[int], on_update: Callable[[], object]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        comparison = self._comparison
+        settings, guidance = comparison.inner_loop, comparison.loss.guidance
+        if method == BASELINE:
+            settings, guidance = comparison.ppo_inner_loop, 1.0
+        workers = self._make_workers(settings, len(agents))
+        lifetimes = workers.live(
+            np.stack([self._phi(method, workers, agent) for agent in agents]),
+            [self._seeds[agent] for agent in agents],
+            guidance,
+            lambda update: on_update(),
+        )
+        curves = learning_curves(lifetimes.episodes, *_budget(settings))
+        return curves, lifetimes.diverged | ~np.isfinite(curves).all(axis=1)
+
+    def _live_in_own_way(
+        self, method: str, agents: list[int], on_update: Callable[[], object]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        # TF-Agents' are slow to import, and not always wanted.
+        learn = importlib.import_module(f"epg_tf.evaluation.rivals.{method}").learn
+        comparison = self._comparison
+        episodes = learn(
+            comparison.inner_loop,
+            comparison.loss.settings.family,
+            [self._seeds[agent] for agent in agents],
+            self._threads,
+            lambda k: on_update(),
+        )
+        curves = learning_curves(episodes, *_budget(comparison.inner_loop))
+        return curves, ~np.isfinite(curves).all(axis=1)
+
+    def _phi(self, method: str, workers: WorkerGroups, agent: int) -> np.ndarray:
+        if method == "random_loss":
+            repetition = agent % self._comparison.num_seeds
+            return workers.draw_phi(self._comparison.loss.settings.seed + repetition)
+        return self._comparison.loss.phi
+
+    def _make_workers(self, settings: InnerLoop, num_workers: int) -> WorkerGroups:
+        """The last workers where they fit: methods that differ in phi and alpha share them."""
+        if self._workers is None or self._made_for != (settings, num_workers):
+            family = self._comparison.loss.settings.family
+            self._workers = WorkerGroups(settings, family, num_workers, self._threads)
+            self._made_for = (settings, num_workers)
+        return self._workers
+
+
+def _budget(settings: InnerLoop) -> tuple[int, int]:
+    return settings.num_updates, settings.steps_per_update

@@ -1,1 +1,0 @@
-"""Every picture: NumPy in, PNG out. The only place that imports matplotlib."""

@@ -1,0 +1,1 @@
+"""A run, or several, on one page."""

@@ -1,0 +1,108 @@
+"""How a loss evolved: what its agents were worth, epoch after epoch."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib import pyplot, ticker
+from matplotlib.axes import Axes
+
+from epg_tf.evaluation import methods, plot_style
+from epg_tf.evaluation.report.returns_axis import marker_of, plain, scale_returns
+
+_COLOUR = methods.METHODS["evolved"].colour
+_VALIDATION_COLOUR = plot_style.CYCLE[2]
+_SMALL = {  # metric -> title and unit of its small picture
+    "guidance": ("Guidance", "α of Eq. 6"),
+    "phi_norm": ("Parameters of the loss", "Euclidean norm ‖φ‖"),
+    "env_steps_per_second": ("Speed", "environment steps / s"),
+}
+
+
+def plot_meta_training(
+    path: pathlib.Path, title: str, metrics: Mapping[str, np.ndarray], best: int | None
+) -> None:
+    """Draws the returns of an epoch's agents, and below them what else there is to watch.
+
+    Args:
+        path: The PNG.
+        title: Which run it is.
+        metrics: By the names of `metrics.jsonl`, [epochs]; NaN where a number was not finite.
+        best: The place of the best epoch in them; None where no return was finite.
+    """
+    epochs = metrics["epoch"]
+    figure, axes = plot_style.new_figure(9.0, 6.6, 2, len(_SMALL), height_ratios=[4.2, 2.4])
+    with pyplot.rc_context(plot_style.SETTINGS):
+        for axis in axes[0]:
+            axis.remove()
+        top = figure.add_subplot(axes[0, 0].get_gridspec()[0, :])
+    _draw_returns(top, metrics, best)
+    top.set_title(f"{title}: returns of the agents of each epoch")
+    for axis, (name, (small_title, unit)) in zip(axes[1], _SMALL.items(), strict=True):
+        axis.plot(epochs, metrics[name], color=_COLOUR, marker=marker_of(epochs))
+        axis.set_title(small_title)
+        axis.set_ylabel(unit)
+        axis.yaxis.set_major_formatter(ticker.FuncFormatter(plain))
+        _epochs_below(axis, epochs, 4)
+    axes[1, 0].set_ylim(-0.05, 1.05)
+    axes[1, 2].set_ylim(bottom=0.0)
+    figure.legend(
+        *top.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
+    )
+    plot_style.save(figure, path)
+
+
+def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | None) -> None:
+    epochs, marker = metrics["epoch"], marker_of(metrics["epoch"])
+    mean, median = metrics["return_mean"], metrics["return_median"]
+    axis.fill_between(
+        epochs,
+        metrics["return_min"],
+        metrics["return_max"],
+        color=_COLOUR,
+        alpha=0.18,
+        lw=0 if marker is None else 4.0,  # a single epoch has no width
+        label="worst to best agent",
+    )
+    axis.plot(epochs, median, "--", color=_COLOUR, lw=1.2, marker=marker, label="median")
+    axis.plot(epochs, mean, color=_COLOUR, lw=1.8, marker=marker, label="mean")
+    validation = metrics.get("validation_return", np.full(len(epochs), np.nan))
+    known = np.isfinite(validation)
+    judged = validation if known.any() else mean  # what the best epoch is the best by
+    if known.any():
+        axis.plot(
+            epochs[known],
+            validation[known],
+            color=_VALIDATION_COLOUR,
+            lw=1.8,
+            marker=marker_of(epochs[known]),
+            label="the loss itself, on validation tasks",
+        )
+    if best is not None:
+        axis.plot(
+            epochs[best],
+            judged[best],
+            "*",
+            color="black",
+            markersize=12.0,
+            markeredgecolor="white",
+            label=f"best epoch: {epochs[best]:.0f}, {plain(judged[best])}",
+        )
+    scale_returns(
+        axis,
+        np.stack([mean, median, np.where(known, validation, mean)]),
+        metrics["return_min"],
+        np.fmax(metrics["return_max"], validation),
+    )
+    axis.set_ylabel("return of a lifetime")
+    _epochs_below(axis, epochs, 10)
+    per_epoch = metrics["env_steps"][-1] / epochs[-1]
+    axis.set_xlabel(f"epoch ({per_epoch:,.0f} environment steps each, on average)")
+
+
+def _epochs_below(axis: Axes, epochs: np.ndarray, most_ticks: int) -> None:
+    axis.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+    axis.xaxis.set_major_locator(ticker.MaxNLocator(most_ticks, integer=True, min_n_ticks=1))
+    axis.set_xlabel("epoch")

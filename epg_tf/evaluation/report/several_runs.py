@@ -1,0 +1,116 @@
+"""Several runs beside one another: what differs in their settings, and what came of it."""
+
+from __future__ import annotations
+
+import collections
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from epg_tf.files import CONFIG_FILE, METRICS_FILE
+from epg_tf.run.records import RunRecords, family_of, read_run
+from epg_tf.statistics import Bootstrap, Estimate
+from epg_tf.text import Table, count, interval, number
+
+_HEAD = (
+    "run",
+    "differs from most in",
+    "epochs",
+    "environment steps",
+    "hours",
+    "median return, last epoch",
+    "final return on held-out tasks",
+)
+
+
+def run_folders(root: pathlib.Path) -> list[pathlib.Path]:
+    """The runs right below a folder, by name; none where it is itself a run."""
+    if (root / METRICS_FILE).exists():
+        return []
+    return sorted(
+        metrics.parent
+        for metrics in root.glob(f"*/{METRICS_FILE}")
+        if (metrics.parent / CONFIG_FILE).exists()
+    )
+
+
+def read_runs(folders: Sequence[pathlib.Path]) -> tuple[dict[str, RunRecords], list[str]]:
+    """Reads the runs in some folders, which may still go on.
+
+    Args:
+        folders: One or more.
+
+    Returns:
+        The runs by name, and of those left out, because no epoch is complete or they are damaged,
+        why.
+
+    Raises:
+        ValueError: In one sentence, if none can be read, or they are of several families.
+    """
+    runs, left_out = {}, []
+    for folder in folders:
+        try:
+            runs[folder.name] = read_run(folder)
+        except ValueError as error:
+            left_out.append(str(error).replace("--root_dir", folder.name))
+    if not runs:
+        raise ValueError(left_out[0])
+    families = {family_of(run) for run in runs.values()}
+    if len(families) > 1:
+        raise ValueError(
+            f"`--root_dir` (={folders[0].parent}) must hold runs of one family of tasks, not of "
+            f"{' and '.join(sorted(families))}, whose returns do not compare."
+        )
+    return runs, left_out
+
+
+def table_of_runs(runs: Mapping[str, RunRecords]) -> Table:
+    """A row per run."""
+    differing = _differences({name: run.config for name, run in runs.items()})
+    rows = []
+    for name, run in runs.items():
+        estimate = held_out_estimate(run)
+        last = {metric: values[-1] for metric, values in run.metrics.items()}
+        rows.append(
+            (
+                name,
+                ", ".join(f"`{k}` = {v}" for k, v in differing[name].items()) or "–",
+                count(run.num_epochs),
+                count(last["env_steps"]),
+                number(run.hours, 2),
+                number(last["return_median"]),
+                "–" if estimate is None else interval(*estimate),
+            )
+        )
+    caption = (
+        "Final returns are those of fresh agents that learned from the last loss alone, one on "
+        "each held-out task: interquartile means with 95 % bootstrap intervals."
+    )
+    return Table(caption, _HEAD, rows)
+
+
+def held_out_estimate(run: RunRecords) -> Estimate | None:
+    """What the comparison at a run's end says of its last loss; None without one."""
+    if run.held_out is None or run.held_out["epoch"] != run.num_epochs:
+        return None
+    returns = np.asarray(run.held_out["last"], dtype=float)[:, np.newaxis]
+    return Bootstrap.draw(len(returns), 1).estimate(returns)
+
+
+def _differences(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """For each run the settings in which it is not like most (or, of equally many, the first)."""
+    names = sorted({name for config in configs.values() for name in config})
+    usual = {
+        name: collections.Counter(repr(config.get(name)) for config in configs.values())
+        for name in names
+    }
+    return {
+        run: {
+            name: config.get(name, "absent")
+            for name in names
+            if repr(config.get(name)) != usual[name].most_common(1)[0][0]
+        }
+        for run, config in configs.items()
+    }

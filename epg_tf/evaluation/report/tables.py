@@ -1,0 +1,191 @@
+"""What a run's own records say, as tables: what was trained, and how it went."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from epg_tf.run.records import RunRecords
+from epg_tf.text import Table, count, number
+
+_FAMILY_MODULES = ("reacher", "hopper", "discrete")
+
+# caption -> what is number, and the way to it in the config
+_TRAINED = {
+    "The learned loss": {
+        "what each step shows it": "inner_loop.learned_loss.inputs",
+        "temporal convolutions (width, stride, channels)": "inner_loop.learned_loss.convolutions",
+        "units of the temporal context": "inner_loop.learned_loss.context_size",
+        "hidden units, per step": "inner_loop.learned_loss.hidden_size",
+        "activation": "inner_loop.learned_loss.activation",
+    },
+    "A lifetime": {
+        "updates, K": "inner_loop.num_updates",
+        "K over epochs, where it grows": "num_updates",
+        "environment steps before each, M": "inner_loop.steps_per_update",
+        "newest steps that the loss sees, N": "inner_loop.buffer_size",
+        "gradient steps per pass over the M steps": "inner_loop.num_minibatches",
+        "passes per update": "inner_loop.num_passes",
+        "step size of the agents' Adam": "inner_loop.learning_rate",
+        "hidden layers of the policy": "inner_loop.hidden_sizes",
+        "what the policy's mean goes through": "inner_loop.mean_activation",
+        "bounds of its log standard deviation": "inner_loop.log_std_bounds",
+        "units of the memory": "inner_loop.memory_size",
+        "what a lifetime is worth": "inner_loop.objective",
+    },
+    "Teaching, before the search": {
+        "epochs": "teacher.num_epochs",
+        "passes over the lessons in each": "teacher.num_passes",
+        "lessons per step of the fit": "teacher.minibatch_size",
+        "step size of the fit": "teacher.learning_rate",
+        "epochs whose lessons are kept": "teacher.num_kept_epochs",
+        "least log standard deviation of the agents": "teacher.log_std_floor",
+    },
+    "The search": {
+        "lifetimes per epoch, n": "num_workers",
+        "guidance over epochs, α": "guidance",
+        "hand-made surrogate that it is the weight of": "inner_loop.guide",
+        "standard deviation of the perturbations, σ": "strategy.noise_std",
+        "step size": "strategy.learning_rate",
+        "optimiser": "strategy.optimizer",
+        "perturbations": "strategy.sampling",
+        "what is made of the returns": "strategy.shaping",
+        "weight decay": "strategy.weight_decay",
+        "seed": "seed",
+    },
+}
+
+_EPOCH_COLUMNS = {
+    "epoch": "epoch",
+    "env_steps": "environment steps so far",
+    "return_mean": "mean",
+    "return_median": "median",
+    "return_std": "standard deviation",
+    "return_min": "worst",
+    "return_max": "best",
+    "guidance": "guidance α",
+    "validation_return": "validation tasks",
+    "env_steps_per_second": "environment steps / s",
+}
+_FEW = 3  # settings that fit into a cell
+_WHOLE = ("epoch", "env_steps", "env_steps_per_second")
+
+
+def about_tasks(records: RunRecords) -> Iterator[str | Table]:
+    """What is known of the family of tasks: paragraphs and tables, then the ranges in force.
+
+    The words are those of the family's documentation, where it is one of epg_tf's.
+    """
+    rows = []
+    family = records.setting("family")
+    while family:  # until the family that is wrapped in no other
+        yield from _documentation(family)
+        settings = records.settings_of(family)
+        rows += [(name, _described(records, value)) for name, value in settings.items()]
+        family = settings.get(f"{family}.family")
+    if rows:
+        yield Table("The values in force", (), rows)
+
+
+def tables_of_config(records: RunRecords) -> Iterator[Table]:
+    """The settings that say what was trained, in words."""
+    for caption, paths in _TRAINED.items():
+        found = {label: records.setting(path) for label, path in paths.items()}
+        rows = [
+            (label, _described(records, value))
+            for label, value in found.items()
+            if value is not None
+        ]
+        if caption == "The learned loss" and records.checkpoint is not None:
+            rows.insert(0, ("parameters", count(len(records.checkpoint.state.phi))))
+        if rows:
+            yield Table(caption, (), rows)
+
+
+def table_of_epochs(records: RunRecords) -> Table:
+    """The first, the best and the last epoch."""
+    places = {"first": 0, "best": records.best, "last": -1}
+    columns = {
+        column: label
+        for column, label in _EPOCH_COLUMNS.items()
+        if column != "validation_return" or np.isfinite(records.metrics.get(column, np.nan)).any()
+    }
+    rows = [
+        (name, *(_cell(column, records.metrics[column][place]) for column in columns))
+        for name, place in places.items()
+        if place is not None
+    ]
+    diverged = count(records.metrics["diverged_workers"].sum())
+    caption = (
+        "Returns of an epoch's lifetimes; the best epoch has the highest mean at the least "
+        "guidance, or the highest return on validation tasks where the run has looked at them. "
+        f"Lifetimes, of all epochs, that met a gradient or a return that was not finite: "
+        f"{diverged}."
+    )
+    return Table(caption, ("", *columns.values()), rows)
+
+
+def table_of_held_out(records: RunRecords) -> Table | None:
+    """What the run itself found at its end, without reward, on held-out tasks."""
+    if records.held_out is None:
+        return None
+    rows = []
+    for name, label in (
+        ("first", "the loss of the start"),
+        ("last", f"the loss of epoch {records.held_out['epoch']}"),
+    ):
+        returns = np.asarray(records.held_out[name], dtype=float)
+        low, middle, high = np.quantile(returns, (0.25, 0.5, 0.75))
+        rows.append(
+            (label, number(middle), f"{number(low)} to {number(high)}", count(len(returns)))
+        )
+    head = ("agents with", "median", "middle half", "agents")
+    return Table("Final returns on held-out tasks, without reward, as the run ended.", head, rows)
+
+
+def table_of_provenance(records: RunRecords) -> Table:
+    """What identifies the run's losses, and what was spent on them."""
+    rows = [
+        ("epochs", count(records.num_epochs)),
+        ("environment steps", count(records.metrics["env_steps"][-1])),
+        ("hours of evolution", number(records.hours)),
+        *((f"crc32 of {loss}", str(crc32)) for crc32, loss in records.losses().items()),
+    ]
+    return Table("What was spent, and on what", (), rows)
+
+
+def _cell(column: str, value: float) -> str:
+    return count(value) if column in _WHOLE and np.isfinite(value) else number(value)
+
+
+def _described(records: RunRecords, value: Any) -> str:
+    """A value in words: what is in a list, and for a record its name and its settings, if few."""
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    settings = records.settings_of(value) if isinstance(value, str) else {}
+    if 0 < len(settings) <= _FEW:
+        given = ", ".join(f"{name.rpartition('.')[2]} = {of}" for name, of in settings.items())
+        return f"{value}: {given}"
+    return str(value)
+
+
+def _documentation(family: str) -> Iterator[str | Table]:
+    """The documentation of a family, without what is for programmers alone."""
+    for module in _FAMILY_MODULES:
+        found = getattr(importlib.import_module(f"epg_tf.tasks.{module}"), family, None)
+        if inspect.isclass(found):
+            text = (inspect.getdoc(found) or "").partition("\nAttributes:\n")[0]
+            for paragraph in text.strip().split("\n\n"):
+                lines = paragraph.splitlines()
+                yield _markdown_table(family, lines) if lines[0].startswith("|") else paragraph
+            return
+
+
+def _markdown_table(name: str, lines: list[str]) -> Table:
+    cells = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
+    head, _, *rows = cells
+    return Table(f"What is drawn for a task of {name}, as its documentation has it", head, rows)

@@ -1,0 +1,1 @@
+"""What a loss is compared with, apart from our own PPO."""

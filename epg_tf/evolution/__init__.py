@@ -1,1 +1,0 @@
-"""The outer optimiser: evolution strategies (Eq. 5) over ranks. It knows no environments."""

@@ -1,0 +1,1 @@
+"""A loss to take away: read, exported, described."""

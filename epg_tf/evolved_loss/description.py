@@ -1,0 +1,200 @@
+"""What somebody needs to know to use an evolved loss, as data: the content of `loss.json`.
+
+Everything that acting, normalising and learning have to do for the loss to be met with what it was
+evolved for. Numbers are numbers; what only words can say is under `rule`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from epg_tf.agent import networks
+from epg_tf.agent.adam import BETA_1, BETA_2
+from epg_tf.agent.normaliser import STD_FLOOR, RunningStatistics
+from epg_tf.files import crc32_of
+from epg_tf.inner_loop.inputs import input_shapes, policy_outputs
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.loss.inputs import PER_STEP_INPUTS
+from epg_tf.tasks.family import TaskFamily
+
+_FORMAT = 1
+
+
+def describe(settings: InnerLoop, family: TaskFamily, phi: np.ndarray) -> dict[str, Any]:
+    """The description of a loss.
+
+    Args:
+        settings: The inner loop that it was evolved in.
+        family: The tasks that it was evolved on.
+        phi: The parameters, [P].
+
+    Returns:
+        What `loss.json` holds, ready for JSON.
+    """
+    return {
+        "format": _FORMAT,
+        "family": _family(family),
+        "num_parameters": len(phi),
+        "phi_crc32": crc32_of(phi),
+        "buffer_size": settings.buffer_size,
+        "steps_per_update": settings.steps_per_update,
+        "functions": {
+            "loss": "mean over the steps_per_update newest steps of the buffer",
+            "per_step_loss": "one number for each of the buffer_size steps, oldest first",
+        },
+        "inputs": _inputs(settings, family),
+        "sees_reward": settings.learned_loss.sees_reward,
+        "not_seen": [n for n in PER_STEP_INPUTS if n not in settings.learned_loss.inputs],
+        "normalisation": _normalisation(settings),
+        "policy": _policy(settings, family),
+        "memory": _memory(settings),
+        "inner_update": _inner_update(settings),
+    }
+
+
+def _family(family: TaskFamily) -> dict[str, Any]:
+    values = {}
+    for field in dataclasses.fields(family) if dataclasses.is_dataclass(family) else ():
+        value = getattr(family, field.name)
+        values[field.name] = _family(value) if isinstance(value, TaskFamily) else value
+    return {
+        "name": type(family).__name__,
+        "module": type(family).__module__,
+        "settings": values,
+        "observation_size": family.observation_size,
+        "action_size": family.action_size,
+        "num_actions": family.num_actions,
+        "frame_skip": family.frame_skip,
+        "time_limit": family.time_limit,
+    }
+
+
+def _inputs(settings: InnerLoop, family: TaskFamily) -> list[dict[str, Any]]:
+    meanings = {
+        "observation": "what was acted on",
+        "action": "as the policy gave it, not clipped",
+        "reward": "of the step",
+        "termination": "1 where an episode ended, by itself or by its time limit, else 0",
+        "memory": "what the agent's memory gives",
+        "policy_mean": "the policy's mean at each observation",
+        "policy_log_std": "the policy's log standard deviation",
+        "policy_log_probabilities": "the policy's log-probabilities at each observation",
+        "mask": "1 where the buffer holds a step, 0 where it is padded",
+    }
+    if family.num_actions is not None:
+        meanings["action"] = "the action's number, one-hot"
+    normalised = _normalised(settings)
+    trained = {*policy_outputs(family), *(["memory"] if settings.train_memory else [])}
+    return [
+        {
+            "name": name,
+            "shape": list(shape),
+            "dtype": "float32",
+            "normalised": name in normalised,
+            "trained": name in trained,
+            "meaning": meanings[name],
+        }
+        for name, shape in input_shapes(settings, family).items()
+    ]
+
+
+def _normalised(settings: InnerLoop) -> tuple[str, ...]:
+    loss = settings.learned_loss
+    seen = [name for name in loss.normalised if name in loss.inputs]
+    return ("observation", *seen)
+
+
+def _normalisation(settings: InnerLoop) -> dict[str, Any]:
+    start = RunningStatistics.start(1, 1)
+    when = {
+        "after_update": "The newest steps_per_update steps count from after the update that learns "
+        "from them, so that acting and learning see the same numbers.",
+        "before_update": "The newest steps_per_update steps count in the update that learns from "
+        "them already, but not while they are acted.",
+    }[settings.refresh_statistics]
+    return {
+        "of": list(_normalised(settings)),
+        "prior_count": start.count,
+        "prior_mean": 0.0,
+        "prior_std": 1.0,
+        "std_floor": STD_FLOOR,
+        "refresh": settings.refresh_statistics,
+        "rule": "x becomes (x - mean) / max(std, std_floor), number by number. mean and std (that "
+        "of the population) are those of all that the agent has met in its life, with prior_count "
+        f"samples of prior_mean and prior_std before them. {when} The whole buffer is normalised "
+        "anew at every update.",
+    }
+
+
+def _policy(settings: InnerLoop, family: TaskFamily) -> dict[str, Any]:
+    network = {
+        "hidden_sizes": list(settings.hidden_sizes),
+        "activation": "tanh",
+        "output_gain": networks.OUTPUT_GAIN,
+        "initialisation_rule": "Kernels are drawn from a normal distribution, and each column (one "
+        "per unit) is scaled to norm 1, in the output layer to norm output_gain. Biases start at "
+        "0.",
+    }
+    if family.num_actions is not None:
+        rule = (
+            "The action is drawn from the softmax of what an MLP, tanh between its layers, makes "
+            "of the normalised observation."
+        )
+        return {
+            "distribution": "categorical",
+            "num_actions": family.num_actions,
+            "rule": rule,
+            **network,
+        }
+    rule = (
+        "The action is mean(x) + exp(log_std) * noise, where x is the normalised observation, mean "
+        "an MLP with tanh between its layers and mean_activation after the last, log_std one "
+        "trained number per action that does not depend on x, and noise standard normal. With "
+        "log_std_bounds, log_std is put back between them after every gradient step. The action is "
+        "not clipped, neither for the simulator, which does that itself, nor for the loss."
+    )
+    return {
+        "distribution": "gaussian",
+        "action_size": family.action_size,
+        "initial_log_std": settings.initial_log_std,
+        "log_std_bounds": settings.log_std_bounds and list(settings.log_std_bounds),
+        "mean_activation": settings.mean_activation,
+        "rule": rule,
+        **network,
+    }
+
+
+def _memory(settings: InnerLoop) -> dict[str, Any]:
+    kernel = networks.Memory(1, settings.memory_size).layer.kernel
+    return {
+        "size": settings.memory_size,
+        "constant_size": int(kernel.shape[1]),
+        "activation": "tanh",
+        "trained": settings.train_memory and "memory" in settings.learned_loss.inputs,
+        "rule": "A dense layer of size tanh units fed with constant_size ones, which starts as the "
+        "policy's hidden layers do. The loss alone sees it; the policy does not.",
+    }
+
+
+def _inner_update(settings: InnerLoop) -> dict[str, Any]:
+    return {
+        "num_updates": settings.num_updates,
+        "num_minibatches": settings.num_minibatches,
+        "num_passes": settings.num_passes,
+        "optimizer": "adam",
+        "learning_rate": settings.learning_rate,
+        "beta_1": BETA_1,
+        "beta_2": BETA_2,
+        "epsilon": settings.adam_epsilon,
+        "rule": "After every steps_per_update steps, num_passes times: put those steps in a random "
+        "order, divide them into num_minibatches equal parts, and for each part take a step of "
+        "Adam along the gradient of the mean of per_step_loss over it, with the policy's output "
+        "computed anew on the whole buffer. Where a gradient is not finite the agent stays as it "
+        "is.",
+        "optimizer_rule": "tf.keras.optimizers.Adam, new for every lifetime: gradient step t is "
+        "learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon), with "
+        "epsilon outside of the bias correction.",
+    }

@@ -1,0 +1,207 @@
+"""An evolved loss as the command lines take it: from a run, a checkpoint or a SavedModel."""
+
+# Pyright's TensorFlow stubs do not know what a loaded module holds.
+# pyright: reportOptionalMemberAccess=false
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from epg_tf import config
+from epg_tf.evolved_loss.saved_model import read_description
+from epg_tf.files import CONFIG_FILE, crc32_of, flatten
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.outer_loop.checkpoint import CheckpointFolder, load_checkpoint
+from epg_tf.outer_loop.settings import MetaTraining
+
+
+@dataclasses.dataclass(frozen=True)
+class EvolvedLoss:
+    """A loss, and the config that it was evolved with.
+
+    Attributes:
+        path: Where it was read from.
+        phi: Its parameters, [P] float32.
+        settings: Of the run that evolved it, with what the user changed.
+        config_text: The same, as gin.
+        epoch: After which epoch; None for a SavedModel that does not say.
+        env_steps: Environment steps spent on it; None for a SavedModel that does not say.
+        made: How it came to be: "evolved", "taught" or "taught, then evolved".
+    """
+
+    path: pathlib.Path
+    phi: np.ndarray
+    settings: MetaTraining
+    config_text: str
+    epoch: int | None = None
+    env_steps: int | None = None
+    made: str = "evolved"
+
+    @property
+    def phi_crc32(self) -> int:
+        """Tells this loss from others."""
+        return crc32_of(self.phi)
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What fixes all that may be found out about the loss, by the names that a user knows."""
+        path, crc32 = str(self.path), self.phi_crc32
+        return {"--loss": path, "crc32 of phi": crc32, **flatten(self.settings)}
+
+    @property
+    def inner_loop(self) -> InnerLoop:
+        """What a lifetime is like."""
+        return self.settings.inner_loop
+
+    @property
+    def sees_reward(self) -> bool:
+        """Whether the loss has to be shown rewards."""
+        return self.settings.inner_loop.learned_loss.sees_reward
+
+    @property
+    def guidance(self) -> float:
+        """The alpha of Eq. 6 for its agents: if it sees rewards, what evolution ended with."""
+        last = self.settings.guidance(self.settings.num_epochs)
+        return last if self.sees_reward else 0.0
+
+    @property
+    def reward_words(self) -> str:
+        """What its agents know of the reward, for labels."""
+        if not self.sees_reward:
+            return "no reward"
+        return "sees reward" + (f" + PPO with α = {self.guidance:g}" if self.guidance else "")
+
+
+def load(
+    path: str,
+    gin_files: Sequence[str] = (),
+    bindings: Sequence[str] = (),
+    flag: str = "--loss",
+) -> EvolvedLoss:
+    """Reads a loss.
+
+    Args:
+        path: The folder of a run, whose latest checkpoint counts, a checkpoint of a run, or the
+            folder of a SavedModel.
+        gin_files: Presets to read after the loss's own config.
+        bindings: Bindings to read after those.
+        flag: Which flag the path came from.
+
+    Returns:
+        The loss and its config.
+
+    Raises:
+        ValueError: In one sentence, if there is no loss, or it does not fit the config's sizes.
+    """
+    folder, run = pathlib.Path(path), run_of(pathlib.Path(path))
+    if folder.suffix == ".npz":
+        checkpoint = load_checkpoint(folder)
+    else:
+        checkpoint = CheckpointFolder(folder / "checkpoints").latest()
+    if checkpoint is not None:
+        phi, made = checkpoint.state.phi, checkpoint.made
+        epoch, env_steps = checkpoint.state.epoch, checkpoint.env_steps
+    elif (folder / "saved_model.pb").is_file():
+        phi = _saved_phi(folder, flag)
+        known = read_description(folder).get("provenance") or _known_to_run(run, phi)
+        epoch, env_steps = known.get("epoch"), known.get("env_steps")
+        made = known.get("made") or "evolved"
+    else:
+        raise ValueError(
+            f"`{flag}` (={path}) must be the folder of a run or of an exported loss, with "
+            "`checkpoints` or a `saved_model.pb` in it, or a checkpoint of a run."
+        )
+    configs = [folder, run] if run is not None else [folder]
+    found = [str(place / CONFIG_FILE) for place in configs if (place / CONFIG_FILE).is_file()]
+    if not found:
+        raise ValueError(f"`{flag}` (={path}) must have its {CONFIG_FILE} beside it.")
+    settings = config.read([*found[:1], *gin_files], bindings)
+    family = settings.family
+    needed = Learner(settings.inner_loop, family, 1).loss.size
+    if len(phi) != needed:
+        raise ValueError(
+            f"`{flag}` (={path}) must fit the config: it has {len(phi):,} parameters, and a loss "
+            f"for {type(family).__name__} (observations of {family.observation_size}, actions of "
+            f"{family.action_features}) has {needed:,}."
+        )
+    return EvolvedLoss(
+        folder, phi.astype(np.float32), settings, config.complete_config(), epoch, env_steps, made
+    )
+
+
+def loss_to_start_from(settings: MetaTraining) -> EvolvedLoss | None:
+    """The loss that a run is to start from; None for a fresh one.
+
+    Reads that loss's config: what gin held before is gone afterwards.
+
+    Raises:
+        ValueError: In one sentence, if there is no such loss, or it is not built like the run's.
+    """
+    if settings.start_from is None:
+        return None
+    name = "meta_train.start_from"
+    start = load(settings.start_from, flag=name)
+    for part in ("learned_loss", "buffer_size", "memory_size"):
+        there, here = (getattr(of.inner_loop, part) for of in (start.settings, settings))
+        if there != here:
+            raise ValueError(
+                f"`{name}` (={settings.start_from}) must be built like the run's own loss: "
+                f"`InnerLoop.{part}` is {there} there and {here} here."
+            )
+    there, here = (
+        (type(of.family).__name__, of.family.observation_size, of.family.action_features)
+        for of in (start.settings, settings)
+    )
+    if there[1:] != here[1:]:
+        raise ValueError(
+            f"`{name}` (={settings.start_from}) must be for the run's observations and actions: it "
+            f"is for {there[0]}, of {there[1]} and {there[2]}, and the run is on {here[0]}, of "
+            f"{here[1]} and {here[2]}."
+        )
+    return start
+
+
+def run_of(path: pathlib.Path) -> pathlib.Path | None:
+    """The folder of the run that a loss belongs to, if it still lies in it.
+
+    Args:
+        path: The run's own folder, a checkpoint of it (RUN/checkpoints/epoch_000001.npz) or a loss
+            that it exported (RUN/export/best).
+    """
+    for folder in (path, path.absolute().parent.parent):
+        if (folder / "checkpoints").is_dir():
+            return folder
+    return None
+
+
+def _known_to_run(run: pathlib.Path | None, phi: np.ndarray) -> dict[str, Any]:
+    """How a loss that a run exported came to be: `epoch`, `env_steps` and `made`, as far as known.
+
+    Nothing is known of a loss that the run's latest checkpoint does not have.
+    """
+    checkpoint = None if run is None else CheckpointFolder(run / "checkpoints").latest()
+    if checkpoint is None:
+        return {}
+    of_best = (checkpoint.best_epoch, checkpoint.best_env_steps, checkpoint.best_made)
+    of_latest = (checkpoint.state.epoch, checkpoint.env_steps, checkpoint.made)
+    for theirs, how in ((checkpoint.state.phi, of_latest), (checkpoint.best_phi, of_best)):
+        if np.array_equal(phi, theirs.astype(np.float32)):
+            return dict(zip(("epoch", "env_steps", "made"), how, strict=True))
+    return {}
+
+
+def _saved_phi(folder: pathlib.Path, flag: str) -> np.ndarray:
+    try:
+        variables = tf.saved_model.load(str(folder)).phi
+    except Exception as error:  # of many kinds, all of them about the files
+        raise ValueError(
+            f"`{flag}` (={folder}) must be a SavedModel that epg_tf exported."
+        ) from error
+    return np.concatenate([variable.numpy().ravel() for variable in variables])

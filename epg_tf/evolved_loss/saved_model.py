@@ -1,0 +1,141 @@
+"""The evolved loss as a SavedModel: plain TensorFlow, no epg_tf needed to use it.
+
+Its two functions take the buffer of one agent or of several and are differentiable after loading:
+the gradient with respect to the policy's output and the memory is what trains an agent.
+`description` says the rest, in the `loss.json` at the SavedModel's side.
+"""
+
+# Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
+# pyright: reportCallIssue=false, reportArgumentType=false
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from epg_tf.evolved_loss.description import describe
+from epg_tf.files import read_json, replacing, write_json, write_text
+from epg_tf.inner_loop.inputs import input_shapes, policy_outputs
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.loss.inputs import LossInputs
+from epg_tf.tasks.family import TaskFamily
+
+DESCRIPTION_FILE = "loss.json"
+SAVED_MODEL_FILES = ("saved_model.pb", "fingerprint.pb", "variables", "assets")  # TensorFlow's
+
+Tensors = dict[str, tf.Tensor]
+
+
+class ExportedLoss(tf.Module):
+    """One learned loss with its parameters fixed in it.
+
+    `loss` gives L_phi, the mean over the M newest steps: a number for one agent, [agents] for
+    several. `per_step_loss` gives L_t of all N steps of the buffer, oldest first, [N] or
+    [agents, N]; the loss of a minibatch is the mean over its steps. Both take by name what
+    `input_shapes` lists, with or without a leading axis of agents:
+
+    * `observation` [N, S], `action` [N, A] (one-hot, where actions are numbers), normalised;
+      `termination` [N, 1]; `memory` [1, units]; `reward` [N, 1]. Of these, what the loss sees.
+    * the policy's output: `policy_mean` [N, A] and `policy_log_std` [1, A], or
+      `policy_log_probabilities` [N, number of actions];
+    * `mask` [N, 1] where N > M: 1 for a step, 0 before the first, where any numbers will do.
+    """
+
+    def __init__(self, settings: InnerLoop, family: TaskFamily, phi: np.ndarray):
+        """Fixes phi [P] in a network of the settings' architecture."""
+        super().__init__()
+        network, num_newest = settings.learned_loss.build(1), settings.steps_per_update
+        shapes = input_shapes(settings, family)
+        policy = policy_outputs(family)
+
+        def inputs_of(tensors: Tensors) -> LossInputs:
+            outputs = tuple(tensors[name] for name in policy)
+            num_agents = tf.shape(outputs[0])[0]
+            # What the loss does not see has to be there and is not looked at.
+            unseen = tf.zeros([num_agents, settings.buffer_size, 1])
+            named = dict.fromkeys(("observation", "action", "termination", "memory"), unseen)
+            named |= {name: tensors[name] for name in shapes if name not in policy}
+            return LossInputs(policy=outputs, **named)
+
+        network(inputs_of({n: tf.zeros((1, *shape)) for n, shape in shapes.items()}), num_newest)
+        network.assign(phi[np.newaxis])
+        self.phi = network.phi_variables
+        self.loss = _for_one_or_several(
+            lambda **tensors: network(inputs_of(tensors), num_newest), shapes
+        )
+        self.per_step_loss = _for_one_or_several(
+            lambda **tensors: network.per_step(inputs_of(tensors)), shapes
+        )
+        self._shapes = shapes
+
+    def of_several(self) -> dict[str, Any]:
+        """Both functions of several agents, as the signatures that TensorFlow Serving asks for."""
+        specs = _specs(self._shapes, None)
+        return {
+            "loss": self.loss.get_concrete_function(**specs),
+            "per_step_loss": self.per_step_loss.get_concrete_function(**specs),
+        }
+
+
+def export_loss(
+    settings: InnerLoop,
+    family: TaskFamily,
+    phi: np.ndarray,
+    path: pathlib.Path,
+    more: Mapping[str, Any] | None = None,
+    texts: Mapping[str, str] | None = None,
+) -> None:
+    """Writes a SavedModel with its description, and then puts it in the place of an older one.
+
+    Args:
+        settings: The inner loop's.
+        family: For the sizes of observations and actions.
+        phi: The parameters, [P].
+        path: The SavedModel's folder.
+        more: What else the description is to say.
+        texts: Further files to put into it, name to content.
+
+    Raises:
+        OSError: If the folder cannot be written; then there is nothing of it.
+    """
+    description = describe(settings, family, phi) | dict(more or {})
+    module = ExportedLoss(settings, family, phi)
+    with replacing(path) as aside:
+        aside.mkdir(parents=True)
+        tf.saved_model.save(module, str(aside), signatures=module.of_several())
+        write_json(aside / DESCRIPTION_FILE, description)
+        for name, text in (texts or {}).items():
+            write_text(aside / name, text)
+
+
+def read_description(path: pathlib.Path) -> dict[str, Any]:
+    """What the `loss.json` of a SavedModel says; nothing where there is none."""
+    return read_json(path / DESCRIPTION_FILE) or {}
+
+
+def _for_one_or_several(
+    function: Callable[..., tf.Tensor], shapes: Mapping[str, tuple[int, int]]
+) -> Any:
+    """A function of several agents' tensors, made to take one agent's too, and traced for both."""
+    # Saving traces anew; a function that is concrete already makes that, and the export, cheap.
+    of_several = tf.function(function, autograph=False).get_concrete_function(
+        **_specs(shapes, None)
+    )
+
+    def either(**tensors: tf.Tensor) -> tf.Tensor:
+        if all(tensor.shape.rank == 3 for tensor in tensors.values()):
+            return of_several(**tensors)
+        return of_several(**{name: tensor[tf.newaxis] for name, tensor in tensors.items()})[0]
+
+    traced = tf.function(either, autograph=False)
+    traced.get_concrete_function(**_specs(shapes))
+    traced.get_concrete_function(**_specs(shapes, None))
+    return traced
+
+
+def _specs(shapes: Mapping[str, tuple[int, int]], *leading: None) -> dict[str, tf.TensorSpec]:
+    return {name: tf.TensorSpec((*leading, *s), tf.float32, name) for name, s in shapes.items()}

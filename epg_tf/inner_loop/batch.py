@@ -1,0 +1,133 @@
+"""What an update learns from: the buffer, normalised by the worker's own statistics (4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from epg_tf.agent.experience import Experience
+from epg_tf.agent.normaliser import RunningStatistics
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.tasks.family import TaskFamily
+
+Statistics = dict[str, RunningStatistics]
+
+
+class UpdateBatch(NamedTuple):
+    """The buffer of N steps, oldest first, and more about its M newest; float32 unless said.
+
+    Attributes:
+        observation: Normalised, [W, N, S].
+        action: Normalised features, [W, N, A].
+        termination: 1 where an episode ended, else 0, [W, N, 1].
+        reward: As the learned loss sees it, [W, N, 1]; None where it does not.
+        mask: 0 where the buffer is padded, [W, N, 1]; None where it can only be full.
+        newest_action: The actions as taken, [W, M, A], or [W, M] action numbers.
+        newest_reward: The rewards as given, [W, M]; None where there is no guidance.
+        newest_terminated: 1 where nothing follows, [W, M]; None where there is no guidance.
+        newest_next_observation: Normalised, [W, M, S]; None where there is no guidance.
+        permutation: For each pass, the order of the M newest steps, [W, passes, M] int32.
+    """
+
+    observation: np.ndarray
+    action: np.ndarray
+    termination: np.ndarray
+    reward: np.ndarray | None
+    mask: np.ndarray | None
+    newest_action: np.ndarray
+    newest_reward: np.ndarray | None
+    newest_terminated: np.ndarray | None
+    newest_next_observation: np.ndarray | None
+    permutation: np.ndarray
+
+
+def start_statistics(settings: InnerLoop, family: TaskFamily, num_workers: int) -> Statistics:
+    """Statistics before any data, of all that is normalised."""
+    sizes = {"observation": family.observation_size}
+    if "action" in settings.learned_loss.normalised:
+        sizes["action"] = family.action_features
+    if settings.learned_loss.sees_reward and "reward" in settings.learned_loss.normalised:
+        sizes["reward"] = 1
+    return {name: RunningStatistics.start(num_workers, size) for name, size in sizes.items()}
+
+
+def refreshed_statistics(
+    statistics: Statistics, experience: Experience, num_actions: int | None
+) -> Statistics:
+    """The statistics after taking in the newest steps."""
+    samples = _features(experience, num_actions)
+    return {name: running.updated(samples[name]) for name, running in statistics.items()}
+
+
+def make_update_batch(
+    settings: InnerLoop,
+    buffer: Experience,
+    statistics: Statistics,
+    minibatch_generators: Sequence[np.random.Generator],
+    num_actions: int | None,
+    guided: bool,
+) -> UpdateBatch:
+    """Puts together what an update learns from.
+
+    Args:
+        settings: The inner loop's.
+        buffer: At least M and at most N steps.
+        statistics: What to normalise by.
+        minibatch_generators: One per worker, for the order of its steps.
+        num_actions: The size of a finite action space, None for a box.
+        guided: Whether rewards are needed for guidance.
+
+    Returns:
+        The batch, padded on the left with zeros to N steps.
+    """
+    num_steps, size = settings.steps_per_update, settings.buffer_size
+    features = {
+        name: statistics[name].normalise(values) if name in statistics else values
+        for name, values in _features(buffer, num_actions).items()
+    }
+    mask = None
+    if size > num_steps:
+        mask = _padded(np.ones((*buffer.reward.shape, 1), np.float32), size)
+    newest = slice(buffer.length - num_steps, None)
+    next_observation = buffer.next_observation[:, newest]
+    return UpdateBatch(
+        observation=_padded(features["observation"], size),
+        action=_padded(features["action"], size),
+        termination=_padded(buffer.ended[..., np.newaxis], size),
+        reward=_padded(features["reward"], size) if settings.learned_loss.sees_reward else None,
+        mask=mask,
+        newest_action=buffer.action[:, newest],
+        newest_reward=buffer.reward[:, newest].astype(np.float32) if guided else None,
+        newest_terminated=buffer.terminated[:, newest].astype(np.float32) if guided else None,
+        newest_next_observation=(
+            statistics["observation"].normalise(next_observation) if guided else None
+        ),
+        permutation=_permutations(settings, minibatch_generators),
+    )
+
+
+def _permutations(settings: InnerLoop, generators: Sequence[np.random.Generator]) -> np.ndarray:
+    steps = np.arange(settings.steps_per_update, dtype=np.int32)
+    shape = (len(generators), settings.num_passes, len(steps))
+    if settings.num_minibatches == 1:  # a step on everything: the order means nothing
+        return np.broadcast_to(steps, shape)
+    orders = [g.permuted(np.broadcast_to(steps, shape[1:]), axis=1) for g in generators]
+    return np.stack(orders)
+
+
+def _features(experience: Experience, num_actions: int | None) -> dict[str, np.ndarray]:
+    """What may be normalised, as numbers [W, T, size]; one-hot for a finite set of actions."""
+    action = experience.action
+    return {
+        "observation": experience.observation,
+        "action": action if num_actions is None else np.eye(num_actions)[action],
+        "reward": experience.reward[..., np.newaxis],
+    }
+
+
+def _padded(values: np.ndarray, size: int) -> np.ndarray:
+    """Puts zeros before [W, T, D] so that it becomes [W, size, D] float32."""
+    missing = size - values.shape[1]
+    return np.pad(values.astype(np.float32, copy=False), ((0, 0), (missing, 0), (0, 0)))

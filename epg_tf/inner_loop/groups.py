@@ -1,0 +1,130 @@
+"""A rank's workers in groups that live side by side, each on a thread of its own.
+
+A rank that has several cores to itself splits its workers so that one group's physics and compiled
+updates, which need no Python, run beside those of another. Sharing single steps out among threads
+instead would make them wait for one another 128 times an update.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from epg_tf.inner_loop.episodes import EpisodeReturns
+from epg_tf.inner_loop.lifetime import Lifetimes, Update, Workers
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.tasks.family import TaskFamily
+
+# With fewer workers than this there is more Python around a group's steps than physics in them.
+_SMALLEST_GROUP = 8
+
+
+class WorkerGroups:
+    """W workers on several threads; what comes out is what `Workers` alone would give.
+
+    Attributes:
+        num_workers: W.
+        groups: The groups; their sizes differ by one at most.
+    """
+
+    def __init__(
+        self, settings: InnerLoop, family: TaskFamily, num_workers: int, num_threads: int = 0
+    ):
+        """Makes W workers.
+
+        Args:
+            settings: What a lifetime is like.
+            family: Where tasks come from.
+            num_workers: W.
+            num_threads: The most threads to use; 0 for none but the caller's.
+        """
+        num_groups = max(1, min(num_threads, num_workers // _SMALLEST_GROUP))
+        each, more = divmod(num_workers, num_groups)
+        self.num_workers = num_workers
+        self.groups = [Workers(settings, family, each + (g < more)) for g in range(num_groups)]
+
+    def draw_phi(self, seed: int) -> np.ndarray:
+        """A fresh loss, [P] float32."""
+        return self.groups[0].draw_phi(seed)
+
+    def live(
+        self,
+        phi: np.ndarray,
+        seeds: Sequence[LifetimeSeed],
+        guidance: float,
+        on_update: Callable[[Update], object] | None = None,
+        num_updates: int | None = None,
+        lesson_takers: Sequence[Callable[[Update], object]] | None = None,
+    ) -> Lifetimes:
+        """Lives one lifetime per worker; see `Workers.live`.
+
+        Args:
+            phi: The losses' parameters, [W, P].
+            seeds: One per worker.
+            guidance: alpha in Eq. 6.
+            on_update: Called K times, whenever the last group comes to an update.
+            num_updates: K, where it is not the settings'.
+            lesson_takers: One per group, called on its thread; see `Workers.live`.
+
+        Returns:
+            What the lifetimes came to, worker after worker.
+        """
+        takers = lesson_takers or [None] * len(self.groups)
+        if len(self.groups) == 1:
+            return self.groups[0].live(phi, seeds, guidance, on_update, num_updates, takers[0])
+        ends = list(itertools.accumulate(group.num_workers for group in self.groups))
+        arrivals = _last_arrivals(len(self.groups), on_update)
+        with ThreadPoolExecutor(len(self.groups)) as threads:
+            futures = [
+                threads.submit(
+                    group.live,
+                    phi[start:end],
+                    seeds[start:end],
+                    guidance,
+                    arrivals,
+                    num_updates,
+                    taker,
+                )
+                for group, taker, start, end in zip(
+                    self.groups, takers, [0, *ends], ends, strict=False
+                )
+            ]
+            return _side_by_side([future.result() for future in futures])
+
+
+def _last_arrivals(
+    num_groups: int, on_update: Callable[[Update], object] | None
+) -> Callable[[Update], object] | None:
+    """Passes on, of the groups' calls for an update, the last."""
+    if on_update is None:
+        return None
+    lock, arrived = threading.Lock(), {}
+
+    def arrive(update: Update) -> None:
+        with lock:
+            arrived[update.k] = arrived.get(update.k, 0) + 1
+            if arrived[update.k] == num_groups:
+                on_update(update)
+
+    return arrive
+
+
+def _side_by_side(parts: Sequence[Lifetimes]) -> Lifetimes:
+    return Lifetimes(
+        returns=np.concatenate([part.returns for part in parts]),
+        final_returns=np.concatenate([part.final_returns for part in parts]),
+        diverged=np.concatenate([part.diverged for part in parts]),
+        episodes=EpisodeReturns.side_by_side([part.episodes for part in parts]),
+        statistics={
+            name: running.side_by_side([part.statistics[name] for part in parts])
+            for name, running in parts[0].statistics.items()
+        },
+        # As among ranks: what a core was busy with, on average.
+        physics_seconds=float(np.mean([part.physics_seconds for part in parts])),
+        update_seconds=float(np.mean([part.update_seconds for part in parts])),
+    )

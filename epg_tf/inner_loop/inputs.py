@@ -1,0 +1,35 @@
+"""What a loss takes of an agent, and in what shapes, for whoever shows it anything."""
+
+from __future__ import annotations
+
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.tasks.family import TaskFamily
+
+
+def policy_outputs(family: TaskFamily) -> tuple[str, ...]:
+    """The names of the parts of a policy's output, in the order in which a policy gives them."""
+    if family.num_actions is None:
+        return ("policy_mean", "policy_log_std")
+    return ("policy_log_probabilities",)
+
+
+def input_shapes(settings: InnerLoop, family: TaskFamily) -> dict[str, tuple[int, int]]:
+    """What a loss takes of an agent, name to shape, as the network concatenates it."""
+    length, actions = settings.buffer_size, family.action_features
+    sizes = {
+        "observation": (length, family.observation_size),
+        "action": (length, actions),
+        "reward": (length, 1),
+        "termination": (length, 1),
+        "memory": (1, settings.memory_size),
+        "policy_mean": (length, actions),
+        "policy_log_std": (1, actions),
+        "policy_log_probabilities": (length, actions),
+        "mask": (length, 1),
+    }
+    names: list[str] = []
+    for name in settings.learned_loss.inputs:
+        names.extend(policy_outputs(family) if name == "policy" else [name])
+    if length > settings.steps_per_update:  # else the buffer is full whenever it is learned from
+        names.append("mask")
+    return {name: sizes[name] for name in names}

@@ -1,0 +1,187 @@
+"""Algorithm 1, lines 4-13: one batch of lifetimes.
+
+W workers live side by side: each a perturbed loss, a fresh agent and a task. What comes out for a
+worker depends on its own loss and seeds alone, not on its neighbours nor on W.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.driver import LifetimeDriver
+from epg_tf.agent.experience import Experience
+from epg_tf.inner_loop.batch import (
+    Statistics,
+    UpdateBatch,
+    make_update_batch,
+    refreshed_statistics,
+    start_statistics,
+)
+from epg_tf.inner_loop.episodes import OBJECTIVES, EpisodeReturns, last_episodes
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.tasks.environment import BatchedEnvironment
+from epg_tf.tasks.family import Task, TaskFamily
+from epg_tf.tasks.simulator import BatchSimulator
+
+
+class Update(NamedTuple):
+    """What is known before update k: the agents are still those that lived through the steps.
+
+    Attributes:
+        k: From 1 to K.
+        experience: The M newest steps.
+        batch: What is about to be learned from.
+        statistics: What acting normalised by.
+        episodes: The returns so far.
+    """
+
+    k: int
+    experience: Experience
+    batch: UpdateBatch
+    statistics: Statistics
+    episodes: EpisodeReturns
+
+
+class Lifetimes(NamedTuple):
+    """What W lifetimes came to.
+
+    Attributes:
+        returns: R_i, what the outer loop maximises, [W]; NaN where a worker's rewards were.
+        final_returns: The mean return of the last three episodes, [W].
+        diverged: Whether a gradient or the return was not finite, [W].
+        episodes: The returns of all episodes.
+        statistics: What acting with the final policies is to normalise by.
+        physics_seconds: Time spent in the simulator.
+        update_seconds: Time spent in inner updates.
+    """
+
+    returns: np.ndarray
+    final_returns: np.ndarray
+    diverged: np.ndarray
+    episodes: EpisodeReturns
+    statistics: Statistics
+    physics_seconds: float
+    update_seconds: float
+
+
+class Workers:
+    """W workers, which can live any number of lifetimes one after the other.
+
+    Attributes:
+        num_workers: W.
+        learner: Their agents, losses and optimisers, compiled once.
+    """
+
+    def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
+        self._settings = settings
+        self._family = family
+        self.num_workers = num_workers
+        self.learner = Learner(settings, family, num_workers)
+
+    def draw_phi(self, seed: int) -> np.ndarray:
+        """A fresh loss, [P] float32."""
+        return self.learner.loss.draw(np.random.default_rng(seed))
+
+    def live(
+        self,
+        phi: np.ndarray,
+        seeds: Sequence[LifetimeSeed],
+        guidance: float,
+        on_update: Callable[[Update], object] | None = None,
+        num_updates: int | None = None,
+        lesson_taker: Callable[[Update], object] | None = None,
+    ) -> Lifetimes:
+        """Lives one lifetime per worker.
+
+        Args:
+            phi: The losses' parameters, [W, P].
+            seeds: One per worker.
+            guidance: alpha in Eq. 6.
+            on_update: Called before each update; `learner` then holds the agents as they acted.
+            num_updates: K, where it is not the settings'.
+            lesson_taker: Called as `on_update` is, but with rewards in the batch whatever the
+                guidance; the agents' value function then learns from them beside the policy, which
+                it does not reach.
+
+        Returns:
+            What the lifetimes came to.
+        """
+        settings, num_actions = self._settings, self._family.num_actions
+        tasks = [self._family.sample(seed.task_seed) for seed in seeds]  # line 5
+        self.learner.reset(phi, _generators(seeds, Stream.AGENT))
+        minibatches = _generators(seeds, Stream.MINIBATCHES)
+        driver, newest = self._make_driver(tasks, seeds)  # line 7
+        statistics = start_statistics(settings, self._family, self.num_workers)
+        buffer = Experience.empty()
+        episodes = EpisodeReturns(self.num_workers)
+        diverged = np.zeros(self.num_workers, bool)
+        update_seconds = 0.0
+        num_updates = settings.num_updates if num_updates is None else num_updates
+        for k in range(1, num_updates + 1):  # line 6
+            driver.policy.load(self.learner.policy_weights(), statistics["observation"])
+            driver.run()  # lines 8-11
+            experience = newest.pop()
+            episodes.add(experience)
+            start = time.perf_counter()
+            buffer = buffer.followed_by(experience, settings.buffer_size)
+            acted = statistics
+            refreshed = refreshed_statistics(acted, experience, num_actions)
+            if settings.refresh_statistics == "before_update":
+                statistics = refreshed
+            rewarded = guidance > 0.0 or lesson_taker is not None
+            batch = make_update_batch(
+                settings, buffer, statistics, minibatches, num_actions, rewarded
+            )
+            for observer in (on_update, lesson_taker):
+                if observer is not None:
+                    observer(Update(k, experience, batch, acted, episodes))
+            logs = self.learner.update(  # line 12
+                batch, guidance, train_value=lesson_taker is not None
+            )
+            statistics = refreshed
+            diverged |= logs["diverged"]
+            update_seconds += time.perf_counter() - start
+        final_returns = np.array([last_episodes(r) for r in episodes.of_lifetimes()])
+        objective = OBJECTIVES[settings.objective]
+        returns = np.array([objective(r) for r in episodes.of_lifetimes()])
+        return Lifetimes(  # line 13
+            returns=returns,
+            final_returns=final_returns,
+            diverged=diverged | ~np.isfinite(returns),
+            episodes=episodes,
+            statistics=statistics,
+            physics_seconds=driver.physics_seconds,
+            update_seconds=update_seconds,
+        )
+
+    def _make_driver(
+        self, tasks: Sequence[Task], seeds: Sequence[LifetimeSeed]
+    ) -> tuple[LifetimeDriver, list[Experience]]:
+        """A driver at the start of the workers' lives, and the list that its experience goes to."""
+        newest: list[Experience] = []
+        simulator = BatchSimulator(self._family, tasks, _generators(seeds, Stream.RESETS))
+        environment = BatchedEnvironment(simulator)
+        policy = ActingPolicy(
+            environment.time_step_spec(),
+            environment.action_spec(),
+            _generators(seeds, Stream.ACTIONS),
+            self._settings.mean_activation,
+        )
+        driver = LifetimeDriver(
+            environment,
+            policy,
+            [lambda transition: newest.append(Experience.from_transition(transition))],
+            self._settings.steps_per_update,
+        )
+        return driver, newest
+
+
+def _generators(seeds: Sequence[LifetimeSeed], stream: Stream) -> list[np.random.Generator]:
+    return [seed.generator(stream) for seed in seeds]

@@ -1,0 +1,139 @@
+"""Algorithm 1, lines 2-3 and 13-14: evolve phi over epochs, of which the first may be taught.
+
+Everything random follows from (seed, epoch, worker), and every rank takes the same step from the
+same n returns, so a seed gives the same phi whatever the number of ranks, interrupted or not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from epg_tf.files import crc32_of
+from epg_tf.inner_loop.groups import WorkerGroups
+from epg_tf.inner_loop.lifetime import Lifetimes, Update
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.outer_loop import sampling
+from epg_tf.outer_loop.checkpoint import Checkpoint
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.outer_loop.strategy import EvolutionState
+from epg_tf.outer_loop.taught_epochs import Teaching, TeachingState
+from epg_tf.outer_loop.validation import validation_return
+from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+
+
+class EpochRecord(NamedTuple):
+    """What is known of an epoch when it is over, the same on every rank.
+
+    Attributes:
+        checkpoint: Where the run stands.
+        num_steps: The environment steps of the epoch, of all workers.
+        workers: Of every worker its `returns`, whether it `diverged`, and its rank's
+            `physics_seconds` and `update_seconds`, [n] each.
+        logs: Numbers by name: `guidance`, `seconds`, what the step of phi reported, and
+            `validation_return` where phi was looked at.
+        stopped: Whether the run ends here before its last epoch, because a signal has asked for it.
+    """
+
+    checkpoint: Checkpoint
+    num_steps: int
+    workers: dict[str, np.ndarray]
+    logs: dict[str, float]
+    stopped: bool
+
+
+def meta_train(
+    settings: MetaTraining,
+    ranks: Ranks,
+    workers: WorkerGroups,
+    checkpoint: Checkpoint,
+    on_update: Callable[[Update], object] | None = None,
+    stop_requested: Callable[[], bool] = lambda: False,
+) -> Iterator[EpochRecord]:
+    """Evolves a loss from where a run stands, epoch by epoch.
+
+    Args:
+        settings: The run's.
+        ranks: The processes that share the n workers.
+        workers: Those of this rank.
+        checkpoint: Where the run stands, the same on every rank.
+        on_update: Called K times an epoch, whenever the last group of workers comes to an update.
+        stop_requested: Whether this rank has been asked to stop; looked at in every epoch.
+
+    Yields:
+        One record per epoch, until the last one or one in which any rank was asked to stop.
+    """
+    share = ranks.share(settings.num_workers)
+    teaching: Teaching | None = None
+    for epoch in range(checkpoint.state.epoch + 1, settings.num_epochs + 1):  # line 2
+        began, before = time.perf_counter(), checkpoint.state
+        taught = settings.is_taught(epoch)
+        if taught:  # not in the paper
+            teaching = teaching or Teaching(settings, ranks)
+            taught_so_far = TeachingState.from_checkpoint(checkpoint)
+            guidance = teaching.guidance(epoch)
+            lifetimes = teaching.live(taught_so_far, epoch, on_update)
+            gathered = _gather(ranks, lifetimes, before, stop_requested())
+            taught_so_far, logs = teaching.fit(taught_so_far, epoch)
+            state = settings.strategy.init(taught_so_far.fit.phi, epoch)
+            kept = taught_so_far.as_arrays()
+        else:
+            teaching, kept = None, None
+            guidance = settings.guidance(epoch)
+            phi = settings.strategy.ask(before, settings.seed, share)  # lines 3-4
+            seeds = [_lifetime_seed(settings, epoch, worker) for worker in share]
+            lifetimes = workers.live(  # lines 5-12
+                phi, seeds, guidance, on_update, settings.num_updates_in(epoch)
+            )
+            gathered = _gather(ranks, lifetimes, before, stop_requested())  # line 13
+            state, logs = settings.strategy.tell(  # line 14
+                before, settings.seed, gathered["returns"]
+            )
+        seen = None if settings.validate_every == 0 else math.nan
+        if settings.is_validated(epoch):
+            seen = logs["validation_return"] = validation_return(
+                workers, ranks, settings.seed, share, state.phi
+            )
+        logs |= {"guidance": guidance, "seconds": time.perf_counter() - began}
+        num_steps = settings.env_steps_in(epoch)
+        checkpoint = checkpoint.followed_by(
+            state, num_steps, gathered["returns"], guidance, taught, seen, kept
+        )
+        stopped = bool(gathered.pop("stop").any()) and epoch < settings.num_epochs
+        yield EpochRecord(checkpoint, num_steps, gathered, logs, stopped)
+        if stopped:
+            return
+
+
+def _lifetime_seed(settings: MetaTraining, epoch: int, worker: int) -> LifetimeSeed:
+    """Line 5: the task of a worker, and the random numbers of its lifetime."""
+    how = settings.strategy.sampling
+    return LifetimeSeed(
+        sampling.task_seed(settings.seed, epoch, worker, how, TRAINING_TASK_SEEDS),
+        sampling.lifetime_key(settings.seed, epoch, worker, how),
+    )
+
+
+def _gather(
+    ranks: Ranks, lifetimes: Lifetimes, state: EvolutionState, stop: bool
+) -> dict[str, np.ndarray]:
+    """Line 13: what every rank must know of every worker, [n] each."""
+    num_workers = len(lifetimes.returns)
+    columns = {
+        "returns": lifetimes.returns,
+        "diverged": lifetimes.diverged,
+        "physics_seconds": np.full(num_workers, lifetimes.physics_seconds),
+        "update_seconds": np.full(num_workers, lifetimes.update_seconds),
+        "stop": np.full(num_workers, stop),
+        "checksum": np.full(num_workers, crc32_of(state.phi)),
+    }
+    table = ranks.allgather(np.stack(list(columns.values()), axis=1).astype(np.float64))
+    gathered = dict(zip(columns, table.T, strict=True))
+    if len(set(gathered.pop("checksum"))) > 1:
+        raise RuntimeError("the ranks hold different phi; are all hosts of the same kind?")
+    return gathered

@@ -1,0 +1,88 @@
+"""The ranks: how n workers are shared out among processes. The only place that knows Horovod.
+
+Every rank must make the same calls in the same order. What travels is a few numbers per worker and
+epoch; no parameter ever does, because every rank can compute every parameter.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import horovod.tensorflow as hvd
+import numpy as np
+import tensorflow as tf
+
+
+class Ranks:
+    """This process among the others; without a launcher it is the only one.
+
+    Attributes:
+        rank: This process's number.
+        size: How many there are.
+        local_rank: This process's number on its host.
+        local_size: How many there are on its host.
+    """
+
+    def __init__(self):
+        """Joins the other ranks, and takes this one's share of the host.
+
+        Ranks that share a host share its cores, so TensorFlow gets one thread each, which also
+        makes its sums independent of the number of cores. With GPUs, rank r takes GPU r modulo
+        their number and claims memory as it needs it.
+        """
+        hvd.init()
+        self.rank, self.size = hvd.rank(), hvd.size()
+        self.local_rank, self.local_size = hvd.local_rank(), hvd.local_size()
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        gpus = tf.config.list_physical_devices("GPU")
+        if gpus:
+            gpu = gpus[self.local_rank % len(gpus)]
+            tf.config.set_visible_devices(gpu, "GPU")
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this rank is the one that writes and speaks."""
+        return self.rank == 0
+
+    def share(self, num_workers: int) -> range:
+        """The workers of this rank: contiguous, and as even as may be.
+
+        Raises:
+            ValueError: If there are more ranks than workers.
+        """
+        if num_workers < self.size:
+            raise ValueError(
+                f"`num_workers` (={num_workers}) must be at least the number of ranks "
+                f"(={self.size})."
+            )
+        each, more = divmod(num_workers, self.size)
+        start = self.rank * each + min(self.rank, more)
+        return range(start, start + each + (self.rank < more))
+
+    def allgather(self, array: np.ndarray) -> np.ndarray:
+        """Stacks all ranks' arrays along the first axis, in rank order."""
+        if self.size == 1:
+            return array
+        with tf.device("CPU:0"):
+            return hvd.allgather(tf.constant(array)).numpy()
+
+    def gather(self, value: Any) -> list[Any]:
+        """All ranks' values, in rank order; anything that can be pickled."""
+        return [value] if self.size == 1 else hvd.allgather_object(value)
+
+    def broadcast(self, value: Any) -> Any:
+        """Rank 0's value, on every rank; anything that can be pickled."""
+        return value if self.size == 1 else hvd.broadcast_object(value, 0)
+
+    def threads(self, wanted: int | None = None) -> int:
+        """On how many threads this rank's workers live; 0 for none but the main one.
+
+        Args:
+            wanted: How many the user asks for; None for this rank's share of the host's cores.
+        """
+        cores = len(os.sched_getaffinity(0)) // self.local_size
+        share = cores if cores > 1 else 0
+        return share if wanted is None else wanted

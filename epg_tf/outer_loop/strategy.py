@@ -1,0 +1,165 @@
+"""Evolution strategies, Eq. 5, as ask and tell: nothing here knows what is being evolved.
+
+`ask` gives each worker its candidate phi + sigma epsilon_i; `tell` takes all n returns and climbs.
+Both rebuild the noise from (seed, epoch, worker), so that only returns ever travel between ranks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+
+from epg_tf.checks import require_integer, require_member, require_number
+from epg_tf.outer_loop import sampling
+from epg_tf.outer_loop.shaping import SHAPINGS
+from epg_tf.schedules import Schedule
+
+_OPTIMIZERS = ("adam", "sgd")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvolutionState:
+    """Where the search stands; a checkpoint holds this record.
+
+    Attributes:
+        epoch: Completed epochs.
+        phi: The parameters, [P] float64.
+        first_moment: Adam's, [P] float64.
+        second_moment: Adam's, [P] float64.
+        start_epoch: The epoch after which the search began; those before it were not its own.
+    """
+
+    epoch: int
+    phi: np.ndarray
+    first_moment: np.ndarray
+    second_moment: np.ndarray
+    start_epoch: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class EvolutionStrategy:
+    """Settings of the search, and its two moves.
+
+    `g = 1 / (n sigma) sum_i F_i epsilon_i` with F_i the shaped returns, and then a step of Adam or
+    plain ascent along g.
+
+    Attributes:
+        noise_std: sigma.
+        learning_rate: The outer learning rate (alpha in Algorithm 1), a number or a schedule.
+        sampling: "paired" (antithetic) or "independent" (the paper).
+        shaping: "centred_ranks", "pair_signs" or "none" (Eq. 5).
+        optimizer: "adam" or "sgd".
+        beta_1: Adam's; 0 so that no epoch's noise outlives it, as in the 2018 release.
+        beta_2: Adam's.
+        epsilon: Adam's.
+        weight_decay: Fraction of phi, times the learning rate, that each step takes away
+            (decoupled, as in Loshchilov & Hutter 2019; inside the gradient Adam would blow it up to
+            full steps wherever the returns say nothing, as in an epoch of guidance 1).
+
+    Raises:
+        ValueError: If a value is outside its range.
+    """
+
+    noise_std: float = 0.03
+    learning_rate: float | Schedule = 0.01
+    sampling: str = "paired"
+    shaping: str = "centred_ranks"
+    optimizer: str = "adam"
+    beta_1: float = 0.0
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 1e-3
+
+    def __post_init__(self) -> None:
+        require_number("EvolutionStrategy.noise_std", self.noise_std)
+        if not callable(self.learning_rate):
+            require_number("EvolutionStrategy.learning_rate", self.learning_rate)
+        require_member("EvolutionStrategy.sampling", self.sampling, sampling.SAMPLINGS)
+        require_member("EvolutionStrategy.shaping", self.shaping, tuple(SHAPINGS))
+        require_member("EvolutionStrategy.optimizer", self.optimizer, _OPTIMIZERS)
+        require_number("EvolutionStrategy.epsilon", self.epsilon)
+        require_number("EvolutionStrategy.weight_decay", self.weight_decay, positive=False)
+        for name in ("beta_1", "beta_2"):
+            value = getattr(self, name)
+            if not 0.0 <= value < 1.0:
+                raise ValueError(f"`EvolutionStrategy.{name}` (={value!r}) must be in [0, 1).")
+        if self.shaping == "pair_signs" and self.sampling != "paired":
+            raise ValueError(
+                f"`EvolutionStrategy.sampling` (={self.sampling!r}) must be 'paired' with "
+                "shaping='pair_signs'."
+            )
+
+    def check_population(self, num_workers: int) -> None:
+        """Checks that a population of this size can be sampled.
+
+        Raises:
+            ValueError: If it cannot.
+        """
+        require_integer("num_workers", num_workers)
+        if self.sampling == "paired" and num_workers % 2:
+            raise ValueError(f"`num_workers` (={num_workers}) must be even with sampling='paired'.")
+
+    def init(self, phi: np.ndarray, epoch: int = 0) -> EvolutionState:
+        """The state before the search's first epoch, which comes after `epoch`, from phi [P]."""
+        phi = np.asarray(phi, np.float64)
+        return EvolutionState(epoch, phi, np.zeros_like(phi), np.zeros_like(phi), epoch)
+
+    def ask(self, state: EvolutionState, seed: int, workers: Iterable[int]) -> np.ndarray:
+        """The candidates phi + sigma epsilon_i of the coming epoch.
+
+        Args:
+            state: Where the search stands.
+            seed: The run's.
+            workers: Which of the n workers.
+
+        Returns:
+            [len(workers), P] float32.
+        """
+        return np.stack(
+            [
+                (state.phi + self.noise_std * self._noise(state, seed, worker)).astype(np.float32)
+                for worker in workers
+            ]
+        )
+
+    def tell(
+        self, state: EvolutionState, seed: int, returns: np.ndarray
+    ) -> tuple[EvolutionState, dict[str, float]]:
+        """Takes the step of Eq. 5.
+
+        Args:
+            state: The state that `ask` was given.
+            seed: The run's.
+            returns: R_i of all n workers, in their order.
+
+        Returns:
+            The new state, and `gradient_norm`, `phi_norm` and `outer_learning_rate`.
+        """
+        epoch, step = state.epoch + 1, state.epoch + 1 - state.start_epoch
+        fitness = SHAPINGS[self.shaping](np.asarray(returns, np.float64))
+        # One after the other, so that every rank and every number of ranks adds in the same order.
+        gradient = np.zeros_like(state.phi)
+        for worker, weight in enumerate(fitness):
+            gradient += weight * self._noise(state, seed, worker)
+        gradient /= len(fitness) * self.noise_std
+        direction = gradient
+        rate = self.learning_rate(epoch) if callable(self.learning_rate) else self.learning_rate
+        first, second = state.first_moment, state.second_moment
+        if self.optimizer == "adam":
+            first = self.beta_1 * first + (1.0 - self.beta_1) * direction
+            second = self.beta_2 * second + (1.0 - self.beta_2) * np.square(direction)
+            unbiased_second = second / (1.0 - self.beta_2**step)
+            unbiased_first = first / (1.0 - self.beta_1**step)
+            direction = unbiased_first / (np.sqrt(unbiased_second) + self.epsilon)
+        phi = state.phi + rate * (direction - self.weight_decay * state.phi)
+        logs = {
+            "gradient_norm": float(np.linalg.norm(gradient)),
+            "phi_norm": float(np.linalg.norm(phi)),
+            "outer_learning_rate": float(rate),
+        }
+        return EvolutionState(epoch, phi, first, second, state.start_epoch), logs
+
+    def _noise(self, state: EvolutionState, seed: int, worker: int) -> np.ndarray:
+        return sampling.noise(seed, state.epoch + 1, worker, len(state.phi), self.sampling)

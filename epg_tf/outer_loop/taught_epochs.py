@@ -1,0 +1,179 @@
+"""The epochs of a run in which the guide teaches phi; see `teaching.teacher`."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from epg_tf.inner_loop.groups import WorkerGroups
+from epg_tf.inner_loop.lifetime import Lifetimes, Update
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.outer_loop import sampling
+from epg_tf.outer_loop.checkpoint import Checkpoint
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+from epg_tf.teaching.fitting import Fit, FitErrors, FitState
+from epg_tf.teaching.lessons import Lessons, LessonTaker, joined
+
+_LESSONS_STREAM = 0x1E55  # keeps the order of lessons apart from all else that is drawn
+
+
+@dataclasses.dataclass(frozen=True)
+class TeachingState:
+    """Where teaching stands; a checkpoint holds this record.
+
+    Attributes:
+        fit: phi, and the Adam that fits it.
+        lived_with: phi of the newest epochs, from which their lessons can be had again,
+            [up to `num_kept_epochs`, P] float32.
+    """
+
+    fit: FitState
+    lived_with: np.ndarray
+
+    @classmethod
+    def start(cls, phi: np.ndarray) -> TeachingState:
+        """The state before the first epoch, from phi [P]."""
+        return cls(FitState.start(phi), np.empty((0, len(phi)), np.float32))
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> TeachingState:
+        """Where teaching stands in a run: what `as_arrays` gave, or the start."""
+        arrays = checkpoint.teaching
+        if not arrays:
+            return cls.start(checkpoint.state.phi)
+        moments = arrays["first_moment"], arrays["second_moment"]
+        fit = FitState(arrays["phi"], *moments, int(arrays["num_steps"]))
+        return cls(fit, arrays["lived_with"])
+
+    def as_arrays(self) -> dict[str, np.ndarray]:
+        """The state as arrays by name, for a checkpoint."""
+        fit = {name: np.asarray(value) for name, value in vars(self.fit).items()}
+        return {**fit, "lived_with": self.lived_with}
+
+
+class Teaching:
+    """The epochs of a run that are taught."""
+
+    def __init__(self, settings: MetaTraining, ranks: Ranks):
+        """Makes this rank's workers.
+
+        Args:
+            settings: The run's, with a teacher.
+            ranks: The processes that share the workers.
+        """
+        assert settings.teacher is not None
+        self._settings, self._teacher, self._ranks = settings, settings.teacher, ranks
+        self._share = ranks.share(settings.num_workers)
+        self._lifetime: InnerLoop | None = None  # what the workers are made for
+        self._fit = Fit(settings.inner_loop, settings.family)
+        self._kept: collections.deque[Lessons] = collections.deque(
+            maxlen=self._teacher.num_kept_epochs
+        )
+
+    def guidance(self, epoch: int) -> float:
+        """The agents' alpha in Eq. 6: the guide alone at first, when phi knows nothing yet."""
+        return 1.0 if epoch == 1 else 0.0
+
+    def live(
+        self,
+        state: TeachingState,
+        epoch: int,
+        on_update: Callable[[Update], object] | None = None,
+    ) -> Lifetimes:
+        """Lives an epoch with phi as it is, and keeps the lessons of all ranks.
+
+        In a process that has just begun, the epochs are lived again whose lessons are kept.
+
+        Args:
+            state: Where teaching stands.
+            epoch: From 1.
+            on_update: Called K times, whenever the last group comes to an update.
+
+        Returns:
+            What this rank's lifetimes came to.
+        """
+        missing = min(epoch, self._teacher.num_kept_epochs) - 1 - len(self._kept)
+        if missing > 0:
+            self._kept.clear()
+            for earlier, phi in enumerate(state.lived_with, epoch - len(state.lived_with)):
+                self._live(phi, earlier)
+        return self._live(state.fit.phi, epoch, on_update)
+
+    def fit(self, state: TeachingState, epoch: int) -> tuple[TeachingState, dict[str, float]]:
+        """Fits phi to the kept lessons: the same on every rank.
+
+        Args:
+            state: Where teaching stood when the epoch was lived.
+            epoch: From 1.
+
+        Returns:
+            Where it stands then, and of the last pass `teaching_error`, `teaching_target` (see
+            `FitErrors`) and `teaching_explained`; with them `phi_norm`, and `gradient_norm`, which
+            is not known. Where there was no lesson, every worker having diverged, nothing changes
+            and the errors are NaN.
+        """
+        lived_with = np.concatenate([state.lived_with, state.fit.phi[np.newaxis]])
+        lived_with = lived_with[max(0, len(lived_with) - self._teacher.num_kept_epochs + 1) :]
+        lessons = joined(self._kept)
+        rng = np.random.default_rng((self._settings.seed, epoch, _LESSONS_STREAM))
+        rate = self._teacher.learning_rate
+        rate = rate(epoch) if callable(rate) else rate
+        fit, errors = state.fit, FitErrors(math.nan, math.nan)
+        for _ in range(self._teacher.num_passes if lessons.number else 0):
+            order = rng.permutation(lessons.number).astype(np.int32)
+            size = min(self._teacher.minibatch_size, len(order))
+            minibatches = order[: len(order) // size * size].reshape(-1, size)
+            fit, errors = self._fit.run(fit, lessons, minibatches, rate)
+        logs = {
+            "teaching_error": errors.error,
+            "teaching_target": errors.target,
+            "teaching_explained": errors.explained,
+            "phi_norm": float(np.linalg.norm(fit.phi)),
+            "gradient_norm": math.nan,
+        }
+        return TeachingState(fit, lived_with), logs
+
+    def _live(
+        self,
+        phi: np.ndarray,
+        epoch: int,
+        on_update: Callable[[Update], object] | None = None,
+    ) -> Lifetimes:
+        self._make_workers_for(self._teacher.inner_loop(self._settings.inner_loop, epoch))
+        lifetimes = self._workers.live(
+            np.broadcast_to(phi, (len(self._share), len(phi))),
+            [self._seed(epoch, worker) for worker in self._share],
+            guidance=self.guidance(epoch),
+            on_update=on_update,
+            num_updates=self._settings.num_updates_in(epoch),
+            lesson_takers=self._takers,
+        )
+        mine = joined([taker.hand_over() for taker in self._takers])
+        sound = self._ranks.allgather(mine.are_finite & ~lifetimes.diverged)
+        # A lifetime after the other, in the order of the workers: the same for any number of ranks.
+        everyone = mine.mapped(self._ranks.allgather)
+        self._kept.append(everyone.mapped(lambda a: a[sound].reshape(-1, *a.shape[2:])))
+        return lifetimes
+
+    def _make_workers_for(self, lifetime: InnerLoop) -> None:
+        """Makes this rank's workers, unless those that are there live such lifetimes already."""
+        if lifetime == self._lifetime:
+            return
+        self._lifetime = lifetime
+        threads = self._ranks.threads(self._settings.threads_per_rank)
+        self._workers = WorkerGroups(lifetime, self._settings.family, len(self._share), threads)
+        self._takers = [LessonTaker(group.learner) for group in self._workers.groups]
+
+    def _seed(self, epoch: int, worker: int) -> LifetimeSeed:
+        seed = self._settings.seed
+        return LifetimeSeed(
+            sampling.task_seed(seed, epoch, worker, "independent", TRAINING_TASK_SEEDS),
+            sampling.lifetime_key(seed, epoch, worker, "independent"),
+        )

@@ -1,0 +1,54 @@
+"""What a loss itself is worth: fresh agents without guidance on tasks that training cannot draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from epg_tf.inner_loop.groups import WorkerGroups
+from epg_tf.inner_loop.seeds import LifetimeSeed, held_out_seed, validation_seed
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.statistics import iqm
+
+
+def validation_return(
+    workers: WorkerGroups, ranks: Ranks, seed: int, share: range, phi: np.ndarray
+) -> float:
+    """The interquartile mean of the final returns of n agents on n validation tasks.
+
+    Args:
+        workers: Those of this rank.
+        ranks: The processes that share the n workers.
+        seed: The run's.
+        share: Which of the n workers are this rank's.
+        phi: The loss, [P].
+    """
+    return iqm(_final_returns(workers, ranks, phi, [validation_seed(seed, n) for n in share]))
+
+
+def compare_held_out(
+    workers: WorkerGroups, ranks: Ranks, seed: int, share: range, losses: dict[str, np.ndarray]
+) -> dict[str, list[float]]:
+    """The final returns of n agents with each of several losses on the same n held-out tasks.
+
+    Args:
+        workers: Those of this rank.
+        ranks: The processes that share the n workers.
+        seed: The run's.
+        share: Which of the n workers are this rank's.
+        losses: Parameters [P] by name.
+    """
+    seeds = [held_out_seed(seed, task) for task in share]
+    return {
+        name: list(map(float, _final_returns(workers, ranks, phi, seeds)))
+        for name, phi in losses.items()
+    }
+
+
+def _final_returns(
+    workers: WorkerGroups, ranks: Ranks, phi: np.ndarray, seeds: Sequence[LifetimeSeed]
+) -> np.ndarray:
+    """The final return (mean of the last three episodes) of every agent of every rank, [n]."""
+    phi = np.broadcast_to(phi.astype(np.float32), (len(seeds), len(phi)))
+    return ranks.allgather(workers.live(phi, seeds, guidance=0.0).final_returns)

@@ -1,0 +1,185 @@
+"""The folder of a run: what rank 0 writes to it, from the first epoch to the exported losses."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import math
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+
+from epg_tf.evolved_loss.saved_model import export_loss
+from epg_tf.files import differs_from_run, flatten, plain, read_json, write_json
+from epg_tf.inner_loop.lifetime import Update
+from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
+from epg_tf.outer_loop.meta_train import EpochRecord
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.outer_loop.strategy import EvolutionState
+from epg_tf.run.reporter import Reporter
+
+_EPOCHS_PER_EXPORT = 10
+
+
+class RunFolder:
+    """Rank 0's folder of a run; on the other ranks it does nothing.
+
+    Another run is kept out of the folder from when it is made until the `with` statement ends.
+    """
+
+    def __init__(
+        self,
+        root_dir: str,
+        settings: MetaTraining,
+        ranks: Ranks,
+        config_text: Callable[[], str] = str,
+        command: Sequence[str] = (),
+    ):
+        """Checks that the run can live in the folder, and reads where it stands.
+
+        Args:
+            root_dir: The folder; made where it is missing.
+            settings: The run's.
+            ranks: The processes that share it.
+            config_text: The complete config, for the records.
+            command: The command line, for the records.
+
+        Raises:
+            ValueError: On all ranks alike, if the folder cannot be written to or holds a run with
+                another config.
+        """
+        if not root_dir:
+            raise ValueError("`--root_dir` (='') must name a folder.")
+        self._ranks = ranks
+        self._settings = settings
+        self._config_text = config_text
+        self._command = command
+        self._root = pathlib.Path(root_dir)
+        self._config = plain(flatten(settings))
+        self._checkpoints = CheckpointFolder(self._root / "checkpoints")
+        self._latest: Checkpoint | None = None
+        self._lock = None
+        self._reporter: Reporter | None = None
+        problem = ranks.broadcast(self._problem() if ranks.is_first else None)
+        if problem:
+            raise ValueError(problem)
+
+    def open(self, start: EvolutionState, start_made: str | None = None) -> Checkpoint | None:
+        """Opens the records where the run stands.
+
+        Args:
+            start: The state of a run that has not begun.
+            start_made: How the loss came to be that it starts from; None for a fresh one.
+
+        Returns:
+            The latest checkpoint, or one of the start; None on ranks other than the first.
+        """
+        if not self._ranks.is_first:
+            return None
+        checkpoint = self._latest or Checkpoint(
+            start, start.phi, math.nan, math.inf, 0, self._config, made=start_made or ""
+        )
+        checkpoint = dataclasses.replace(checkpoint, config=self._config)  # the run's may be older
+        self._reporter = Reporter(
+            self._root,
+            self._settings,
+            self._ranks.size,
+            checkpoint,
+            self._config_text(),
+            self._command,
+        )
+        if checkpoint.state.epoch and not self._is_exported():
+            self._export(checkpoint)
+        return checkpoint
+
+    def __enter__(self) -> RunFolder:
+        """Nothing more; `open` opens the records."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Closes the records, and lets other runs in."""
+        if self._reporter is not None:
+            self._reporter.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def show_update(self, update: Update) -> None:
+        """Moves the progress bar on by an update."""
+        del update
+        if self._reporter is not None:
+            self._reporter.show_update()
+
+    def record_epoch(self, record: EpochRecord) -> None:
+        """Writes down an epoch, with its checkpoint, and now and then its losses."""
+        if self._reporter is None:
+            return
+        checkpoint, epoch = record.checkpoint, record.checkpoint.state.epoch
+        self._reporter.record_epoch(record)
+        self._checkpoints.save(checkpoint)
+        ends = record.stopped or epoch >= self._settings.num_epochs
+        if ends or epoch % _EPOCHS_PER_EXPORT == 1:
+            self._export(checkpoint)
+        if record.stopped:
+            self._reporter.say(
+                f"Stopped after epoch {epoch} of {self._settings.num_epochs}; the same command "
+                "goes on from there."
+            )
+
+    def record_comparison(
+        self, checkpoint: Checkpoint, compare: Callable[[], dict[str, list[float]]]
+    ) -> None:
+        """Writes down, and says, what the first and the last loss teach on held-out tasks.
+
+        Args:
+            checkpoint: Where the last loss comes from.
+            compare: Trains the agents; called unless the folder has the answer already.
+        """
+        path, epoch = self._root / "held_out.json", checkpoint.state.epoch
+        known = read_json(path) if self._reporter is not None else None
+        known = self._ranks.broadcast(known if known and known.get("epoch") == epoch else None)
+        result = known or {"epoch": epoch, **compare()}
+        if self._reporter is not None:
+            write_json(path, result, allow_nan=True)
+            self._reporter.say_comparison(result)
+
+    def _is_exported(self) -> bool:
+        """Whether the exported losses are those of the latest checkpoint, not killed before it."""
+        exports = [self._root / "export" / name for name in ("latest", "best")]
+        saved = self._checkpoints.time_of_latest()
+        return all(path.is_dir() and path.stat().st_mtime >= saved for path in exports)
+
+    def _export(self, checkpoint: Checkpoint) -> None:
+        for name, phi in (("latest", checkpoint.state.phi), ("best", checkpoint.best_phi)):
+            export_loss(
+                self._settings.inner_loop, self._settings.family, phi, self._root / "export" / name
+            )
+
+    def _problem(self) -> str | None:
+        """Takes the folder and reads where the run stands; what is wrong with it, as a sentence."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            probe = self._root / f".writable_{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            return (
+                f"`--root_dir` (={self._root}) must be a folder one can write to "
+                f"({error.strerror})."
+            )
+        # Open as long as the run goes on.
+        self._lock = open(self._root / ".lock", "a")  # noqa: SIM115
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return f"`--root_dir` (={self._root}) must not be in use by another run."
+        try:
+            self._latest = self._checkpoints.latest()
+        except ValueError as error:
+            return str(error)
+        if self._latest is None:
+            return None
+        found = differs_from_run(self._settings, self._latest.config)
+        if not found:
+            return None
+        return f"`--root_dir` (={self._root}) must not hold a run with another config: {found}."

@@ -1,0 +1,164 @@
+"""A run as its folder tells it, read without TensorFlow: config, metrics, where it stands."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from epg_tf.files import CONFIG_FILE, METRICS_FILE, SETTINGS_FILE, crc32_of, read_json
+from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
+
+# What reports are made of, and since when it has been there.
+_METRICS = (
+    "epoch",
+    "env_steps",
+    "seconds",
+    "return_mean",
+    "return_median",
+    "return_std",
+    "return_min",
+    "return_max",
+    "guidance",
+    "validation_return",
+    "phi_norm",
+    "diverged_workers",
+    "env_steps_per_second",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecords:
+    """What a run has left so far.
+
+    Attributes:
+        root: Its folder.
+        config_text: Its complete config, as gin.
+        config: The same as values by name, records by their class (see `files.flatten`).
+        metrics: By the names of `metrics.jsonl`, [epochs]; NaN where a number was not finite.
+        checkpoint: The latest; None before there is one.
+        held_out: What the comparison at its end said (`held_out.json`); None without one.
+    """
+
+    root: pathlib.Path
+    config_text: str
+    config: Mapping[str, Any]
+    metrics: Mapping[str, np.ndarray]
+    checkpoint: Checkpoint | None
+    held_out: Mapping[str, Any] | None
+
+    @property
+    def num_epochs(self) -> int:
+        """How many are done."""
+        return int(self.metrics["epoch"][-1])
+
+    @property
+    def hours(self) -> float:
+        """What was spent on them."""
+        return float(np.nansum(self.metrics["seconds"])) / 3600.0
+
+    @property
+    def best(self) -> int | None:
+        """The place in `metrics` of the epoch that `export/best` is the best by; None without one.
+
+        Where the run looks at phi on validation tasks that is the epoch which that loss came of,
+        else the one that began with it.
+        """
+        epoch = self.checkpoint.best_epoch if self.checkpoint is not None else None
+        if epoch is None:
+            return None
+        shown = epoch if self.setting("validate_every") else epoch + 1
+        places = np.flatnonzero(self.metrics["epoch"] == shown)
+        return int(places[0]) if len(places) else None
+
+    @property
+    def sees_reward(self) -> bool:
+        """Whether the loss is shown rewards."""
+        return "reward" in (self.setting("inner_loop.learned_loss.inputs") or ())
+
+    def losses(self) -> dict[int, str]:
+        """The losses that the run has now, by the crc32 that results of a loss remember."""
+        if self.checkpoint is None:
+            return {}
+        latest = f"the loss of epoch {self.checkpoint.state.epoch}, the latest"
+        return {
+            crc32_of(self.checkpoint.best_phi): "the best loss so far",
+            crc32_of(self.checkpoint.state.phi): latest,
+        }
+
+    def setting(self, path: str) -> Any:
+        """A value by the way to it from the root, such as "inner_loop.learned_loss.inputs".
+
+        None where the config has no such value.
+        """
+        value: Any = "meta_train"
+        for name in path.split("."):
+            value = self.config.get(f"{value}.{name}")
+        return value
+
+    def settings_of(self, record: Any) -> dict[str, Any]:
+        """Names and values of the settings of a record such as "RandomReacher"."""
+        prefix = f"{record}."
+        return {name: value for name, value in self.config.items() if name.startswith(prefix)}
+
+
+def family_of(records: RunRecords) -> str:
+    """Which tasks a run is about."""
+    return records.setting("family") or "unknown tasks"
+
+
+def read_run(root: pathlib.Path) -> RunRecords:
+    """Reads the folder of a run, which may still go on.
+
+    Args:
+        root: The folder.
+
+    Returns:
+        What is there.
+
+    Raises:
+        ValueError: In one sentence, if it is not a run's, or no epoch is complete, or its latest
+            checkpoint is damaged.
+    """
+    if not root.is_dir():
+        raise ValueError(f"`--root_dir` (={root}) must be an existing folder.")
+    try:
+        config_text = (root / CONFIG_FILE).read_text()
+        lines = (root / METRICS_FILE).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"`--root_dir` (={root}) must be the folder of a run of epg_tf.train, with "
+            f"`{CONFIG_FILE}` and `{METRICS_FILE}` in it."
+        ) from error
+    metrics = _read_metrics(lines)
+    if not len(metrics["epoch"]):
+        raise ValueError(f"`--root_dir` (={root}) must hold a run with at least one whole epoch.")
+    held_out = read_json(root / "held_out.json")
+    if held_out is not None and not {"epoch", "first", "last"} <= held_out.keys():
+        held_out = None
+    checkpoint = CheckpointFolder(root / "checkpoints").latest()
+    # Runs of before there was the file have what fixes their numbers in their checkpoints.
+    config = read_json(root / SETTINGS_FILE) or (checkpoint.config if checkpoint else {})
+    return RunRecords(root, config_text, config, metrics, checkpoint, held_out)
+
+
+def _read_metrics(lines: list[str]) -> dict[str, np.ndarray]:
+    rows = []
+    for line in lines:
+        # A line is cut short where the run was killed, or is just being written.
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            metrics = json.loads(line)
+            rows.append([_number(metrics, name) for name in _METRICS])
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(_METRICS))
+    return dict(zip(_METRICS, table.T, strict=True))
+
+
+def _number(metrics: Mapping[str, Any], name: str) -> float:
+    # Runs of before there was validation do not have it.
+    value = metrics.get(name) if name == "validation_return" else metrics[name]
+    return np.nan if value is None else float(value)

@@ -1,0 +1,203 @@
+"""What a run says of itself: progress bar, metrics.jsonl and TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shlex
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from epg_tf.files import (
+    COMMANDS_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    SETTINGS_FILE,
+    flatten,
+    plain,
+    write_json,
+    write_text,
+)
+from epg_tf.outer_loop.checkpoint import Checkpoint
+from epg_tf.outer_loop.meta_train import EpochRecord
+from epg_tf.outer_loop.settings import MetaTraining
+
+# What only some runs and some epochs have.
+_NOT_ALWAYS = (
+    "outer_learning_rate",
+    "validation_return",
+    "teaching_error",
+    "teaching_target",
+    "teaching_explained",
+)
+_BAR = "{desc} {percentage:3.0f}%|{bar:20}| epoch {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
+
+
+class Reporter:
+    """Rank 0's records of a run."""
+
+    def __init__(
+        self,
+        root: pathlib.Path,
+        settings: MetaTraining,
+        num_ranks: int,
+        checkpoint: Checkpoint,
+        config_text: str,
+        command: Sequence[str] = (),
+    ):
+        """Opens the records of a run that stands at `checkpoint`.
+
+        Args:
+            root: The run's folder.
+            settings: The run's.
+            num_ranks: How many processes share it.
+            checkpoint: Where it stands.
+            config_text: The complete config, as gin.
+            command: The command line.
+        """
+        self._root = root
+        self._settings = settings
+        self._metrics = root / METRICS_FILE
+        epoch = checkpoint.state.epoch
+        self._epoch = epoch + 1  # the one at hand
+        done = epoch >= settings.num_epochs
+        # A run that has nothing to add leaves no empty file of events behind.
+        quiet = done and not settings.compare_at_end
+        self._events = (
+            tf.summary.create_noop_writer()
+            if quiet
+            else tf.summary.create_file_writer(str(root / "events"))
+        )
+        if done:
+            self.say(
+                f"Nothing to do: the run in {root} has reached epoch {epoch}, and "
+                f"`meta_train.num_epochs` is {settings.num_epochs}; raise it to go on."
+            )
+        else:
+            self._forget_after(epoch)
+            write_text(root / CONFIG_FILE, config_text)
+            write_json(root / SETTINGS_FILE, plain(flatten(settings, free=True)), allow_nan=True)
+            self._note_command(num_ranks, command)
+            with self._events.as_default(step=epoch):
+                # TensorBoard renders Markdown: four spaces make it code.
+                text = "\n".join("    " + line for line in config_text.splitlines())
+                tf.summary.text("config", text)
+            self.say(
+                f"{'Going on from' if epoch else 'Starting at'} epoch {epoch} of "
+                f"{settings.num_epochs}: {settings.num_workers} workers on {num_ranks} "
+                f"rank{'s' * (num_ranks > 1)}, {type(settings.family).__name__}, loss of "
+                f"{len(checkpoint.state.phi):,} parameters.\n"
+                f"Watch it with: tensorboard --logdir {root}"
+            )
+        self._bar = tqdm.tqdm(
+            total=settings.num_epochs,
+            initial=min(epoch, settings.num_epochs),
+            desc=root.name,
+            bar_format=_BAR,
+            mininterval=0.5 if sys.stderr.isatty() else 15.0,
+            file=sys.stderr,
+            disable=done,
+        )
+
+    def show_update(self) -> None:
+        """Moves the bar by one of an epoch's K updates."""
+        self._bar.update(1.0 / self._settings.num_updates_in(self._epoch))
+
+    def record_epoch(self, record: EpochRecord) -> None:
+        """Writes one epoch to metrics.jsonl, TensorBoard and the bar; WORKSPACE.md explains."""
+        checkpoint, workers, logs = record.checkpoint, record.workers, record.logs
+        state, returns = checkpoint.state, workers["returns"]
+        # Of those that did not diverge; where all did, NaN.
+        finite = returns[np.isfinite(returns)] if np.isfinite(returns).any() else np.array([np.nan])
+        metrics = {
+            "epoch": state.epoch,
+            "env_steps": checkpoint.env_steps,
+            "num_updates": self._settings.num_updates_in(state.epoch),
+            "seconds": logs["seconds"],
+            "return_mean": float(np.mean(finite)),
+            "return_median": float(np.median(finite)),
+            "return_std": float(np.std(finite)),
+            "return_min": float(np.min(finite)),
+            "return_max": float(np.max(finite)),
+            "guidance": logs["guidance"],
+            **{name: logs.get(name, np.nan) for name in _NOT_ALWAYS},
+            "phi_norm": logs["phi_norm"],
+            "gradient_norm": logs["gradient_norm"],
+            "diverged_workers": int(workers["diverged"].sum()),
+            "env_steps_per_second": record.num_steps / logs["seconds"],
+            "physics_seconds": float(np.mean(workers["physics_seconds"])),
+            "update_seconds": float(np.mean(workers["update_seconds"])),
+        }
+        with open(self._metrics, "a") as file:
+            # JSON has no NaN: a number that is none is null.
+            clean = {k: None if v != v or abs(v) == np.inf else v for k, v in metrics.items()}
+            file.write(json.dumps(clean) + "\n")
+        with self._events.as_default(step=state.epoch):
+            for name, value in metrics.items():
+                if name != "epoch" and not (name in _NOT_ALWAYS and np.isnan(value)):
+                    tf.summary.scalar(name, value)
+            tf.summary.histogram("phi", state.phi)
+            tf.summary.histogram("returns", finite)
+        self._events.flush()
+        self._epoch = state.epoch + 1
+        self._bar.n = state.epoch
+        shown = {
+            "return": f"{metrics['return_mean']:.4g}",
+            "best": f"{checkpoint.best_return:.4g}",
+            "guidance": f"{logs['guidance']:.2f}",
+            "steps/s": f"{metrics['env_steps_per_second']:,.0f}",
+        }
+        if "validation_return" in logs:
+            shown["validation"] = f"{logs['validation_return']:.4g}"
+        if "teaching_explained" in logs:
+            shown["taught: explained"] = f"{logs['teaching_explained']:.2%}"
+        self._bar.set_postfix(shown, refresh=sys.stderr.isatty())
+        self._bar.update(0)
+
+    def say_comparison(self, result: dict) -> None:
+        """One line: what the loss taught at the start, and what it teaches now."""
+        first, last = (float(np.median(result[name])) for name in ("first", "last"))
+        self._bar.close()
+        with self._events.as_default(step=result["epoch"]):
+            tf.summary.scalar("held_out/final_return_first_loss", first)
+            tf.summary.scalar("held_out/final_return_last_loss", last)
+        self.say(
+            f"Median final return of reward-free agents on {len(result['last'])} held-out tasks: "
+            f"{first:,.1f} with the loss of the start, {last:,.1f} with the loss of epoch "
+            f"{result['epoch']}. TensorBoard: tensorboard --logdir {self._root}"
+        )
+
+    def close(self) -> None:
+        """Ends the bar and the events file."""
+        self._bar.close()
+        self._events.close()
+
+    def _note_command(self, num_ranks: int, command: Sequence[str]) -> None:
+        """Adds the command line to those that the run was started and carried on with."""
+        path = self._root / COMMANDS_FILE
+        launcher = ["horovodrun", "-np", str(num_ranks)] if num_ranks > 1 else []
+        known = path.read_text().splitlines() if path.exists() else []
+        line = shlex.join([*launcher, *command])
+        if command and known[-1:] != [line]:
+            write_text(path, "\n".join([*known, line]) + "\n")
+
+    def _forget_after(self, epoch: int) -> None:
+        """Drops what was written of epochs that no checkpoint remembers."""
+        if not self._metrics.exists():
+            return
+        kept = []
+        for line in self._metrics.read_text().splitlines():
+            try:
+                if json.loads(line)["epoch"] <= epoch:
+                    kept.append(line + "\n")
+            except (ValueError, TypeError, KeyError):  # cut short when the run was killed
+                continue
+        write_text(self._metrics, "".join(kept))
+
+    def say(self, text: str) -> None:
+        """Prints a line."""
+        print(text, flush=True)

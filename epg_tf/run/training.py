@@ -1,0 +1,56 @@
+"""A run from its start, or from where it stands, to its last epoch, written down as it goes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from epg_tf.inner_loop.groups import WorkerGroups
+from epg_tf.outer_loop.meta_train import meta_train
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.outer_loop.stop import StopRequest
+from epg_tf.outer_loop.validation import compare_held_out
+from epg_tf.run.folder import RunFolder
+
+
+def train(
+    settings: MetaTraining,
+    ranks: Ranks,
+    run: RunFolder,
+    start_phi: np.ndarray | None = None,
+    start_made: str | None = None,
+) -> bool:
+    """Evolves a loss, or goes on where the run stands.
+
+    Args:
+        settings: The run's.
+        ranks: The processes that share its workers.
+        run: Where it is written down.
+        start_phi: The loss that `settings.start_from` names, [P].
+        start_made: How that loss came to be; see `Checkpoint.made`.
+
+    Returns:
+        Whether all epochs are done; False if a signal has stopped it at the end of an earlier one.
+    """
+    share, threads = ranks.share(settings.num_workers), ranks.threads(settings.threads_per_rank)
+    workers = WorkerGroups(settings.inner_loop, settings.family, len(share), threads)
+    first_phi = workers.draw_phi(settings.seed) if start_phi is None else start_phi
+    start = settings.strategy.init(first_phi)
+    with run, StopRequest(announce=ranks.is_first) as stop:
+        checkpoint = ranks.broadcast(run.open(start, start_made))
+        records = meta_train(
+            settings, ranks, workers, checkpoint, run.show_update, lambda: stop.requested
+        )
+        for record in records:
+            run.record_epoch(record)
+            if record.stopped:
+                return False
+            checkpoint = record.checkpoint
+        stops = ranks.allgather(np.array([stop.requested])).any()
+        if settings.compare_at_end and not stops:
+            losses = {"first": start.phi, "last": checkpoint.state.phi}
+            run.record_comparison(
+                checkpoint,
+                lambda: compare_held_out(workers, ranks, settings.seed, share, losses),
+            )
+    return True

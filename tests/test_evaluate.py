@@ -15,7 +15,8 @@ from absl.testing import flagsaver
 from refusals import sentence_of
 
 from epg_tf import config, evaluate
-from epg_tf.evaluation import comparison, tf_agents_ppo, tf_agents_sac
+from epg_tf.evaluation.learning_curves import training
+from epg_tf.evaluation.rivals import tf_agents_ppo, tf_agents_sac
 from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.lifetime import Workers
@@ -254,7 +255,7 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_files(
 ):
     """In other batches too: six agents as four and two, filled up."""
     root, trained = tmp_path / "results", []
-    train = comparison.AgentTraining.run
+    train = training.AgentTraining.run
 
     def train_until_interrupted(self, method, on_update):
         if method == "ppo" and trained == ["evolved", "random_loss"]:
@@ -262,8 +263,8 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_files(
         trained.append(method)
         return train(self, method, on_update)
 
-    monkeypatch.setattr(comparison.AgentTraining, "run", train_until_interrupted)
-    monkeypatch.setattr(comparison, "_LARGEST_BATCH", 4)
+    monkeypatch.setattr(training.AgentTraining, "run", train_until_interrupted)
+    monkeypatch.setattr(training, "_LARGEST_BATCH", 4)
     with pytest.raises(KeyboardInterrupt):
         run(loss, root, methods=METHODS)
     assert not (root / "summary.json").exists()

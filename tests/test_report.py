@@ -17,22 +17,26 @@ from absl.testing import flagsaver
 from PIL import Image
 
 from epg_tf import command_line, config, report
-from epg_tf.evaluation import analysis_summary, provenance, summary
-from epg_tf.evaluation import report_page as page_module
+from epg_tf.evaluation.analysis import summary as analysis_summary
 from epg_tf.evaluation.analysis.analysis import Analysis, Findings
 from epg_tf.evaluation.analysis.sensitivity import Sensitivity
 from epg_tf.evaluation.films.encode import Film
+from epg_tf.evaluation.learning_curves import summary
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.training import Runs
+from epg_tf.evaluation.report import page as page_module
 from epg_tf.evaluation.report.page import render_page
 from epg_tf.evaluation.report.parts import read_parts
 from epg_tf.evaluation.report.plot_meta_training import plot_meta_training
+from epg_tf.evolved_loss import provenance
 from epg_tf.evolved_loss.description import describe
 from epg_tf.evolved_loss.load import load
+from epg_tf.files import flatten, plain
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.run.records import read_bindings, read_run
+from epg_tf.run.records import read_run
 from epg_tf.statistics import Bootstrap
+from epg_tf.text import interval
 
 PROJECT = pathlib.Path(__file__).parent.parent
 BROWSER = next(
@@ -76,6 +80,7 @@ def make_run(folder):
     folder.mkdir()
     settings = config.read(["gin/reacher.gin"], [f"{k} = {v}" for k, v in TINY.items()])
     (folder / "operative_config.gin").write_text(config.complete_config())
+    write_json(folder / "config.json", plain(flatten(settings, free=True)))
     phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(7)
     state = dataclasses.replace(settings.strategy.init(phi), epoch=6)
     CheckpointFolder(folder / "checkpoints").save(
@@ -257,9 +262,9 @@ def test_it_says_how_the_loss_evolved(page):
     rows = page.rows("", "epoch")
     assert {name: row[0] for name, row in rows.items()} == {"first": "1", "best": "4", "last": "6"}
     assert rows["first"][1:3] == ["256", "−50,000"]
-    assert rows["best"][2] == "−90.5"
+    assert rows["best"][2] == "−90.50"
     assert "that was not finite: 1." in page.text
-    assert page.rows("agents with", "median")["the loss of epoch 6"][0] == "−80.5"
+    assert page.rows("agents with", "median")["the loss of epoch 6"][0] == "−80.50"
 
 
 def test_its_scores_are_those_of_the_evaluation(run, page):
@@ -268,9 +273,9 @@ def test_its_scores_are_those_of_the_evaluation(run, page):
     assert list(rows) == ["evolved loss, no reward", "PPO"]
     for method, row in zip(("evolved", "ppo"), rows.values(), strict=True):
         numbers = [scores[method][f"final_{name}"] for name in ("iqm", "low", "high")]
-        assert row[0] == "{:.4g} [{:.4g}, {:.4g}]".format(*numbers).replace("-", "−")
+        assert row[0].replace("\N{NO-BREAK SPACE}", " ") == interval(*numbers).replace("-", "−")
     assert rows["evolved loss, no reward"][2:] == ["1.00", "1"]
-    assert page.rows("agents", "updates made")["after learning"] == ["4", "−13", "−12", "−12.5"]
+    assert page.rows("agents", "updates made")["after learning"] == ["4", "−13.00", "−12.00", "−12.50"]
     assert list(page.rows("gradient of", "correlation"))[-1].startswith("PPO with itself")
 
 
@@ -322,8 +327,8 @@ def test_what_was_begun_goes_on_with_the_same_flags(bare_run):
 
 
 def test_a_loss_that_sees_the_reward_is_evaluated_with_it(bare_run):
-    path = bare_run / "operative_config.gin"
-    path.write_text(path.read_text().replace("'action', 'termination'", "'action', 'reward'"))
+    path = bare_run / "config.json"
+    path.write_text(path.read_text().replace('"action", "termination"', '"action", "reward"'))
     page = Page.of(bare_run)
     assert "sees the reward" in page.text
     assert f"--root_dir {bare_run}/evaluation --give_reward" in page.text
@@ -364,17 +369,17 @@ def test_a_picture_that_was_taken_away_is_named(run, bare_run):
 
 
 @pytest.mark.parametrize("preset", ["hopper", "discrete_reacher", "dir_hopper", "openai2018"])
-def test_a_config_read_as_text_says_what_gin_says(preset):
+def test_settings_as_names_and_values_say_what_gin_says(preset):
     settings = config.read([f"gin/{preset}.gin"], [])
-    bindings = read_bindings(config.complete_config())
+    values = plain(flatten(settings, free=True))
     inner_loop = settings.inner_loop
     for field in dataclasses.fields(inner_loop):
         value = getattr(inner_loop, field.name)
         if not dataclasses.is_dataclass(value):
-            assert bindings[f"InnerLoop.{field.name}"] == value
-    assert bindings["LearnedLoss.inputs"] == inner_loop.learned_loss.inputs
-    assert bindings["LearnedLoss.convolutions"] == inner_loop.learned_loss.convolutions
-    assert bindings["meta_train.family"] == f"@{type(settings.family).__name__}()"
+            assert values[f"InnerLoop.{field.name}"] == plain({"": value})[""]
+    assert values["LearnedLoss.inputs"] == list(inner_loop.learned_loss.inputs)
+    assert values["meta_train.family"] == type(settings.family).__name__
+    assert values["meta_train.num_epochs"] == settings.num_epochs
 
 
 @pytest.mark.parametrize(

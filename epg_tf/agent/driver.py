@@ -5,20 +5,15 @@ lifetime counts transitions, so this driver starts the next episode within the s
 last, and hands over all M steps at once.
 """
 
-# TF-Agents types every field as any nest of tensors.
-# pyright: reportCallIssue=false
-
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 
 import numpy as np
 from tf_agents.drivers import driver
-from tf_agents.trajectories import policy_step, trajectory
-from tf_agents.trajectories import time_step as ts
 
 from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.experience import Experience
 from epg_tf.tasks.environment import BatchedEnvironment
 
 
@@ -29,41 +24,25 @@ class LifetimeDriver(driver.Driver):
         physics_seconds: Time spent in the simulator since the start.
     """
 
-    def __init__(
-        self,
-        env: BatchedEnvironment,
-        policy: ActingPolicy,
-        transition_observers: Sequence[Callable[[trajectory.Transition], object]],
-        num_steps: int,
-    ):
+    def __init__(self, env: BatchedEnvironment, policy: ActingPolicy, num_steps: int):
         """Makes a driver.
 
         Args:
             env: W workers.
             policy: Acts for them.
-            transition_observers: Called once per `run` with a transition whose arrays lead with
-                [W, M]; a next step of type LAST is where an episode ended, and its observation is
-                where the episode arrived, before the reset.
             num_steps: M.
         """
-        super().__init__(env, policy, observers=None, transition_observers=transition_observers)
+        super().__init__(env, policy, observers=None, transition_observers=None)
         self._num_steps = num_steps
         self.physics_seconds = 0.0
-        # Whether each worker's coming step is the first of an episode.
-        self._starts = np.ones(env.simulator.num_workers, bool)
 
-    def run(self, time_step=None, policy_state=()):
-        """Takes M steps from where the environment stands.
-
-        Args:
-            time_step: Ignored; the environment knows. For TF-Agents' interface.
-            policy_state: Passed through.
+    def run(self) -> Experience:
+        """Takes the next M steps from where the environment stands.
 
         Returns:
-            The environment's time step to act on next (made only if someone looks), and the policy
-            state.
+            The steps; where an episode ended, the next observation is where it arrived, before the
+            reset.
         """
-        del time_step
         simulator, policy, num_steps = self.env.simulator, self.policy, self._num_steps
         noise = policy.draw_noise(num_steps)
         observations = np.empty((num_steps, *simulator.observation.shape), np.float32)
@@ -82,33 +61,8 @@ class LifetimeDriver(driver.Driver):
             actions.append(action)
             arrivals[t], rewards[t], terminated[t], truncated[t] = step
         ended = terminated | truncated
-        starts = np.concatenate([self._starts[np.newaxis], ended[:-1]])
-        self._starts = ended[-1]
-        transition = _transition(
-            *map(_workers_first, (observations, np.stack(actions), rewards, arrivals)),
-            *map(_workers_first, (terminated, ended, starts)),
-        )
-        for observer in self._transition_observers:
-            observer(transition)
-        return self.env.current_time_step, policy_state
-
-
-def _transition(
-    observation, action, reward, next_observation, terminated, ended, starts
-) -> trajectory.Transition:
-    ones = np.ones(reward.shape, np.float32)
-    return trajectory.Transition(
-        ts.TimeStep(
-            np.where(starts, ts.StepType.FIRST, ts.StepType.MID), ones * 0, ones, observation
-        ),
-        policy_step.PolicyStep(action),
-        ts.TimeStep(
-            np.where(ended, ts.StepType.LAST, ts.StepType.MID),
-            reward,
-            np.where(terminated, 0.0, 1.0).astype(np.float32),
-            next_observation,
-        ),
-    )
+        steps = (observations, np.stack(actions), rewards, terminated, ended, arrivals)
+        return Experience(*map(_workers_first, steps))
 
 
 def _workers_first(array: np.ndarray) -> np.ndarray:

@@ -1,15 +1,10 @@
 """What the agents lived through: M steps at a time, and the buffer of N (section 3.3)."""
 
-# TF-Agents types every field as any nest of tensors.
-# pyright: reportArgumentType=false
-
 from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
-from tf_agents.trajectories import time_step as ts
-from tf_agents.trajectories import trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,20 +26,6 @@ class Experience:
     terminated: np.ndarray
     ended: np.ndarray
     next_observation: np.ndarray
-
-    @classmethod
-    def from_transition(cls, transition: trajectory.Transition) -> Experience:
-        """Reads a TF-Agents transition whose arrays lead with [W, T]."""
-        time_step, action_step, next_time_step = transition
-        ended = next_time_step.step_type == ts.StepType.LAST
-        return cls(
-            observation=time_step.observation,
-            action=action_step.action,
-            reward=next_time_step.reward,
-            terminated=ended & (next_time_step.discount == 0.0),
-            ended=ended,
-            next_observation=next_time_step.observation,
-        )
 
     @classmethod
     def empty(cls) -> Experience:

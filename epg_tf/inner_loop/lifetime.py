@@ -6,6 +6,7 @@ worker depends on its own loss and seeds alone, not on its neighbours nor on W.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -13,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.batch import (
     Statistics,
@@ -22,13 +22,12 @@ from epg_tf.inner_loop.batch import (
     refreshed_statistics,
     start_statistics,
 )
+from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import OBJECTIVES, EpisodeReturns, last_episodes
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.tasks.environment import BatchedEnvironment
-from epg_tf.tasks.family import Task, TaskFamily
-from epg_tf.tasks.simulator import BatchSimulator
+from epg_tf.tasks.family import TaskFamily
 
 
 class Update(NamedTuple):
@@ -114,10 +113,10 @@ class Workers:
             What the lifetimes came to.
         """
         settings, num_actions = self._settings, self._family.num_actions
-        tasks = [self._family.sample(seed.task_seed) for seed in seeds]  # line 5
         self.learner.reset(phi, _generators(seeds, Stream.AGENT))
         minibatches = _generators(seeds, Stream.MINIBATCHES)
-        driver, newest = self._make_driver(tasks, seeds)  # line 7
+        act = functools.partial(ActingPolicy, mean_activation=settings.mean_activation)
+        driver = make_driver(self._family, seeds, act, settings.steps_per_update)  # lines 5, 7
         statistics = start_statistics(settings, self._family, self.num_workers)
         buffer = Experience.empty()
         episodes = EpisodeReturns(self.num_workers)
@@ -126,8 +125,7 @@ class Workers:
         num_updates = settings.num_updates if num_updates is None else num_updates
         for k in range(1, num_updates + 1):  # line 6
             driver.policy.load(self.learner.policy_weights(), statistics["observation"])
-            driver.run()  # lines 8-11
-            experience = newest.pop()
+            experience = driver.run()  # lines 8-11
             episodes.add(experience)
             start = time.perf_counter()
             buffer = buffer.followed_by(experience, settings.buffer_size)
@@ -160,27 +158,6 @@ class Workers:
             physics_seconds=driver.physics_seconds,
             update_seconds=update_seconds,
         )
-
-    def _make_driver(
-        self, tasks: Sequence[Task], seeds: Sequence[LifetimeSeed]
-    ) -> tuple[LifetimeDriver, list[Experience]]:
-        """A driver at the start of the workers' lives, and the list that its experience goes to."""
-        newest: list[Experience] = []
-        simulator = BatchSimulator(self._family, tasks, _generators(seeds, Stream.RESETS))
-        environment = BatchedEnvironment(simulator)
-        policy = ActingPolicy(
-            environment.time_step_spec(),
-            environment.action_spec(),
-            _generators(seeds, Stream.ACTIONS),
-            self._settings.mean_activation,
-        )
-        driver = LifetimeDriver(
-            environment,
-            policy,
-            [lambda transition: newest.append(Experience.from_transition(transition))],
-            self._settings.steps_per_update,
-        )
-        return driver, newest
 
 
 def _generators(seeds: Sequence[LifetimeSeed], stream: Stream) -> list[np.random.Generator]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from epg_tf import config
-from epg_tf.evaluation import methods, plot_style
-from epg_tf.evaluation.learning_curves.comparison import METHODS, Comparison
+from epg_tf.evaluation import plot_style
+from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.plot import plot_learning_curves
 from epg_tf.evaluation.learning_curves.summary import fingerprint, labels, summarise, table
 from epg_tf.evaluation.learning_curves.training import AgentTraining, Runs
@@ -81,10 +81,6 @@ def test_what_ppo_learns_by_is_said_only_where_the_others_do_not(loss):
     )
     assert fingerprint(same) == fingerprint(Comparison(loss))
     assert labels(same)["ppo"] == "PPO"
-
-
-def test_methods_have_the_names_that_pictures_know():
-    assert tuple(methods.METHODS) == METHODS
 
 
 @pytest.mark.parametrize(

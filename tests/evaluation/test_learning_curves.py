@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from epg_tf.agent.experience import Experience
-from epg_tf.evaluation.learning_curves.curves import learning_curves, write_csv
-from epg_tf.files import write_npz
+from epg_tf.evaluation.learning_curves.curves import COLUMNS, curve_rows, learning_curves
+from epg_tf.files import write_csv, write_npz
 from epg_tf.inner_loop.episodes import EpisodeReturns
 
 
@@ -47,7 +47,7 @@ def test_a_return_that_is_not_finite_stays_one_for_three_episodes():
 def test_files_hold_every_run_to_the_bit(tmp_path):
     curves = {"ppo": np.random.default_rng(0).normal(size=(3, 2, 4))}
     curves["ppo"][1, 1, 2] = np.nan
-    write_csv(tmp_path / "curves.csv", curves, [70, 71, 72], 128)
+    write_csv(tmp_path / "curves.csv", COLUMNS, curve_rows(curves, [70, 71, 72], 128))
     with open(tmp_path / "curves.csv") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["method", "task_seed", "seed", "update", "env_steps", "return"]

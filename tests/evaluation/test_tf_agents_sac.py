@@ -13,9 +13,9 @@ from tf_agents.trajectories import time_step as ts
 
 from epg_tf import config
 from epg_tf.agent.experience import Experience
-from epg_tf.evaluation import tf_agents_sac
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.training import AgentTraining
+from epg_tf.evaluation.rivals import tf_agents_sac
 from epg_tf.evaluation.rivals.tf_agents_replay import ReplayBuffer
 from epg_tf.evaluation.rivals.tf_agents_sac import SACActingPolicy, learn, swapped_sac
 from epg_tf.evaluation.rivals.tf_agents_sac_agent import TFAgentsSAC
@@ -254,7 +254,7 @@ def test_it_is_there_after_a_config_has_been_read():
     lines = (
         "from epg_tf import config",
         "config.read(['gin/quickstart.gin'], [])",
-        "from epg_tf.evaluation import tf_agents_sac",
+        "from epg_tf.evaluation.rivals import tf_agents_sac",
     )
     command = [sys.executable, "-c", "\n".join(lines)]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)

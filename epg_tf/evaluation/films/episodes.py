@@ -7,6 +7,7 @@ the next episode follows.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -16,12 +17,12 @@ import numpy as np
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.batch import Statistics
+from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.lifetime import Update, Workers
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.tasks.simulator import BatchSimulator
+from epg_tf.tasks.simulator import BatchSimulator, Step
 
 _SECONDS_PER_SHOT = 0.04
 _HOLD_SECONDS = 0.4
@@ -164,36 +165,52 @@ def play(
     Returns:
         Each worker's episodes, one after the other; the last is cut short.
     """
-    simulator = BatchSimulator(
+    driver = make_driver(
         family,
-        [family.sample(seed.task_seed) for seed in seeds],
-        [seed.generator(Stream.FRESH_EPISODES) for seed in seeds],
+        seeds,
+        functools.partial(ActingPolicy, mean_activation=stage.mean_activation),
+        num_steps,
+        make_simulator=_FilmedSimulator,
+        resets=Stream.FRESH_EPISODES,
     )
-    environment = BatchedEnvironment(simulator)
-    policy = ActingPolicy(
-        environment.time_step_spec(),
-        environment.action_spec(),
-        [seed.generator(Stream.ACTIONS) for seed in seeds],
-        stage.mean_activation,
-    )
-    policy.load(stage.weights, stage.statistics)
-    states, rewards, ends = [], [], []
-    starts = {0: simulator.state.copy()}  # by step, of the workers whose episode starts there
-    for step_number, noise in enumerate(policy.draw_noise(num_steps), start=1):
-        step = simulator.step(policy.act(simulator.observation.astype(np.float32), noise))
-        states.append(simulator.state.copy())
-        rewards.append(step.reward.copy())
-        ends.append(step.terminated | step.truncated)
-        if ends[-1].any():
-            simulator.reset(np.flatnonzero(ends[-1]))
-            starts[step_number] = simulator.state.copy()
+    driver.policy.load(stage.weights, stage.statistics)
+    filmed: _FilmedSimulator = driver.env.simulator
+    played = driver.run()
+    states = np.array(filmed.states)
     return [
         _episodes(
-            {at: state[worker] for at, state in starts.items()},
-            *(np.array(series)[:, worker] for series in (states, rewards, ends)),
+            {at: state[worker] for at, state in filmed.starts.items()},
+            states[:, worker],
+            played.reward[worker],
+            played.ended[worker],
         )
         for worker in range(len(seeds))
     ]
+
+
+class _FilmedSimulator(BatchSimulator):
+    """Remembers where its workers were after each step, and where episodes started.
+
+    Attributes:
+        states: The full physics of all workers after each step.
+        starts: The same after each reset, by how many steps came before.
+    """
+
+    def __init__(self, *arguments):
+        self.states: list[np.ndarray] = []
+        self.starts: dict[int, np.ndarray] = {}
+        super().__init__(*arguments)
+
+    def step(self, action: np.ndarray) -> Step:
+        """Steps all workers; see `BatchSimulator`."""
+        step = super().step(action)
+        self.states.append(self.state.copy())
+        return step
+
+    def reset(self, workers: np.ndarray | None = None) -> None:
+        """Starts an episode of some workers, or of all; see `BatchSimulator`."""
+        super().reset(workers)
+        self.starts[len(self.states)] = self.state.copy()
 
 
 def shots(episodes: Sequence[Episode], pace: Pace) -> list[Shot]:

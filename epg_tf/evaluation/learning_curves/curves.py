@@ -8,6 +8,8 @@ import numpy as np
 
 from epg_tf.inner_loop.episodes import EpisodeReturns, last_episodes
 
+COLUMNS = ("method", "task_seed", "seed", "update", "env_steps", "return")
+
 
 def learning_curves(
     episodes: EpisodeReturns, num_updates: int, steps_per_update: int
@@ -39,7 +41,7 @@ def learning_curves(
 def curve_rows(
     curves: Mapping[str, np.ndarray], task_seeds: Sequence[int], steps_per_update: int
 ) -> Iterator[tuple]:
-    """Every run's curve as rows: method, task, seed, update, env_steps, return.
+    """Every run's curve as rows of `COLUMNS`.
 
     Args:
         curves: By method, [tasks, seeds, K].

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from epg_tf.evaluation.learning_curves.comparison import Comparison
-from epg_tf.evaluation.learning_curves.curves import curve_rows
+from epg_tf.evaluation.learning_curves.curves import COLUMNS, curve_rows
 from epg_tf.evaluation.learning_curves.plot import plot_learning_curves
 from epg_tf.evaluation.learning_curves.summary import labels, summarise, table
 from epg_tf.evaluation.learning_curves.training import Runs
@@ -82,7 +82,7 @@ class EvaluationResults:
         )
         write_csv(
             root / "curves.csv",
-            ("method", "task_seed", "seed", "update", "env_steps", "return"),
+            COLUMNS,
             curve_rows(curves, comparison.task_seeds, steps_per_update),
         )
         title = f"Held-out {type(comparison.loss.settings.family).__name__}"

@@ -157,7 +157,7 @@ def draw_runs(runs: Mapping[str, RunRecords]) -> bytes:
 
 def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("epg_tf.evaluation"),
+        loader=jinja2.PackageLoader("epg_tf.evaluation.report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

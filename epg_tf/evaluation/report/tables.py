@@ -170,6 +170,8 @@ def _described(records: RunRecords, value: Any) -> str:
     if 0 < len(settings) <= _FEW:
         given = ", ".join(f"{name.rpartition('.')[2]} = {of}" for name, of in settings.items())
         return f"{value}: {given}"
+    if isinstance(value, list):  # what JSON has made of a tuple
+        return str(value).replace("[", "(").replace("]", ")")
     return str(value)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.evaluation.rivals.collector import Collector
+from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
@@ -34,10 +34,10 @@ def learn(
         The returns of all episodes.
     """
     steps = settings.steps_per_update
-    collector = Collector(family, seeds, _NoAction, steps, num_threads)
+    driver = make_driver(family, seeds, _NoAction, steps, num_threads)
     episodes = EpisodeReturns(len(seeds))
     for k in range(1, settings.num_updates + 1):
-        episodes.add(collector.collect())
+        episodes.add(driver.run())
         if on_update is not None:
             on_update(k)
     return episodes

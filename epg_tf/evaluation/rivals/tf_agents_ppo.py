@@ -34,8 +34,8 @@ from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.evaluation.rivals.collector import Collector
 from epg_tf.evaluation.rivals.tf_agents_ppo_agent import SwappedAgent, TFAgentsPPO, tuned
+from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
@@ -90,15 +90,15 @@ def learn(
     agents = np.stack([swapped.draw(seed.generator(Stream.AGENT)) for seed in seeds])
     minibatches = [seed.generator(Stream.MINIBATCHES) for seed in seeds]
     steps = settings.steps_per_update
-    collector = Collector(family, seeds, TFAgentsActingPolicy, steps, num_threads)
+    driver = make_driver(family, seeds, TFAgentsActingPolicy, steps, num_threads)
     episodes = EpisodeReturns(len(seeds))
     for k in range(1, settings.num_updates + 1):
         moments = swapped.observation_moments(agents)
-        collector.policy.load(
+        driver.policy.load(
             swapped.actor_weights(agents),
             RawObservations() if moments is None else ObservationMoments(*moments),
         )
-        experience = collector.collect()
+        experience = driver.run()
         episodes.add(experience)
         for worker, generator in enumerate(minibatches):
             agents[worker] = swapped.update(agents[worker], k - 1, experience, worker, generator)

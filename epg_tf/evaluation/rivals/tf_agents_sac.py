@@ -27,9 +27,9 @@ from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.evaluation.rivals.collector import Collector
 from epg_tf.evaluation.rivals.tf_agents_replay import ReplayBuffer
 from epg_tf.evaluation.rivals.tf_agents_sac_agent import SwappedSAC, TFAgentsSAC
+from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
@@ -70,14 +70,14 @@ def learn(
     num_steps = settings.num_updates * settings.steps_per_update
     replay = ReplayBuffer(len(seeds), num_steps, family.observation_size, family.action_size)
     collect_steps = math.gcd(configuration.collect_steps_per_iteration, settings.steps_per_update)
-    collector = Collector(family, seeds, SACActingPolicy, collect_steps, num_threads)
+    driver = make_driver(family, seeds, SACActingPolicy, collect_steps, num_threads)
     # As many per step where fewer steps than configured fit into M.
     share = collect_steps / configuration.collect_steps_per_iteration
     train_steps = max(1, round(share * configuration.train_steps_per_iteration))
     num_train_steps = 0
     episodes = EpisodeReturns(len(seeds))
     for steps in range(collect_steps, num_steps + 1, collect_steps):
-        experience = collector.collect()
+        experience = driver.run()
         episodes.add(experience)
         replay.add(experience)
         if steps >= configuration.initial_collect_steps:
@@ -85,7 +85,7 @@ def learn(
                 batches = replay.sample(worker, train_steps, configuration.batch_size, generator)
                 agents[worker] = swapped.train(agents[worker], num_train_steps, batches, generator)
             num_train_steps += train_steps
-            collector.policy.load(swapped.actor_weights(agents))
+            driver.policy.load(swapped.actor_weights(agents))
         if on_update is not None and steps % settings.steps_per_update == 0:
             on_update(steps // settings.steps_per_update)
     return episodes

@@ -249,7 +249,7 @@ def test_it_says_what_was_trained(page):
     assert "sees no reward" in page.text
     assert "RandomReacher.link_length (0.5, 1.5)" in page.text
     assert "updates, K 4" in page.text
-    assert "guidance over epochs, α Linear: end = 0.0, num_epochs = 500, start = 1.0" in page.text
+    assert "guidance over epochs, α Linear(start=1.0, end=0.0, num_epochs=500)" in page.text
     assert page.rows("quantity", "unit")["length of each link"][0] == "nominal length, 0.1 m"
     inputs = page.rows("input", "shape")
     assert list(inputs) == [

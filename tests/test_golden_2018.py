@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from epg_tf import config
 from epg_tf.agent.experience import Experience
-from epg_tf.inner_loop.batch import make_update_batch, refresh_statistics, start_statistics
+from epg_tf.inner_loop.batch import make_update_batch, refreshed_statistics, start_statistics
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.tasks.hopper import RandomHopper
 
@@ -139,7 +139,7 @@ def test_every_quantity(case, num_workers, slot):
         phi[slot] = our_phi(data["theta"], constant_column(u))
         learner.loss.assign(np.repeat(phi, 2, axis=0) if num_workers == 1 else phi)
         experience = experience_of(data, u, num_workers, slot)
-        statistics = refresh_statistics(statistics, experience, None)
+        statistics = refreshed_statistics(statistics, experience, None)
         for name, columns in (("observation", slice(0, 11)), ("action", slice(11, 14))):
             close(statistics[name].mean[slot], data[f"u{u}_mean"][columns], f"mean {name} {u}")
             close(statistics[name].std[slot], data[f"u{u}_std"][columns], f"std {name} {u}")
@@ -151,7 +151,7 @@ def test_every_quantity(case, num_workers, slot):
             *(a if a is None or num_workers > 1 else np.repeat(a, 2, axis=0) for a in batch)
         )
         before = learner.agents.policy(wide.observation)
-        targets = learner._guide_targets(wide, before, 0)
+        targets = learner.objective.targets(wide, before)
         ours = np.stack([targets.advantage[slot], targets.value[slot]])[:, data[f"u{u}_perm"]]
         for row, name in enumerate(("advantage", "value target")):
             close(ours[row], data[f"u{u}_at_vt_in_perm_order"][row], f"{name} {u}")

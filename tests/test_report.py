@@ -275,7 +275,12 @@ def test_its_scores_are_those_of_the_evaluation(run, page):
         numbers = [scores[method][f"final_{name}"] for name in ("iqm", "low", "high")]
         assert row[0].replace("\N{NO-BREAK SPACE}", " ") == interval(*numbers).replace("-", "−")
     assert rows["evolved loss, no reward"][2:] == ["1.00", "1"]
-    assert page.rows("agents", "updates made")["after learning"] == ["4", "−13.00", "−12.00", "−12.50"]
+    assert page.rows("agents", "updates made")["after learning"] == [
+        "4",
+        "−13.00",
+        "−12.00",
+        "−12.50",
+    ]
     assert list(page.rows("gradient of", "correlation"))[-1].startswith("PPO with itself")
 
 

@@ -18,8 +18,8 @@ import tensorflow as tf
 from epg_tf.agent.adam import WorkerAdam, all_finite
 from epg_tf.agent.agents import Agents
 from epg_tf.inner_loop.batch import UpdateBatch
+from epg_tf.inner_loop.objective import Given, Objective, build
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.loss.guidance import GuideBatch, GuideTargets
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.family import TaskFamily
 
@@ -32,6 +32,7 @@ class Learner:
     Attributes:
         agents: theta.
         loss: phi, a network with W sets of weights.
+        objective: Eq. 6.
         optimizers: One Adam per trained network of the agents, by name.
     """
 
@@ -45,7 +46,6 @@ class Learner:
         """
         self._num_workers = num_workers
         self._num_minibatches = settings.num_minibatches
-        self._guide = settings.guide
         # XLA simplifies an axis of length 1 away and then adds in another order. With a ghost at
         # its side a lone worker's results are the same to the bit as among many.
         width = max(2, num_workers)
@@ -61,7 +61,8 @@ class Learner:
             log_std_bounds=settings.log_std_bounds,
         )
         self.loss = settings.learned_loss.build(width)
-        self._build_loss(settings, family)
+        build(self.loss, self.agents, settings, family)
+        self.objective = Objective(self.agents, self.loss, settings.guide)
         networks = {"policy": self.agents.policy, "value_function": self.agents.value_function}
         if settings.train_memory and "memory" in settings.learned_loss.inputs:
             networks["memory"] = self.agents.memory
@@ -152,22 +153,6 @@ class Learner:
         named = dict.fromkeys(LossInputs._fields, None) | inputs
         return LossInputs(**named), targets
 
-    def _build_loss(self, settings: InnerLoop, family: TaskFamily) -> None:
-        """Makes the variables of phi by showing the loss a buffer of zeros."""
-        shape = [self.agents.num_workers, settings.buffer_size]
-        observation = tf.zeros([*shape, family.observation_size])
-        self.loss(
-            LossInputs(
-                observation=observation,
-                action=tf.zeros([*shape, family.action_features]),
-                termination=tf.zeros([*shape, 1]),
-                policy=self.agents.policy(observation),
-                memory=self.agents.memory(None),
-                reward=tf.zeros([*shape, 1]),
-            ),
-            settings.steps_per_update,
-        )
-
     @tf.function(jit_compile=True)
     def _update(
         self,
@@ -187,8 +172,7 @@ class Learner:
             ]
         )
         num_workers, num_steps = batch.newest_action.shape[:2]
-        newest, output_before, targets = self._before(batch, guided or value_beside)
-        guide_targets = targets if guided else None
+        given = self.objective.given(batch, guidance, learned, guided, value_beside)
         minibatches = tf.reshape(
             batch.permutation, [num_workers, -1, num_steps // self._num_minibatches]
         )
@@ -201,85 +185,55 @@ class Learner:
         for turn in tf.range(num_gradient_steps // at_a_turn):
             for step in range(at_a_turn):
                 rows = minibatches[:, turn * at_a_turn + step]
-                loss, finite = self._gradient_step(
-                    batch, rows, newest, output_before, guide_targets, guidance, learned, networks
-                )
+                loss, finite = self._gradient_step(given, rows, networks)
                 total += loss
                 diverged |= ~finite
                 if value_beside:
-                    diverged |= ~self._value_step(batch, rows, newest, targets)
+                    diverged |= ~self._value_step(given, rows)
         return total / num_gradient_steps, diverged
 
     @tf.function(jit_compile=True, autograph=False)
-    def _policy_gradient(self, batch, guidance, learned, guided):
-        newest, output_before, targets = self._before(batch, guided)
+    def _policy_gradient(
+        self, batch: UpdateBatch, guidance: tf.Tensor, learned: bool, guided: bool
+    ) -> tf.Tensor:
+        given = self.objective.given(batch, guidance, learned, guided)
         num_workers, num_steps = batch.newest_action.shape[:2]
         rows = tf.tile(tf.range(num_steps)[tf.newaxis], [num_workers, 1])
         with tf.GradientTape() as tape:
-            loss, _ = self._loss(batch, rows, newest, output_before, targets, guidance, learned)
+            loss, _ = self.objective(given, rows)
         variables = self.optimizers["policy"].variables
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
         return tf.concat([tf.reshape(g, [g.shape[0], -1]) for g in gradients], axis=1)
 
     @tf.function(jit_compile=True, autograph=False)
-    def _lesson(self, batch):
-        newest, output, targets = self._before(batch, True)
-        score = self.agents.policy.score(output, batch.newest_action)
-        inputs = self.loss_inputs(batch, self.agents.policy(batch.observation))
+    def _lesson(self, batch: UpdateBatch):
+        given = self.objective.given(batch, tf.constant(1.0), learned=False, guided=True)
+        inputs = self.objective.inputs(batch, self.agents.policy(batch.observation))
         seen = ("policy", "memory", *self.loss.settings.inputs)
         inputs = {
             name: value
             for name, value in inputs._asdict().items()
             if name == "mask" and value is not None or name in seen
         }
-        return inputs, self._guide.output_gradient(targets, score)
-
-    def _before(self, batch, guided):
-        """Where the M newest steps begin, and the policy's output and the targets on them."""
-        newest = batch.observation.shape[1] - batch.newest_action.shape[1]
-        output = self.agents.policy(batch.observation[:, newest:])
-        return newest, output, self._guide_targets(batch, output, newest) if guided else None
-
-    def _loss(self, batch, rows, newest, output_before, targets, guidance, learned):
-        """Eq. 6 on the steps `rows` [W, B] of the M newest, and L_phi in it, [W] each."""
-        # Only the temporal context needs the policy on steps outside the minibatch.
-        whole = learned and self.loss.to_context is not None
-        observation = batch.observation if whole else _take(batch.observation, rows + newest)
-        output = self.agents.policy(observation)
-        learned_loss = tf.zeros([observation.shape[0]])
-        if learned:
-            inputs = self.loss_inputs(batch, output, None if whole else rows + newest)
-            per_step = self.loss.per_step(inputs, rows + newest if whole else None)
-            learned_loss = tf.reduce_mean(per_step, axis=1)
-        total = learned_loss
-        if targets is not None:
-            output = _take_output(output, rows + newest) if whole else output
-            guide_loss = self._guide_loss(batch, rows, newest, output_before, output, targets)
-            total = guidance * guide_loss
-            if learned:
-                total += (1.0 - guidance) * learned_loss
-        return total, learned_loss
+        return inputs, self.objective.output_gradient(given)
 
     def _gradient_step(
-        self, batch, rows, newest, output_before, targets, guidance, learned, networks
-    ):
-        """One Adam step on the steps `rows` [W, B] of the M newest; Eqs. 4 and 6."""
+        self, given: Given, rows: tf.Tensor, networks: tuple[str, ...] | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """One Adam step on the steps `rows` [W, B] of the M newest; L_phi and who took it, [W]."""
         with tf.GradientTape() as tape:
-            total, learned_loss = self._loss(
-                batch, rows, newest, output_before, targets, guidance, learned
-            )
+            total, learned_loss = self.objective(given, rows)
         names = [
             name
             for name in networks or self.optimizers
-            if (name != "value_function" or targets is not None) and (name != "memory" or learned)
+            if (name != "value_function" or given.guided) and (name != "memory" or given.learned)
         ]
         return learned_loss, self._descend(tape, total, names)
 
-    def _value_step(self, batch, rows, newest, targets) -> tf.Tensor:
-        """One Adam step of the value function alone on the guide's value error; where finite."""
+    def _value_step(self, given: Given, rows: tf.Tensor) -> tf.Tensor:
+        """One Adam step of the value function alone; returns which workers took it, [W]."""
         with tf.GradientTape() as tape:
-            value = self.agents.value_function(_take(batch.observation, rows + newest))[..., 0]
-            error = self._guide.value_loss(_take_all(targets, rows), value)
+            error = self.objective.value_error(given, rows)
         return self._descend(tape, error, ["value_function"])
 
     def _descend(self, tape: tf.GradientTape, loss: tf.Tensor, names: Sequence[str]) -> tf.Tensor:
@@ -301,67 +255,6 @@ class Learner:
     def _policy_weights(self) -> list[tf.Tensor]:
         """All in one call: to read a variable takes as long as a whole call."""
         return [variable.read_value() for variable in self.agents.policy.weights]
-
-    def loss_inputs(self, batch, output, rows=None) -> LossInputs:
-        """What the loss sees of a batch with the policy's output on it.
-
-        Args:
-            batch: An `UpdateBatch`.
-            output: The policy's, of as many steps as are taken.
-            rows: Which steps to take, as positions in the buffer, [W, B]; all by default.
-        """
-
-        def take(tensor):
-            return tensor if tensor is None or rows is None else _take(tensor, rows)
-
-        return LossInputs(
-            observation=take(batch.observation),
-            action=take(batch.action),
-            termination=take(batch.termination),
-            policy=output,
-            memory=self.agents.memory(None),
-            reward=take(batch.reward),
-            mask=batch.mask,
-        )
-
-    def _guide_targets(self, batch, output_before, newest) -> GuideTargets:
-        value = self.agents.value_function
-        distribution = self.agents.policy.distribution(output_before)
-        return self._guide.targets(
-            GuideBatch(
-                log_prob=distribution.log_prob(batch.newest_action),
-                reward=batch.newest_reward,
-                terminated=batch.newest_terminated,
-                ended=batch.termination[:, newest:, 0],
-                value=value(batch.observation[:, newest:])[..., 0],
-                next_value=value(batch.newest_next_observation)[..., 0],
-            )
-        )
-
-    def _guide_loss(self, batch, rows, newest, output_before, output, targets) -> tf.Tensor:
-        agents = self.agents
-        distribution = agents.policy.distribution(output)
-        before = agents.policy.distribution(_take_output(output_before, rows))
-        observation = _take(batch.observation, rows + newest)
-        return self._guide.loss(
-            _take_all(targets, rows),
-            distribution.log_prob(_take(batch.newest_action, rows)),
-            before.kl_divergence(distribution),
-            agents.value_function(observation)[..., 0],
-        )
-
-
-def _take(tensor: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Worker w's steps rows[w], from [W, T, ...]."""
-    return tf.gather(tensor, rows, axis=1, batch_dims=1)
-
-
-def _take_output(output: tuple[tf.Tensor, ...], rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    return tuple(part if part.shape[1] == 1 else _take(part, rows) for part in output)
-
-
-def _take_all(targets: GuideTargets, rows: tf.Tensor) -> GuideTargets:
-    return GuideTargets(*(_take(target, rows) for target in targets))
 
 
 def _widened(array: np.ndarray | None, width: int) -> np.ndarray | None:

@@ -200,7 +200,7 @@ def test_one_update_is_adam_on_the_loss_of_equation_6():
     variables = [*expected.agents.policy.weights, *expected.agents.memory.weights]
     with tf.GradientTape() as tape:
         output = expected.agents.policy(batch.observation)
-        inputs = expected.loss_inputs(batch, output)
+        inputs = expected.objective.inputs(batch, output)
         loss = tf.reduce_sum(expected.loss(inputs, settings.steps_per_update))
     gradients = tape.gradient(loss, variables)
     tf.keras.optimizers.Adam(1e-3, epsilon=1e-8).apply_gradients(
@@ -222,7 +222,7 @@ def test_many_steps_are_keras_adams_between_the_bounds():
     for rows in np.moveaxis(batch.permutation.reshape(2, 12, 8), 1, 0):
         with tf.GradientTape() as tape:
             observation = np.take_along_axis(batch.observation, rows[..., np.newaxis], axis=1)
-            inputs = expected.loss_inputs(
+            inputs = expected.objective.inputs(
                 batch._replace(observation=observation), policy(observation)
             )
             loss = tf.reduce_mean(expected.loss.per_step(inputs), axis=1)

@@ -79,7 +79,7 @@ class SensitivityOverLearning:
     @tf.function(jit_compile=True, autograph=False)
     def _norms(self, batch: UpdateBatch) -> tuple[tf.Tensor, tf.Tensor]:
         output = self._learner.agents.policy(batch.observation)
-        inputs = self._learner.loss_inputs(batch, output)
+        inputs = self._learner.objective.inputs(batch, output)
         return sensitivity(self._learner.loss, inputs, self._position)
 
 

@@ -1,0 +1,192 @@
+"""Eq. 6: what agents descend, `(1 - alpha) L_phi + alpha L_pg`, on some of the newest M steps."""
+
+# Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from epg_tf.agent.agents import Agents
+from epg_tf.inner_loop.batch import UpdateBatch
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.loss.guidance import Guide, GuideBatch, GuideTargets
+from epg_tf.loss.inputs import LossInputs
+from epg_tf.loss.learned_loss import LossNetwork
+from epg_tf.tasks.family import TaskFamily
+
+
+class Given(NamedTuple):
+    """What is given before the first gradient step of an update, and stays so until the last.
+
+    Attributes:
+        batch: What the agents lived through.
+        guidance: alpha in Eq. 6, a scalar.
+        learned: Whether L_phi has a part in it.
+        guided: Whether L_pg has.
+        output: The policies' output on the M newest steps before the update, [W, M, size] each.
+        targets: The guide's on these steps; None where nobody needs them.
+    """
+
+    batch: UpdateBatch
+    guidance: tf.Tensor
+    learned: bool
+    guided: bool
+    output: tuple[tf.Tensor, ...]
+    targets: GuideTargets | None
+
+    @property
+    def newest(self) -> int:
+        """The place in the buffer of the first of the M newest steps."""
+        return _first_newest(self.batch)
+
+
+class Objective:
+    """Eq. 6 for W agents."""
+
+    def __init__(self, agents: Agents, loss: LossNetwork, guide: Guide):
+        """Makes nothing new.
+
+        Args:
+            agents: theta.
+            loss: phi.
+            guide: L_pg.
+        """
+        self._agents, self._loss, self._guide = agents, loss, guide
+
+    def given(
+        self,
+        batch: UpdateBatch,
+        guidance: tf.Tensor,
+        learned: bool,
+        guided: bool,
+        value_beside: bool = False,
+    ) -> Given:
+        """What is known before an update; the guide's targets where it or its value needs them."""
+        output = self._agents.policy(batch.observation[:, _first_newest(batch) :])
+        targets = self.targets(batch, output) if guided or value_beside else None
+        return Given(batch, guidance, learned, guided, output, targets)
+
+    def __call__(self, given: Given, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Eq. 6 on the steps `rows` [W, B] of the M newest, and L_phi in it, [W] each."""
+        batch, in_buffer = given.batch, rows + given.newest
+        # Only the temporal context needs the policy on steps outside the minibatch.
+        whole = given.learned and self._loss.to_context is not None
+        observation = batch.observation if whole else take(batch.observation, in_buffer)
+        output = self._agents.policy(observation)
+        learned_loss = tf.zeros([observation.shape[0]])
+        if given.learned:
+            inputs = self.inputs(batch, output, None if whole else in_buffer)
+            per_step = self._loss.per_step(inputs, in_buffer if whole else None)
+            learned_loss = tf.reduce_mean(per_step, axis=1)
+        total = learned_loss
+        if given.guided:
+            output = _take_output(output, in_buffer) if whole else output
+            total = given.guidance * self._guide_loss(given, rows, output)
+            if given.learned:
+                total += (1.0 - given.guidance) * learned_loss
+        return total, learned_loss
+
+    def value_error(self, given: Given, rows: tf.Tensor) -> tf.Tensor:
+        """The guide's error of the value function alone on the steps `rows` [W, B], [W]."""
+        observation = take(given.batch.observation, rows + given.newest)
+        value = self._agents.value_function(observation)[..., 0]
+        return self._guide.value_loss(_take_all(given.targets, rows), value)
+
+    def inputs(
+        self,
+        batch: UpdateBatch,
+        output: tuple[tf.Tensor, ...],
+        rows: tf.Tensor | None = None,
+    ) -> LossInputs:
+        """What the loss sees of a batch.
+
+        Args:
+            batch: What the agents lived through.
+            output: The policies', on as many steps as are taken.
+            rows: Which steps to take, as places in the buffer, [W, B]; all by default.
+        """
+
+        def taken(tensor):
+            return tensor if tensor is None or rows is None else take(tensor, rows)
+
+        return LossInputs(
+            observation=taken(batch.observation),
+            action=taken(batch.action),
+            termination=taken(batch.termination),
+            policy=output,
+            memory=self._agents.memory(None),
+            reward=taken(batch.reward),
+            mask=batch.mask,
+        )
+
+    def targets(self, batch: UpdateBatch, output: tuple[tf.Tensor, ...]) -> GuideTargets:
+        """What the guide makes of the M newest steps with the policies' output on them."""
+        newest, value = _first_newest(batch), self._agents.value_function
+        distribution = self._agents.policy.distribution(output)
+        return self._guide.targets(
+            GuideBatch(
+                log_prob=distribution.log_prob(batch.newest_action),
+                reward=batch.newest_reward,
+                terminated=batch.newest_terminated,
+                ended=batch.termination[:, newest:, 0],
+                value=value(batch.observation[:, newest:])[..., 0],
+                next_value=value(batch.newest_next_observation)[..., 0],
+            )
+        )
+
+    def output_gradient(self, given: Given) -> tuple[tf.Tensor, ...]:
+        """The guide's gradient with respect to the policies' output on the M newest steps."""
+        score = self._agents.policy.score(given.output, given.batch.newest_action)
+        return self._guide.output_gradient(given.targets, score)
+
+    def _guide_loss(
+        self, given: Given, rows: tf.Tensor, output: tuple[tf.Tensor, ...]
+    ) -> tf.Tensor:
+        """L_pg on the steps `rows` [W, B] of the M newest, on which the output is now this."""
+        batch, policy = given.batch, self._agents.policy
+        distribution = policy.distribution(output)
+        before = policy.distribution(_take_output(given.output, rows))
+        observation = take(batch.observation, rows + given.newest)
+        return self._guide.loss(
+            _take_all(given.targets, rows),
+            distribution.log_prob(take(batch.newest_action, rows)),
+            before.kl_divergence(distribution),
+            self._agents.value_function(observation)[..., 0],
+        )
+
+
+def build(loss: LossNetwork, agents: Agents, settings: InnerLoop, family: TaskFamily) -> None:
+    """Makes the variables of phi by showing the loss a buffer of zeros."""
+    shape = [agents.num_workers, settings.buffer_size]
+    observation = tf.zeros([*shape, family.observation_size])
+    loss(
+        LossInputs(
+            observation=observation,
+            action=tf.zeros([*shape, family.action_features]),
+            termination=tf.zeros([*shape, 1]),
+            policy=agents.policy(observation),
+            memory=agents.memory(None),
+            reward=tf.zeros([*shape, 1]),
+        ),
+        settings.steps_per_update,
+    )
+
+
+def take(tensor: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Worker w's steps rows[w], from [W, T, ...]."""
+    return tf.gather(tensor, rows, axis=1, batch_dims=1)
+
+
+def _first_newest(batch: UpdateBatch) -> int:
+    return batch.observation.shape[1] - batch.newest_action.shape[1]
+
+
+def _take_output(output: tuple[tf.Tensor, ...], rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(part if part.shape[1] == 1 else take(part, rows) for part in output)
+
+
+def _take_all(targets: GuideTargets, rows: tf.Tensor) -> GuideTargets:
+    return GuideTargets(*(take(target, rows) for target in targets))

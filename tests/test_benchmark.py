@@ -13,7 +13,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from epg_tf import benchmark
-from epg_tf.benchmarking import communication_model, cost, parts, presets, processes, table
+from epg_tf.benchmarking import cost, parts, presets, processes, table
 from epg_tf.benchmarking.open_loop import OpenLoop, recorded
 from epg_tf.benchmarking.sizes import FAMILIES, FULL, QUICK, Sizes
 from epg_tf.inner_loop.lifetime import Workers
@@ -85,7 +85,7 @@ def test_the_figures_are_all_there(figures):
 def test_the_table_says_them(figures):
     text = table.render(figures)
     assert f"{figures['share_of_limit']['reacher']:.2f}" in text
-    assert "model: " in text and "16,384 ranks" in text and "cost against P" in text
+    assert "an epoch's exchange: " in text and "cost against P" in text
 
 
 def test_what_is_measured_of_all_families_and_what_with_quick():
@@ -114,17 +114,6 @@ def test_the_limit_is_the_physics_of_the_lifetime_itself(family):
     same = (arrived[:, :-1] == following).all(axis=2)
     resets = following[..., 0] < arrived[:, :-1, 0]  # the clock is set back
     assert same.any() and (same | resets).all()
-
-
-def test_the_model_of_communication_is_fitted_and_extrapolated():
-    workers, bandwidth = 16, 1e8
-    for shape, hops in {"ring": lambda r: r - 1, "tree": math.log2}.items():
-        seconds = {r: 0.002 * hops(r) + r * workers * 6 * 8 / bandwidth for r in (2, 8, 32)}
-        model = communication_model.fit(seconds, workers, bandwidth)
-        assert model.shape == shape
-        np.testing.assert_allclose(model.latency, 0.002, rtol=1e-6)
-        expected = 0.002 * hops(1024) + 1024 * 4 * 6 * 8 / bandwidth
-        np.testing.assert_allclose(model.seconds(1024, workers=4), expected, rtol=1e-6)
 
 
 def test_the_exponent_is_that_of_the_larger_sizes():

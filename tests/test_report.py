@@ -24,7 +24,7 @@ from epg_tf.evaluation.films.encode import Film
 from epg_tf.evaluation.learning_curves import summary
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.training import Runs
-from epg_tf.evaluation.report import page as page_module
+from epg_tf.evaluation.report import media
 from epg_tf.evaluation.report.page import render_page
 from epg_tf.evaluation.report.parts import read_parts
 from epg_tf.evaluation.report.plot_meta_training import plot_meta_training
@@ -358,7 +358,7 @@ def test_results_of_an_earlier_loss_are_told_from_the_latest(run, bare_run):
 
 
 def test_a_film_that_is_too_large_is_left_out_by_name(run, monkeypatch):
-    monkeypatch.setattr(page_module, "_MOST_BYTES", 1500)
+    monkeypatch.setattr(media, "_MOST_BYTES", 1500)
     page = Page.of(run)
     assert not page.all("video")
     assert "videos/learning.mp4 has 0.0 MB, which is too much for this page" in page.text

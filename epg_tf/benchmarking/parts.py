@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
+import platform
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from typing import Any, NamedTuple
 
-from epg_tf.benchmarking.communication_model import fit
-from epg_tf.benchmarking.machine import describe
 from epg_tf.benchmarking.sizes import Sizes
 
-EXTRAPOLATED_RANKS = (1024, 16_384)
+_CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 
 class Part(NamedTuple):
@@ -131,7 +133,7 @@ def assemble(
         "limit_ms_per_update": of(two, "limit_ms_per_update"),
         "limit_ms_per_update_one_rank": of(one, "limit_ms_per_update"),
         "set_up_ms": of(two, "set_up_ms"),
-        "machine": describe(),
+        "machine": _machine(),
         "workers_per_rank": sizes.workers,
     }
     figures["communication"] = _communication(two[families[0]], sizes, results)
@@ -151,26 +153,36 @@ def assemble(
 def _communication(
     two_ranks: dict[str, Any], sizes: Sizes, results: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """The measured exchanges, the model of them, and what it says of more ranks."""
-    tell = two_ranks["tell_seconds_per_worker"]
-    exchanged = {n: results[f"exchange {n}"] for n in sizes.communication_ranks}
-    if len(exchanged) < 2:  # a model of one point would be made up
-        measured = {"2": two_ranks["exchange_seconds"]}
-        return {"measured_seconds": measured, "tell_seconds_per_worker": tell}
-    seconds = {num_ranks: result["seconds"] for num_ranks, result in exchanged.items()}
-    model = fit(seconds, sizes.workers, exchanged[min(exchanged)]["bandwidth"])
+    """The measured exchanges by number of ranks, and what `tell` takes per worker."""
+    exchanged = {str(n): results[f"exchange {n}"]["seconds"] for n in sizes.communication_ranks}
     return {
-        "measured_seconds": {str(num_ranks): value for num_ranks, value in seconds.items()},
-        "tell_seconds_per_worker": tell,
-        "model": model._asdict(),
-        "extrapolated": [
-            {
-                "ranks": num_ranks,
-                "workers_per_rank": workers,
-                "exchange_seconds": model.seconds(num_ranks, workers),
-                "tell_seconds": tell * num_ranks * workers,
-            }
-            for num_ranks in EXTRAPOLATED_RANKS
-            for workers in (1, sizes.workers)
-        ],
+        "measured_seconds": exchanged or {"2": two_ranks["exchange_seconds"]},
+        "tell_seconds_per_worker": two_ranks["tell_seconds_per_worker"],
     }
+
+
+def _machine() -> dict[str, Any]:
+    """CPU, cores, memory and versions."""
+    model = platform.processor() or platform.machine()
+    if _CPU_INFO.exists():
+        names = [
+            line for line in _CPU_INFO.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = names[0].partition(":")[2].strip() if names else model
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(memory, 1),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in ("mujoco", "tensorflow", "numpy")},
+    }
+
+
+def _version(package: str) -> str:
+    for name in (package, f"{package}-cpu"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "?"

@@ -85,21 +85,6 @@ def _communication(figures: dict[str, Any]) -> Iterator[str]:
     )
     yield f"an epoch's exchange: {measured} ({figures['workers_per_rank']} workers each)"
     yield f"tell: {1e6 * communication['tell_seconds_per_worker']:.0f} us per worker"
-    if "model" not in communication:
-        yield "more ranks, and the cost against W, K and P: not with --quick"
-        return
-    model = communication["model"]
-    hops = {"tree": "log2(ranks)", "ring": "(ranks - 1)"}[model["shape"]]
-    yield (
-        f"model: {1e3 * model['latency']:.2f} ms * {hops} + bytes / "
-        f"{model['bandwidth'] / 1e6:,.0f} MB/s, an upper bound: more ranks than the "
-        f"{figures['machine']['cores']} cores took turns"
-    )
-    for row in communication["extrapolated"]:
-        yield (
-            f"  {row['ranks']:>7,} ranks x {row['workers_per_rank']:>2}: exchange "
-            f"{row['exchange_seconds']:.2f} s, tell {row['tell_seconds']:.2f} s"
-        )
 
 
 def _cost(cost: dict[str, Any]) -> Iterator[str]:

@@ -105,19 +105,11 @@ class Learner:
             gradient was not finite, so that the worker kept its parameters in that step; [W] each.
         """
         batch = UpdateBatch(*(_widened(array, self.agents.num_workers) for array in batch))
-        guided = guidance > 0.0
-        loss, diverged = self._update(
-            batch,
-            tf.constant(guidance, tf.float32),
-            guidance < 1.0,
-            guided,
-            networks,
-            train_value and not guided,
-        )
-        return {
-            "loss": loss.numpy()[: self._num_workers],
-            "diverged": diverged.numpy()[: self._num_workers],
-        }
+        guided, alpha = guidance > 0.0, tf.constant(guidance, tf.float32)
+        beside = train_value and not guided
+        results = self._update(batch, alpha, guidance < 1.0, guided, networks, beside)
+        loss, diverged = (result.numpy()[: self._num_workers] for result in results)
+        return {"loss": loss, "diverged": diverged}
 
     def policy_gradient(self, batch: UpdateBatch, guidance: float) -> np.ndarray:
         """The gradient that an update begins with, over all M steps at once; nothing changes.

@@ -7,33 +7,17 @@ that is used. Its end, whatever the cause, is a `RenderingError` here and no mor
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
-import pathlib
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import textwrap
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epg_tf.rendering import opengl
 from epg_tf.rendering.opengl import RenderingError
-from epg_tf.rendering.shared_frames import SharedFrames
+from epg_tf.rendering.worker_process import first_that_draws
 
 if TYPE_CHECKING:  # the package works where MuJoCo has not been imported
     import mujoco
-
-_PACKAGE = pathlib.Path(__file__).parents[1]
-_TRIAL_PATIENCE = 60.0  # s; a trial takes about one
-_END_PATIENCE = 5.0  # s
-_LONGEST_QUOTE = 160  # characters
 
 
 class RenderProcess:
@@ -52,7 +36,7 @@ class RenderProcess:
             RenderingError: If one should work, but a trial of it was ended by a signal.
         """
         self._numbers = itertools.count()
-        self._worker = _first_that_draws()
+        self._worker = first_that_draws()
         self.name, self.pid = self._worker.name, self._worker.process.pid
 
     def __enter__(self) -> RenderProcess:
@@ -176,89 +160,3 @@ class BatchRenderer:
         assert len(workers) == len(states)
         self._process.request("draw", self, workers, states)
         return self._process.drawn((len(workers), self.height, self.width, 3))
-
-
-class _Worker:
-    """A process of `worker`, the connection to it, and the memory shared with it."""
-
-    def __init__(self, name: str):
-        self.name = name
-        # What it says ends up here, and what it said last beside the cause of its death.
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115
-        self._memory = os.memfd_create("frames")
-        self.frames = SharedFrames(self._memory)
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self.process = subprocess.Popen(
-                _command(theirs.fileno(), self._memory, name),
-                env=_environment(name),
-                pass_fds=[theirs.fileno(), self._memory],
-                stdin=subprocess.DEVNULL,
-                stdout=self._said,
-                stderr=self._said,
-                start_new_session=True,  # Ctrl-C is not for it: it ends with the connection
-            )
-        self.connection = Connection(ours.detach())
-
-    def has_drawn(self) -> bool:
-        """Whether it has passed its trial; waits for that."""
-        try:
-            if self.connection.poll(_TRIAL_PATIENCE):
-                self.connection.recv()
-                return True
-        except (EOFError, ConnectionError):
-            pass
-        return False
-
-    def cause_of_death(self) -> str:
-        """Why it has ended, or is about to."""
-        try:
-            code = self.process.wait(_END_PATIENCE)
-        except subprocess.TimeoutExpired:
-            return "a timeout"
-        names = {one.value: one.name for one in signal.Signals}
-        cause = f"exit code {code}" if code >= 0 else names.get(-code, f"signal {-code}")
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f"{cause} ({textwrap.shorten(last, _LONGEST_QUOTE)})" if last else cause
-
-    def close(self) -> None:
-        """Ends it; a second time does nothing."""
-        if self.connection.closed:
-            return
-        self.connection.close()
-        try:
-            self.process.wait(_END_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self._said.close()
-        os.close(self._memory)
-
-
-def _first_that_draws() -> _Worker:
-    """Starts one after the other until one has drawn."""
-    killed = {}
-    for name in opengl.candidates():
-        worker = _Worker(name)
-        with contextlib.ExitStack() as failed:
-            failed.callback(worker.close)
-            if worker.has_drawn():
-                failed.pop_all()
-                return worker
-            cause = worker.cause_of_death()
-            if (worker.process.returncode or 0) <= 0:  # a library that is missing has exit code 1
-                killed[name] = cause
-    raise opengl.none_works(killed)
-
-
-def _command(socket: int, frames: int, name: str) -> list[str]:
-    """How it is started. Never by a fork, which would take TensorFlow along."""
-    return [sys.executable, "-m", "epg_tf.rendering.worker", str(socket), str(frames), name]
-
-
-def _environment(name: str) -> dict[str, str]:
-    """This process's, but for the OpenGL, and so that it finds the same `epg_tf`."""
-    path = os.pathsep.join(filter(None, (str(_PACKAGE.parent), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "MUJOCO_GL": name, "PYTHONPATH": path}

@@ -19,12 +19,8 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from epg_tf.tasks.family import TaskFamily, stack_parameters
-from epg_tf.tasks.simulator import (
-    START_TIME,
-    BatchSimulator,
-    control_bounds,
-    silence_mujoco_warnings,
-)
+from epg_tf.tasks.mujoco_process import silence_mujoco_warnings
+from epg_tf.tasks.simulator import START_TIME, BatchSimulator, control_bounds
 
 
 class TaskEnv(gymnasium.Env):

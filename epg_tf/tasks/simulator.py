@@ -9,10 +9,8 @@ TF-Agents and gymnasium conventions are left to `environment` and `gymnasium_env
 """
 
 import atexit
-import ctypes
 import functools
 import math
-import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,6 +19,7 @@ import numpy as np
 from mujoco.rollout import Rollout
 
 from epg_tf.tasks.family import Task, TaskFamily, stack_parameters
+from epg_tf.tasks.mujoco_process import silence_mujoco_warnings, stop_mujoco_clock
 
 # Episodes start at one second, not at zero. Where MuJoCo meets a state it cannot integrate it puts
 # the model back to its default with the clock at zero, so with this start every such reset turns
@@ -94,7 +93,7 @@ class BatchSimulator:
         if len(sizes) > 1:
             raise ValueError(f"`tasks` (with model sizes {sizes}) must have models of equal sizes.")
         silence_mujoco_warnings()
-        _stop_mujoco_clock()
+        stop_mujoco_clock()
 
         self.family = family
         self.tasks = list(tasks)
@@ -236,32 +235,6 @@ def fresh_state(model: mujoco.MjModel) -> np.ndarray:
     mujoco.mj_getState(model, mujoco.MjData(model), state, _FULL_PHYSICS)
     state[0] = START_TIME
     return state
-
-
-def silence_mujoco_warnings() -> None:
-    """Keeps MuJoCo from printing warnings and writing MUJOCO_LOG.TXT.
-
-    The steps that they spoil are counted by those who step. This holds for the whole process,
-    unless the program has installed a handler of its own.
-    """
-    if mujoco.get_mju_user_warning() is None:
-        mujoco.set_mju_user_warning(_ignore)
-
-
-@functools.cache
-def _stop_mujoco_clock() -> None:
-    """Keeps MuJoCo from asking for the time, which nobody reads, many times in every step.
-
-    Its Python package installs a clock for `MjData.timer`, process-wide. Without it the physics of
-    a Reacher takes 0.73, of a Hopper 0.85 of the time, to the same states. `set_mjcb_time(None)`
-    would leave the package's own clock in place.
-    """
-    for library in pathlib.Path(mujoco.__file__).parent.glob("libmujoco.*"):  # the loaded one
-        ctypes.c_void_p.in_dll(ctypes.CDLL(str(library)), "mjcb_time").value = None
-
-
-def _ignore(message: str) -> None:
-    del message
 
 
 def _state_size(model: mujoco.MjModel) -> int:

@@ -6,7 +6,6 @@ nowhere: the same folder gives the same page.
 
 from __future__ import annotations
 
-import base64
 import importlib.metadata
 import pathlib
 import platform
@@ -14,13 +13,15 @@ import re
 import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import markupsafe
 
 from epg_tf.evaluation.methods import WITH_REWARD
-from epg_tf.evaluation.report.parts import COMPLETE, Part, inputs_table
+from epg_tf.evaluation.report.contents import inputs_table
+from epg_tf.evaluation.report.media import Media, Medium, data_uri
+from epg_tf.evaluation.report.parts import COMPLETE, Part
 from epg_tf.evaluation.report.plot_meta_training import plot_meta_training
 from epg_tf.evaluation.report.plot_runs import plot_runs
 from epg_tf.evaluation.report.several_runs import held_out_estimate, table_of_runs
@@ -35,53 +36,8 @@ from epg_tf.files import CONFIG_FILE, read_json
 from epg_tf.run.records import RunRecords, family_of
 from epg_tf.text import Table, count, number
 
-# Of pictures and films before they are encoded, which makes them a third larger: a page that
-# browsers and mail programs still take.
-_MOST_BYTES = 10_000_000
-_MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
-
 _STACK = ("epg_tf", "tensorflow", "tf-agents", "mujoco", "gymnasium", "numpy", "scipy")
 _ALIASES = {"tensorflow": ("tensorflow", "tensorflow-cpu")}  # one package by two names
-
-
-class Medium(NamedTuple):
-    """A picture or a film.
-
-    Attributes:
-        path: Where it is, relative to the run's folder.
-        uri: The whole of it as a `data:` URI; empty if it is not there or does not fit.
-        megabytes: Its size; 0 if it is not there.
-    """
-
-    path: str
-    uri: str
-    megabytes: float
-
-
-class Media:
-    """A run's pictures and films, as far as they fit into a page."""
-
-    def __init__(self, root: pathlib.Path):
-        """Has read nothing yet.
-
-        Args:
-            root: The run's folder.
-        """
-        self._root = root
-        self._left = _MOST_BYTES
-
-    def inline(self, *paths: str) -> Medium:
-        """Reads the first of the files that is there; what is asked for first has room first."""
-        for path in paths:
-            try:
-                content = (self._root / path).read_bytes()
-            except OSError:
-                continue
-            if len(content) > self._left:
-                return Medium(path, "", len(content) / 1e6)
-            self._left -= len(content)
-            return Medium(path, _data_uri(content, path), len(content) / 1e6)
-        return Medium(paths[0], "", 0.0)
 
 
 def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
@@ -135,7 +91,7 @@ def render_page_of_runs(
     return _template("runs.html").render(
         name=root.absolute().name,
         family=family_of(first),
-        picture=Medium("runs.png", _data_uri(picture, "runs.png"), len(picture) / 1e6),
+        picture=Medium("runs.png", data_uri(picture, "runs.png"), len(picture) / 1e6),
         runs=table_of_runs(runs),
         left_out=left_out,
         single=shlex.join(["python", "-m", "epg_tf.report", "--root_dir", str(first.root)]),
@@ -251,11 +207,6 @@ def _installed() -> dict[str, str]:
             except importlib.metadata.PackageNotFoundError:
                 continue
     return versions
-
-
-def _data_uri(content: bytes, path: str) -> str:
-    media_type = _MEDIA_TYPES[pathlib.Path(path).suffix]
-    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
 def _code(text: str) -> markupsafe.Markup:

@@ -1,0 +1,179 @@
+"""What other commands have found out about a loss, as sentences and tables of a report.
+
+It is read as data, and may be of another version: whoever reads takes any error for "unreadable".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from epg_tf.evaluation.methods import METHODS
+from epg_tf.text import Table, count, interval, number
+
+_FEW_DIGITS = 2  # of what is known no better
+_STAGES = ("before", "during", "after")
+
+
+class Content(NamedTuple):
+    """What a complete part says.
+
+    Attributes:
+        sentences: About all of it.
+        tables: By name.
+    """
+
+    sentences: list[str]
+    tables: dict[str, Table]
+
+
+def read_evaluation(record: Mapping[str, Any]) -> Content:
+    """What the `summary.json` of `epg_tf.evaluate` says."""
+    about = record["provenance"]
+    labels = about["labels"]
+    methods = [method for method in METHODS if method in labels]
+    first = record[methods[0]]
+    num_tasks, num_seeds = first["num_tasks"], first["num_seeds"]
+    steps = about["num_updates"] * about["steps_per_update"]
+    sentences = [
+        f"{count(num_tasks * num_seeds)} fresh agents per method, {count(num_seeds)} on each of "
+        f"{count(num_tasks)} tasks that training cannot draw, each with "
+        f"{count(about['num_updates'])} updates of {count(about['steps_per_update'])} steps "
+        f"({count(steps)} environment steps)."
+    ]
+    sentences += [
+        f"{labels[method]}: {count(diverged)} of these agents met a gradient or a return that was "
+        "not finite."
+        for method, diverged in about["diverged_runs"].items()
+        if diverged
+    ]
+    rows = [_score_row(labels[method], record[method]) for method in methods]
+    head = (
+        "method",
+        "final return",
+        "mean over updates (AUC)",
+        "probability of beating PPO",
+        "updates to reach PPO",
+    )
+    caption = "Interquartile means over all agents, with 95 % bootstrap intervals."
+    return Content(sentences, {"scores": Table(caption, head, rows)})
+
+
+def _score_row(label: str, score: Mapping[str, Any]) -> tuple[str, ...]:
+    intervals = [
+        interval(score[f"{of}_iqm"], score[f"{of}_low"], score[f"{of}_high"])
+        for of in ("final", "auc")
+    ]
+    reached = score["updates_to_reach_ppo"]
+    probability = f"{score['probability_over_ppo']:.2f}"
+    return (label, *intervals, probability, "never" if reached is None else count(reached))
+
+
+def read_analysis(record: Mapping[str, Any]) -> Content:
+    """What the `summary.json` of `epg_tf.analyze` says."""
+    about = record["provenance"]
+    labels = about["labels"]
+    correlation = record["gradient_correlation"]
+    names = {**labels, "ppo_halves": "PPO with itself, between two halves of the steps"}
+    correlations = [
+        (names[method], _mean_interval(of), _percent(of["share_positive"]))
+        for method, of in correlation.items()
+    ]
+    changes = [
+        (labels[method], _mean_interval(of), number(of["largest_over_mean"], _FEW_DIGITS))
+        for method, of in record["policy_change"].items()
+    ]
+    late = {method: record["sensitivity"][method]["late"] for method in labels}
+    kinds = [
+        (
+            kind,
+            *(
+                number(of_kind[where], _FEW_DIGITS)
+                for of_kind in (late[method][kind] for method in labels)
+                for where in ("own_step", "other_steps")
+            ),
+        )
+        for kind in late["evolved"]
+    ]
+    where = ("at the step itself", "at another step")
+    agents = f"over {count(about['num_tasks'])} agents, with 95 % intervals"
+    sentences = [
+        f"{count(about['num_tasks'])} fresh agents on held-out tasks with each loss, each with "
+        f"{count(about['num_updates'])} updates of {count(about['steps_per_update'])} steps."
+    ]
+    sentences += [
+        f"{labels[method]}: {count(diverged)} of them met a gradient or a return that was not "
+        "finite, and are left out."
+        for method, diverged in about["diverged_agents"].items()
+        if diverged
+    ]
+    return Content(
+        sentences,
+        {
+            "gradient_correlation": Table(
+                f"Spearman correlation with PPO's gradient: means {agents}.",
+                ("gradient of", "correlation", "updates at which it is positive"),
+                correlations,
+            ),
+            "policy_change": Table(
+                f"Kullback-Leibler divergence per update: geometric means {agents}.",
+                ("agents with", "nats", "largest over mean"),
+                changes,
+            ),
+            "sensitivity": Table(
+                "Norm of the derivative of a step's loss, late in learning.",
+                ("input", *(f"{labels[method]}: {place}" for method in labels for place in where)),
+                kinds,
+            ),
+        },
+    )
+
+
+def read_videos(record: Mapping[str, Any]) -> Content:
+    """What the `summary.json` of `epg_tf.render` says."""
+    stages = {name: record["stages"][name] for name in _STAGES if name in record["stages"]}
+    rows = []
+    for name, stage in stages.items():
+        means = [sum(returns) / len(returns) for returns in stage["returns"]]
+        cells = [*map(number, means), number(sum(means) / len(means))]
+        rows.append((f"{name} learning", count(stage["num_updates"]), *cells))
+    tasks = [f"task {task + 1}" for task in range(len(record["task_seeds"]))]
+    caption = "Mean returns of the episodes in the film."
+    table = Table(caption, ("agents", "updates made", *tasks, "mean"), rows)
+    sentences = [
+        f"{count(len(tasks))} agents learn on held-out tasks with the evolved loss "
+        f"({record['reward']})."
+    ]
+    return Content(sentences, {"returns": table})
+
+
+def read_loss(record: Mapping[str, Any]) -> Content:
+    """What the `loss.json` of `epg_tf.export` says."""
+    sees = "the reward" if record["sees_reward"] else "no reward"
+    sentences = [f"A loss of {count(record['num_parameters'])} parameters, which is shown {sees}."]
+    return Content(sentences, {"inputs": inputs_table(record)})
+
+
+def inputs_table(description: Mapping[str, Any]) -> Table:
+    """What a loss takes, from its `loss.json`."""
+    yes = {True: "yes", False: "no"}
+    rows = [
+        (
+            one["name"],
+            "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}".join(map(str, one["shape"])),
+            yes[one["normalised"]],
+            yes[one["trained"]],
+            one["meaning"],
+        )
+        for one in description["inputs"]
+    ]
+    head = ("input", "shape", "normalised", "differentiated by agents", "what")
+    return Table(f"The newest {description['buffer_size']} steps of an agent.", head, rows)
+
+
+def _mean_interval(of: Mapping[str, Any]) -> str:
+    return interval(of["mean"], of["low"], of["high"], _FEW_DIGITS)
+
+
+def _percent(share: float | None) -> str:
+    return "not known" if share is None else f"{100.0 * share:.0f} %"

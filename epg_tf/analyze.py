@@ -41,6 +41,7 @@ def main(argv: list[str]) -> None:
 
     import tqdm
 
+    from epg_tf.evaluation.analysis.analysis import Analysis
     from epg_tf.evaluation.analysis.results import fingerprint, write
     from epg_tf.evaluation.analysis.summary import sentences
     from epg_tf.evaluation.results_folder import ResultsFolder
@@ -48,9 +49,9 @@ def main(argv: list[str]) -> None:
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
-        if ranks.size > 1:
-            raise ValueError(f"`horovodrun -np` (={ranks.size}) must be 1: analyze is one process.")
-        analysis = _analysis()
+        held_out_flags.refuse_ranks(ranks.size, "analyze")
+        num_tasks = held_out_flags.num_tasks(Analysis.num_tasks)
+        analysis = Analysis(held_out_flags.read_loss(), num_tasks)
         root = pathlib.Path(config_flags.ROOT_DIR.value or "")
         ResultsFolder(root, "analyze", fingerprint(analysis)).open()
     with tqdm.tqdm(
@@ -62,21 +63,6 @@ def main(argv: list[str]) -> None:
         found = analysis.run(bar.update)
     summary = write(root, analysis, found, ["python", "-m", "epg_tf.analyze", *sys.argv[1:]])
     print(f"{sentences(summary)}\nFiles: {root}. TensorBoard: tensorboard --logdir {root}")
-
-
-def _analysis():
-    """What the flags ask for."""
-    from epg_tf.checks import require_integer
-    from epg_tf.evaluation.analysis.analysis import Analysis
-    from epg_tf.evolved_loss.load import load
-
-    num_tasks, num_updates = held_out_flags.NUM_TASKS.value, held_out_flags.NUM_UPDATES.value
-    bindings = list(config_flags.GIN_BINDING.value)
-    if num_updates is not None:
-        require_integer("--num_updates", num_updates)
-        bindings.append(f"InnerLoop.num_updates = {num_updates}")
-    loss = load(loss_flags.LOSS.value or "", config_flags.GIN_FILE.value, bindings)
-    return Analysis(loss) if num_tasks is None else Analysis(loss, num_tasks)
 
 
 if __name__ == "__main__":

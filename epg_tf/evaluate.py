@@ -30,6 +30,7 @@ from absl import flags
 
 from epg_tf import command_line
 from epg_tf.command_line import config_flags, held_out_flags, loss_flags
+from epg_tf.evaluation.methods import DEFAULT_METHODS
 
 if TYPE_CHECKING:
     from epg_tf.evaluation.learning_curves.comparison import Comparison
@@ -42,7 +43,7 @@ flags.adopt_module_key_flags(loss_flags)
 flags.adopt_module_key_flags(held_out_flags)
 _METHODS = flags.DEFINE_list(
     "methods",
-    ["evolved", "random_loss", "ppo", "tf_agents_ppo"],
+    list(DEFAULT_METHODS),
     "What to compare; ppo must be among them.",
 )
 _NUM_SEEDS = flags.DEFINE_integer("num_seeds", 4, "Agents per task and method.")
@@ -63,7 +64,6 @@ _PPO_NUM_PASSES = flags.DEFINE_integer(
     "Passes of our PPO over the newest steps; by default as many as the loss's agents make.",
 )
 
-_DEFAULT_NUM_TASKS = 32
 _BAR = "{desc} {percentage:3.0f}%|{bar:20}| update {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 
 
@@ -90,12 +90,11 @@ def main(argv: list[str]) -> None:
         )
     # A run that still goes on may have written another epoch between two ranks' reading.
     loss = ranks.broadcast(loss)
-    num_tasks = held_out_flags.NUM_TASKS.value
     with command_line.one_sentence(ranks):
         comparison = Comparison(
             loss,
             tuple(_METHODS.value),
-            _DEFAULT_NUM_TASKS if num_tasks is None else num_tasks,
+            held_out_flags.num_tasks(Comparison.num_tasks),
             _NUM_SEEDS.value,
             _lifetime(loss.settings.inner_loop.num_updates),
             _GIVE_REWARD.value,

@@ -19,7 +19,6 @@ is found; MUJOCO_GL, where it is set, decides. A process of its own draws, witho
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
@@ -59,14 +58,15 @@ def _render(process: RenderProcess) -> None:
     import tqdm
 
     from epg_tf.evaluation.films.files import Show, table
+    from epg_tf.evaluation.films.showcase import Showcase
     from epg_tf.evaluation.results_folder import ResultsFolder
     from epg_tf.outer_loop.ranks import Ranks
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
-        if ranks.size > 1:
-            raise ValueError(f"`horovodrun -np` (={ranks.size}) must be 1: render is one process.")
-        showcase = _showcase()
+        held_out_flags.refuse_ranks(ranks.size, "render")
+        num_tasks = held_out_flags.num_tasks(Showcase.num_tasks)
+        showcase = Showcase(held_out_flags.read_loss(), num_tasks, _SECONDS.value)
         root = pathlib.Path(config_flags.ROOT_DIR.value or "")
         ResultsFolder(root, "render", showcase.fingerprint).open()
     show = Show(showcase, root)
@@ -85,22 +85,6 @@ def _render(process: RenderProcess) -> None:
     if not show.travels:
         print("There is no exploration.png: this robot stays in its place.")
     print(f"Files in {root}: {', '.join(summary['files'])}.", flush=True)
-
-
-def _showcase():
-    """What the flags ask for."""
-    from epg_tf.checks import require_integer
-    from epg_tf.evaluation.films.showcase import Showcase
-    from epg_tf.evolved_loss.load import load
-
-    num_tasks, num_updates = held_out_flags.NUM_TASKS.value, held_out_flags.NUM_UPDATES.value
-    bindings = list(config_flags.GIN_BINDING.value)
-    if num_updates is not None:
-        require_integer("--num_updates", num_updates)
-        bindings.append(f"InnerLoop.num_updates = {num_updates}")
-    loss = load(loss_flags.LOSS.value or "", config_flags.GIN_FILE.value, bindings)
-    showcase = Showcase(loss, seconds=_SECONDS.value)
-    return showcase if num_tasks is None else dataclasses.replace(showcase, num_tasks=num_tasks)
 
 
 if __name__ == "__main__":

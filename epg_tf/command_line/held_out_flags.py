@@ -3,7 +3,47 @@
 Defined once, because two modules must not define flags of one name; defaults are the command's own.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from absl import flags
+
+from epg_tf.command_line import config_flags, loss_flags
+
+if TYPE_CHECKING:
+    from epg_tf.evolved_loss.load import EvolvedLoss
 
 NUM_TASKS = flags.DEFINE_integer("num_tasks", None, "Held-out tasks; see above for the default.")
 NUM_UPDATES = flags.DEFINE_integer("num_updates", None, "K; by default the config's.")
+
+
+def read_loss() -> EvolvedLoss:
+    """The loss that --loss names, with lifetimes of --num_updates where that is given.
+
+    Raises:
+        ValueError: In one sentence, if there is none, or a value is bad.
+    """
+    from epg_tf.checks import require_integer
+    from epg_tf.evolved_loss.load import load
+
+    bindings = list(config_flags.GIN_BINDING.value)
+    if NUM_UPDATES.value is not None:
+        require_integer("--num_updates", NUM_UPDATES.value)
+        bindings.append(f"InnerLoop.num_updates = {NUM_UPDATES.value}")
+    return load(loss_flags.LOSS.value or "", config_flags.GIN_FILE.value, bindings)
+
+
+def num_tasks(default: int) -> int:
+    """How many held-out tasks there are to be."""
+    return default if NUM_TASKS.value is None else NUM_TASKS.value
+
+
+def refuse_ranks(num_ranks: int, command: str) -> None:
+    """Checks that a command which is one process has not been given more.
+
+    Raises:
+        ValueError: If it has.
+    """
+    if num_ranks > 1:
+        raise ValueError(f"`horovodrun -np` (={num_ranks}) must be 1: {command} is one process.")

@@ -10,7 +10,7 @@ import itertools
 
 import numpy as np
 
-from epg_tf.tasks.family import Parameters, TaskFamily
+from epg_tf.tasks.family import TaskFamily
 from epg_tf.tasks.wrapped import WrappedFamily
 
 
@@ -46,15 +46,7 @@ class DiscreteActions(WrappedFamily):
         """The size of the grid."""
         return self.actions_per_dimension**self.action_size
 
-    def reward(
-        self,
-        qpos_before: np.ndarray,
-        qpos: np.ndarray,
-        qvel: np.ndarray,
-        observation: np.ndarray,
-        action: np.ndarray,
-        parameters: Parameters,
-    ) -> np.ndarray:
+    def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
         """Rewards as the family does, for the box action that was looked up."""
         box = self.grid[action]
         return super().reward(qpos_before, qpos, qvel, observation, box, parameters)

@@ -51,7 +51,7 @@ class TaskFamily(abc.ABC):
     A new robot is a subclass: a frozen dataclass whose fields are its ranges, the class attributes
     below, and the abstract methods. In the rules W is the number of workers, `parameters` holds
     every entry of `Task.parameters` with a leading axis W, and nothing of one worker may enter
-    another's row.
+    another's row. The arguments of the rules have the types and shapes that are given here.
 
     Attributes:
         observation_size: S, the length of an observation.

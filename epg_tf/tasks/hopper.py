@@ -80,13 +80,7 @@ class _Hopper(TaskFamily, abc.ABC):
         qpos[1] += task.parameters["lift"]
         return qpos, qvel
 
-    def observe(
-        self,
-        qpos: np.ndarray,
-        qvel: np.ndarray,
-        parameters: Parameters,
-        out: np.ndarray | None = None,
-    ) -> np.ndarray:
+    def observe(self, qpos, qvel, parameters, out=None) -> np.ndarray:
         """Writes positions without x, `[W, 5]`, and velocities clipped to ±10, `[W, 6]`."""
         if out is None:
             out = np.empty((len(qpos), self.observation_size))
@@ -96,15 +90,7 @@ class _Hopper(TaskFamily, abc.ABC):
         np.minimum(velocity, 10.0, out=velocity)
         return out
 
-    def reward(
-        self,
-        qpos_before: np.ndarray,
-        qpos: np.ndarray,
-        qvel: np.ndarray,
-        observation: np.ndarray,
-        action: np.ndarray,
-        parameters: Parameters,
-    ) -> np.ndarray:
+    def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
         """Velocity along the task's direction, m/s; see `RandomHopper` for both rules."""
         distance = (qpos[:, 0] - qpos_before[:, 0]) * parameters["direction"]
         velocity = distance / parameters["seconds_per_step"]

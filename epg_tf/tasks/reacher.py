@@ -97,13 +97,7 @@ class RandomReacher(TaskFamily):
         qvel[:2] = rng.uniform(-0.005, 0.005, size=2)
         return qpos, qvel
 
-    def observe(
-        self,
-        qpos: np.ndarray,
-        qvel: np.ndarray,
-        parameters: Parameters,
-        out: np.ndarray | None = None,
-    ) -> np.ndarray:
+    def observe(self, qpos, qvel, parameters, out=None) -> np.ndarray:
         """Writes Reacher-v5's ten numbers, with the fingertip where it is now."""
         if out is None:
             out = np.empty((len(qpos), self.observation_size))
@@ -117,15 +111,7 @@ class RandomReacher(TaskFamily):
         )
         return out
 
-    def reward(
-        self,
-        qpos_before: np.ndarray,
-        qpos: np.ndarray,
-        qvel: np.ndarray,
-        observation: np.ndarray,
-        action: np.ndarray,
-        parameters: Parameters,
-    ) -> np.ndarray:
+    def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
         """Minus the distance to the target, minus the squared norm of the action."""
         to_target = _as_complex(observation[:, 8:10])
         return -np.abs(to_target) - np.einsum("wa,wa->w", action, action, dtype=np.float64)

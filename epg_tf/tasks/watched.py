@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from epg_tf.tasks.family import Parameters, TaskFamily
+from epg_tf.tasks.family import TaskFamily
 from epg_tf.tasks.wrapped import WrappedFamily
 
 Watcher = Callable[[np.ndarray, np.ndarray], object]
@@ -23,15 +23,7 @@ class WatchedFamily(WrappedFamily):
         self.family = family
         self.watcher = watcher
 
-    def reward(
-        self,
-        qpos_before: np.ndarray,
-        qpos: np.ndarray,
-        qvel: np.ndarray,
-        observation: np.ndarray,
-        action: np.ndarray,
-        parameters: Parameters,
-    ) -> np.ndarray:
+    def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
         """Tells the watcher, and rewards as the family does."""
         self.watcher(qpos_before, qpos)
         return super().reward(qpos_before, qpos, qvel, observation, action, parameters)

@@ -47,25 +47,11 @@ class WrappedFamily(TaskFamily):
         """Starts an episode as the family does."""
         return self.family.initial_state(task, rng)
 
-    def observe(
-        self,
-        qpos: np.ndarray,
-        qvel: np.ndarray,
-        parameters: Parameters,
-        out: np.ndarray | None = None,
-    ) -> np.ndarray:
+    def observe(self, qpos, qvel, parameters, out=None) -> np.ndarray:
         """Observes as the family does."""
         return self.family.observe(qpos, qvel, parameters, out=out)
 
-    def reward(
-        self,
-        qpos_before: np.ndarray,
-        qpos: np.ndarray,
-        qvel: np.ndarray,
-        observation: np.ndarray,
-        action: np.ndarray,
-        parameters: Parameters,
-    ) -> np.ndarray:
+    def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
         """Rewards as the family does."""
         return self.family.reward(qpos_before, qpos, qvel, observation, action, parameters)
 

@@ -68,7 +68,7 @@ def main(argv: list[str]) -> None:
         return
     more = {"provenance": provenance(loss), "scores": scores}
     texts = {
-        "README.md": model_card(description | more, family, loss.config_text),
+        "README.md": model_card(description | more, loss.config_text),
         CONFIG_FILE: loss.config_text,
     }
     try:

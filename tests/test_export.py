@@ -265,7 +265,7 @@ def test_the_card_says_what_a_user_asks(exported):
             DiscreteActions(RandomReacher()),
             (
                 "# A loss evolved on DiscreteActions(RandomReacher)",
-                "Reachers with random link lengths.",
+                "Reachers, arms of two links in a plane, with random link lengths.",
                 "| `DiscreteActions.actions_per_dimension` | 3 |",
                 "| `RandomReacher.link_length` | (0.5, 1.5) |",
                 "| `policy_log_probabilities` | [128, 9] |",
@@ -280,7 +280,7 @@ def test_cards_of_other_losses(settings, family, parts, absent):
     origin = {"epoch": 7, "env_steps": None, "seed": 0, "num_workers": 4, "guidance": 0.0}
     origin |= {"guide": PPO.__name__, "command": None, "versions": {"python": "3"}}
     description = describe(settings, family, np.zeros(3, np.float32))
-    card = model_card(description | {"provenance": origin, "scores": None}, family, "x = 1\n")
+    card = model_card(description | {"provenance": origin, "scores": None}, "x = 1\n")
     for part in parts:
         assert part in card, part
     for part in absent:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
-import re
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jinja2
 
-from epg_tf.tasks.family import TaskFamily
 from epg_tf.text import interval
 
+# What a family says of itself (`tasks.family.Description`), part by part.
+WORDS_FOR = {"observation": "Observation", "reward": "Reward", "end": "End of an episode"}
 
-def model_card(description: Mapping[str, Any], family: TaskFamily, config_text: str) -> str:
+
+def model_card(description: Mapping[str, Any], config_text: str) -> str:
     """The card of an exported loss.
 
     Args:
         description: What its `loss.json` holds, `provenance` and `scores` (or None) included.
-        family: The tasks that it was evolved on.
         config_text: The config of its run, as gin.
 
     Returns:
@@ -39,7 +37,8 @@ def model_card(description: Mapping[str, Any], family: TaskFamily, config_text: 
         made=description["provenance"].get("made", "evolved"),
         taught_where=_taught_where(description["provenance"].get("taught_epochs")),
         tasks=_name(description["family"]),
-        about_family=_about(family),
+        words_for=WORDS_FOR,
+        families=list(families(description["family"])),
         family_settings=list(_settings(description["family"])),
         numbers=list(_numbers(description)),
         trained=", ".join(f'inputs["{i["name"]}"]' for i in description["inputs"] if i["trained"]),
@@ -67,21 +66,12 @@ def _is_family(value: Any) -> bool:
     return isinstance(value, Mapping) and "settings" in value
 
 
-def _about(family: TaskFamily) -> list[str]:
-    """What docstrings say of a family, of the one that it wraps, and of those that they name."""
-    classes: list[type] = [type(family)]
-    texts = []
-    wrapped = getattr(family, "family", None)
-    if isinstance(wrapped, TaskFamily):
-        classes.append(type(wrapped))
-    for described in classes:  # which grows
-        text, _, _ = (inspect.getdoc(described) or "").partition("\nAttributes:\n")
-        texts.append(text.strip())
-        for name in re.findall(r"`(\w+)`", text):
-            named = getattr(sys.modules[described.__module__], name, None)
-            if isinstance(named, type) and issubclass(named, TaskFamily) and named not in classes:
-                classes.append(named)
-    return texts
+def families(family: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A family as `loss.json` has it, and after it the one that it wraps."""
+    yield family
+    for value in family["settings"].values():
+        if _is_family(value):
+            yield from families(value)
 
 
 def _settings(family: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

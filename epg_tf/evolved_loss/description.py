@@ -18,7 +18,7 @@ from epg_tf.files import crc32_of
 from epg_tf.inner_loop.inputs import input_shapes, policy_outputs
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import PER_STEP_INPUTS
-from epg_tf.tasks.family import TaskFamily
+from epg_tf.tasks.family import Description, TaskFamily
 
 _FORMAT = 1
 
@@ -63,6 +63,7 @@ def _family(family: TaskFamily) -> dict[str, Any]:
     return {
         "name": type(family).__name__,
         "module": type(family).__module__,
+        "about": _about(family.describe()),
         "settings": values,
         "observation_size": family.observation_size,
         "action_size": family.action_size,
@@ -70,6 +71,10 @@ def _family(family: TaskFamily) -> dict[str, Any]:
         "frame_skip": family.frame_skip,
         "time_limit": family.time_limit,
     }
+
+
+def _about(description: Description) -> dict[str, Any]:
+    return description._asdict() | {"drawn": [one._asdict() for one in description.drawn]}
 
 
 def _inputs(settings: InnerLoop, family: TaskFamily) -> list[dict[str, Any]]:

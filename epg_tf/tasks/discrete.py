@@ -10,7 +10,7 @@ import itertools
 
 import numpy as np
 
-from epg_tf.tasks.family import TaskFamily
+from epg_tf.tasks.family import Description, TaskFamily
 from epg_tf.tasks.wrapped import WrappedFamily
 
 
@@ -45,6 +45,14 @@ class DiscreteActions(WrappedFamily):
     def num_actions(self) -> int:
         """The size of the grid."""
         return self.actions_per_dimension**self.action_size
+
+    def describe(self) -> Description:
+        """The grid, in words; the other family describes itself."""
+        return Description(
+            "The tasks of another family, acted on with the points of a grid of "
+            f"{self.actions_per_dimension} points along each dimension of its actions; the last "
+            "dimension varies fastest."
+        )
 
     def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
         """Rewards as the family does, for the box action that was looked up."""

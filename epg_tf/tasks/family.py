@@ -12,7 +12,7 @@ import abc
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
@@ -43,6 +43,40 @@ class Task:
 
     model: mujoco.MjModel
     parameters: Mapping[str, np.ndarray | float]
+
+
+class Quantity(NamedTuple):
+    """Something that is drawn, in words.
+
+    Attributes:
+        name: What it is, and how often it is drawn where that is not once per task.
+        unit: Its unit, or what it is a multiple of.
+        range: What it is drawn from.
+    """
+
+    name: str
+    unit: str
+    range: str
+
+
+class Description(NamedTuple):
+    """What people should know of a family, in words; its parts may be empty.
+
+    Attributes:
+        summary: What the tasks are, in a sentence.
+        drawn: What differs from task to task and from episode to episode.
+        observation: What the agents see.
+        reward: What they are rewarded for.
+        end: When an episode ends.
+        remarks: What else there is to know, paragraph by paragraph.
+    """
+
+    summary: str
+    drawn: tuple[Quantity, ...] = ()
+    observation: str = ""
+    reward: str = ""
+    end: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 class TaskFamily(abc.ABC):
@@ -162,6 +196,10 @@ class TaskFamily(abc.ABC):
             A new array `[W]` of bool.
         """
 
+    def describe(self) -> Description:
+        """The family in words, for model cards and reports."""
+        return Description(f"Tasks of {type(self).__name__}.")
+
     def control(self, action: np.ndarray) -> np.ndarray:
         """Turns actions into actuator controls `[W, nu]`; who steps clips them to their range."""
         return action
@@ -181,6 +219,11 @@ class TaskFamily(abc.ABC):
         if not holds:
             value = getattr(self, name)
             raise ValueError(f"`{type(self).__name__}.{name}` (={value!r}) must be {rule}.")
+
+
+def uniform(bounds: Sequence[float]) -> str:
+    """A uniform distribution between two bounds, in words."""
+    return f"U({bounds[0]:g}, {bounds[1]:g})"
 
 
 def stack_parameters(tasks: Sequence[Task]) -> dict[str, np.ndarray]:

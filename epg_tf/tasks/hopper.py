@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 
 from epg_tf.tasks import assets
-from epg_tf.tasks.family import Parameters, Task, TaskFamily
+from epg_tf.tasks.family import Description, Parameters, Quantity, Task, TaskFamily, uniform
 
 _FILE = "hopper.xml"
 _ROBOT_BODIES = ("torso", "thigh", "leg", "foot")
@@ -26,7 +26,7 @@ _CLEARANCE = 0.015  # m
 
 @dataclasses.dataclass(frozen=True)
 class _Hopper(TaskFamily, abc.ABC):
-    """What both families share; see `RandomHopper` for the table."""
+    """What both families share; `RandomHopper` has the attributes."""
 
     gravity: tuple[float, float] = (2.0, 20.0)
     mass: tuple[float, float] = (0.5, 2.0)
@@ -51,6 +51,61 @@ class _Hopper(TaskFamily, abc.ABC):
         self._require("reward_rule", known, "'velocity' or 'gymnasium'")
         is_reward = math.isfinite(self.healthy_reward) and self.healthy_reward >= 0.0
         self._require("healthy_reward", is_reward, "a finite number, 0 or more")
+
+    def describe(self) -> Description:
+        """What is drawn, seen and rewarded."""
+        both_ways = len(self.directions) > 1
+        drawn = [
+            Quantity("gravity, downwards", "m/s²", uniform(self.gravity)),
+            Quantity(
+                "mass of each body, its inertia with it",
+                "nominal",
+                f"{uniform(self.mass)}, one factor per body",
+            ),
+            Quantity(
+                "sliding friction of each robot geom",
+                "nominal",
+                f"{uniform(self.friction)}, one factor per geom",
+            ),
+            Quantity(
+                "thickness (capsule radius) of each robot geom",
+                "nominal",
+                f"{uniform(self.thickness)}, one factor per geom",
+            ),
+            Quantity(
+                "start of every position and velocity", "m, rad, 1/s", "nominal + U(-0.005, 0.005)"
+            ),
+        ]
+        if both_ways:
+            sign = "sign of the rewarded velocity"
+            drawn.insert(0, Quantity("direction", sign, "-1 or 1, equally likely"))
+        velocity = "Velocity in the task's direction" if both_ways else "Forward velocity"
+        if self.reward_rule == "velocity":
+            reward = f"{velocity} (m/s), as in the code released in 2018."
+            end = "At a height of 0.7 m or less, or a torso angle of 0.5 rad or more"
+        else:
+            reward = (
+                f"{velocity} (m/s) + {self.healthy_reward:g} while healthy - 0.001 times the "
+                "squared norm of the action, as Hopper-v5's."
+            )
+            end = "When height, angle (0.2 rad) or any other state leaves its healthy range"
+        return Description(
+            "Hoppers, robots with one leg, with random bodies in random gravity, rewarded for "
+            f"moving {'forward or, half of them, backward' if both_ways else 'forward'}.",
+            tuple(drawn),
+            "11 numbers: height (m), torso angle, three joint angles (rad), and the six velocities "
+            "clipped to ±10; not the forward position, and none of the drawn quantities.",
+            reward,
+            f"{end}; otherwise it is truncated after {self.time_limit} steps.",
+            (
+                "All factors are independent: thickness changes the geometry alone, and a body's "
+                "mass and inertia are its nominal ones times one factor. The floor keeps its "
+                "friction of 1, and MuJoCo takes the larger of the two of a contact: the foot, "
+                "nominally 2, slides with U(1, 4), and the other parts, nominally 0.9, with at "
+                "least 1. A body so thick that it would begin inside the floor begins that much "
+                "higher.",
+            ),
+        )
 
     def draw(self, rng: np.random.Generator) -> Task:
         """Draws the body, gravity and direction, and builds the model."""
@@ -111,28 +166,7 @@ class _Hopper(TaskFamily, abc.ABC):
 class RandomHopper(_Hopper):
     """Hoppers with random bodies in random gravity, rewarded for moving forward.
 
-    | quantity | unit | range |
-    |---|---|---|
-    | gravity, downwards | m/s² | U(2, 20) |
-    | mass of each body, its inertia with it | nominal | U(0.5, 2), one factor per body |
-    | sliding friction of each robot geom | nominal | U(0.5, 2), one factor per geom |
-    | thickness (capsule radius) of each robot geom | nominal | U(0.5, 2), one factor per geom |
-    | start of every position and velocity | m, rad, 1/s | nominal + U(-0.005, 0.005) |
-
-    All factors are independent: thickness changes the geometry alone, and a body's mass and inertia
-    are its nominal ones times one factor. The floor keeps its friction of 1, and MuJoCo takes the
-    larger of the two of a contact: the foot, nominally 2, slides with U(1, 4), and the other parts,
-    nominally 0.9, with at least 1. A body so thick that it would begin inside the floor begins that
-    much higher.
-
-    Observation, 11 numbers: height (m), torso angle, three joint angles (rad), and the six
-    velocities clipped to ±10; not the forward position, and none of the drawn quantities.
-
-    Reward rule "velocity", of the code released in 2018: forward velocity (m/s); the episode ends
-    at a height of 0.7 m or less, or a torso angle of 0.5 rad or more. "gymnasium", Hopper-v5's:
-    forward velocity + 1 (`healthy_reward`) while healthy - 0.001 squared norm of the action; the
-    episode ends when height, angle (0.2 rad) or any other state leaves its healthy range. Either
-    way it is truncated after 1000 steps.
+    `describe` says what is drawn, seen and rewarded.
 
     Attributes:
         gravity: Range of the downward acceleration, m/s².
@@ -141,7 +175,7 @@ class RandomHopper(_Hopper):
         thickness: Range of the factor on each robot geom's radius.
         frame_skip: MuJoCo steps of 0.002 s per environment step; the 2018 code has 2, Hopper-v5 has
             4.
-        reward_rule: "velocity" or "gymnasium".
+        reward_rule: "velocity", of the code released in 2018, or "gymnasium", Hopper-v5's.
         healthy_reward: Of every step without falling, in the rule "gymnasium"; a search that has
             found standing goes on to walking where it is less than Hopper-v5's 1.
     """
@@ -152,11 +186,6 @@ class RandomHopper(_Hopper):
 @dataclasses.dataclass(frozen=True)
 class DirHopper(_Hopper):
     """Random hoppers of which half are rewarded for moving backward.
-
-    | quantity | unit | range |
-    |---|---|---|
-    | direction | sign of the rewarded velocity | -1 or 1, equally likely |
-    | all others | | as `RandomHopper` |
 
     The observation does not show the direction, so the agent needs the reward, or a loss that sees
     it (Figure 7). Attributes are those of `RandomHopper`.

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from epg_tf.tasks import assets
-from epg_tf.tasks.family import Parameters, Task, TaskFamily
+from epg_tf.tasks.family import Description, Parameters, Quantity, Task, TaskFamily, uniform
 
 _FILE = "reacher.xml"
 _LINK = 0.1  # m, nominal length of either link
@@ -21,23 +21,7 @@ _FINGERTIP_OFFSET = 0.01  # m, the fingertip's centre beyond the end of the seco
 
 @dataclasses.dataclass(frozen=True)
 class RandomReacher(TaskFamily):
-    """Reachers with random link lengths.
-
-    | quantity | unit | range |
-    |---|---|---|
-    | length of each link | nominal length, 0.1 m | U(0.5, 1.5), one factor per link |
-    | target, drawn at every reset | m | uniform over the area of the annulus within reach |
-    | start of both joints, at every reset | rad | U(-0.1, 0.1) |
-    | start of both joint velocities | rad/s | U(-0.005, 0.005) |
-
-    A link's mass and inertia follow its geometry, at gymnasium's density. The annulus reaches from
-    the closest the fingertip comes to the shoulder, with the elbow at its limit of 3.0 rad, out to
-    the summed length of the links (for nominal links gymnasium's 0.2 m).
-
-    Observation, 10 numbers: cosines of both joint angles, their sines, the target's x and y (m),
-    both joint velocities (rad/s), and fingertip minus target in x and y (m). Reward: minus the
-    distance from fingertip to target (m), minus the squared norm of the action as given, not
-    clipped. An episode never terminates; it is truncated after 50 steps.
+    """Reachers with random link lengths; `describe` says what is drawn, seen and rewarded.
 
     gymnasium reads the fingertip from `xpos`, which MuJoCo leaves at an intermediate stage of the
     last substep (Gymnasium issue 1690). Here it is computed from the new joint angles, so the last
@@ -57,6 +41,37 @@ class RandomReacher(TaskFamily):
 
     def __post_init__(self):
         self._require_range("link_length")
+
+    def describe(self) -> Description:
+        """What is drawn, seen and rewarded."""
+        return Description(
+            "Reachers, arms of two links in a plane, with random link lengths.",
+            (
+                Quantity(
+                    "length of each link",
+                    f"nominal length, {_LINK:g} m",
+                    f"{uniform(self.link_length)}, one factor per link",
+                ),
+                Quantity(
+                    "target, at every reset",
+                    "m",
+                    "uniform over the area of the annulus within reach",
+                ),
+                Quantity("start of both joints, at every reset", "rad", "U(-0.1, 0.1)"),
+                Quantity("start of both joint velocities", "rad/s", "U(-0.005, 0.005)"),
+            ),
+            "10 numbers: cosines of both joint angles, their sines, the target's x and y (m), both "
+            "joint velocities (rad/s), and fingertip minus target in x and y (m).",
+            "Minus the distance from fingertip to target (m), minus the squared norm of the action "
+            "as given, not clipped.",
+            f"Never by itself; it is truncated after {self.time_limit} steps.",
+            (
+                "A link's mass and inertia follow its geometry, at gymnasium's density. The "
+                "annulus reaches from the closest the fingertip comes to the shoulder, with the "
+                "elbow at its limit of 3.0 rad, out to the summed length of the links (for nominal "
+                "links gymnasium's 0.2 m).",
+            ),
+        )
 
     def draw(self, rng: np.random.Generator) -> Task:
         """Draws both factors and builds the arm."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from epg_tf.tasks.family import Parameters, Task, TaskFamily
+from epg_tf.tasks.family import Description, Parameters, Task, TaskFamily
 
 
 class WrappedFamily(TaskFamily):
@@ -38,6 +38,10 @@ class WrappedFamily(TaskFamily):
     def time_limit(self) -> int:
         """The family's."""
         return self.family.time_limit
+
+    def describe(self) -> Description:
+        """The family's words."""
+        return self.family.describe()
 
     def draw(self, rng: np.random.Generator) -> Task:
         """Draws a task of the family: the same one for the same seed."""

@@ -32,6 +32,7 @@ from epg_tf.evaluation.report.tables import (
     table_of_provenance,
     tables_of_config,
 )
+from epg_tf.evolved_loss.card import families
 from epg_tf.files import CONFIG_FILE, read_json
 from epg_tf.run.records import RunRecords, family_of
 from epg_tf.text import Table, count, number
@@ -56,7 +57,7 @@ def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
         root=str(records.root),
         family=family_of(records),
         headlines=list(_headlines(records, parts)),
-        about_tasks=list(about_tasks(records)),
+        about_tasks=list(about_tasks(records, _about(description))),
         trained=list(tables_of_config(records)),
         inputs=inputs_table(description) if description else None,
         sees_reward=records.sees_reward,
@@ -133,6 +134,12 @@ def _description(records: RunRecords) -> Mapping[str, Any] | None:
         except (KeyError, TypeError):
             continue
     return None
+
+
+def _about(description: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """What the families of a `loss.json` say of themselves; nothing in those of before."""
+    family = description["family"] if description else None
+    return [one["about"] for one in families(family) if "about" in one] if family else []
 
 
 def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple[str, str, str]]:

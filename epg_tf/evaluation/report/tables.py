@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from epg_tf.evolved_loss.card import WORDS_FOR
 from epg_tf.run.records import RunRecords
 from epg_tf.text import Table, count, number
-
-_FAMILY_MODULES = ("reacher", "hopper", "discrete")
 
 # caption -> what is number, and the way to it in the config
 _TRAINED = {
@@ -75,15 +72,23 @@ _FEW = 3  # settings that fit into a cell
 _WHOLE = ("epoch", "env_steps", "env_steps_per_second")
 
 
-def about_tasks(records: RunRecords) -> Iterator[str | Table]:
+def about_tasks(records: RunRecords, about: Sequence[Mapping[str, Any]]) -> Iterator[str | Table]:
     """What is known of the family of tasks: paragraphs and tables, then the ranges in force.
 
-    The words are those of the family's documentation, where it is one of epg_tf's.
+    Args:
+        records: The run's.
+        about: What the family, and one that it wraps, say of themselves (`tasks.family`).
     """
+    for one in about:
+        yield one["summary"]
+        if one["drawn"]:
+            rows = [(of["name"], of["unit"], of["range"]) for of in one["drawn"]]
+            yield Table("What is drawn for a task", ("quantity", "unit", "range"), rows)
+        yield from (f"{words}: {one[part]}" for part, words in WORDS_FOR.items() if one[part])
+        yield from one["remarks"]
     rows = []
     family = records.setting("family")
     while family:  # until the family that is wrapped in no other
-        yield from _documentation(family)
         settings = records.settings_of(family)
         rows += [(name, _described(records, value)) for name, value in settings.items()]
         family = settings.get(f"{family}.family")
@@ -173,21 +178,3 @@ def _described(records: RunRecords, value: Any) -> str:
     if isinstance(value, list):  # what JSON has made of a tuple
         return str(value).replace("[", "(").replace("]", ")")
     return str(value)
-
-
-def _documentation(family: str) -> Iterator[str | Table]:
-    """The documentation of a family, without what is for programmers alone."""
-    for module in _FAMILY_MODULES:
-        found = getattr(importlib.import_module(f"epg_tf.tasks.{module}"), family, None)
-        if inspect.isclass(found):
-            text = (inspect.getdoc(found) or "").partition("\nAttributes:\n")[0]
-            for paragraph in text.strip().split("\n\n"):
-                lines = paragraph.splitlines()
-                yield _markdown_table(family, lines) if lines[0].startswith("|") else paragraph
-            return
-
-
-def _markdown_table(name: str, lines: list[str]) -> Table:
-    cells = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
-    head, _, *rows = cells
-    return Table(f"What is drawn for a task of {name}, as its documentation has it", head, rows)

@@ -93,7 +93,7 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> MetaTraining:
     """
     gin.clear_config()
     for file in files:
-        if not pathlib.Path(file).is_file() and not (_PROJECT / file).is_file():
+        if not pathlib.Path(resolve(file)).is_file():
             raise ValueError(f"`--gin_file` (={file}) must be an existing file.")
         _parse(f"`--gin_file` (={file})", _parse_file, file)
     for binding in bindings:
@@ -113,10 +113,18 @@ def complete_config() -> str:
     return gin.operative_config_str()
 
 
+def resolve(path: str) -> str:
+    """A path of the project's that a config names, such as a preset, from wherever it is read."""
+    return (
+        path
+        if pathlib.Path(path).exists() or not (_PROJECT / path).exists()
+        else str(_PROJECT / path)
+    )
+
+
 def _parse_file(file: str) -> None:
     """Lets gin parse a file, in which settings may have the names that runs of before know."""
-    path = pathlib.Path(file)
-    text = (path if path.is_file() else _PROJECT / file).read_text()
+    text = pathlib.Path(resolve(file)).read_text()
     if not any(name in text for name in (*_RENAMED, *RETIRED_SETTINGS)):
         gin.parse_config_file(file)
         return

@@ -2,12 +2,21 @@
 
 import json
 import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
 
 import pytest
 
 from epg_tf import config
-from epg_tf.files import differs_from_run
+from epg_tf.evaluation.report.page import render_page
+from epg_tf.evaluation.report.parts import read_parts
+from epg_tf.files import CONFIG_FILE, SETTINGS_FILE, differs_from_run
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.run.folder import RunFolder
 from epg_tf.run.records import read_run
+from epg_tf.run.training import train
 
 LOSSES = pathlib.Path(__file__).parent.parent / "losses"
 PRESETS = {
@@ -36,3 +45,42 @@ def test_a_loss_is_that_of_its_runs_last_epoch(name, preset):
     # The same command, given the run's folder, goes on from there.
     settings = config.read([preset], [])
     assert not differs_from_run(settings, run.checkpoint.config)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_command_of_a_card_evolves_the_loss_again_from_its_folder(name, tmp_path):
+    description = json.loads((LOSSES / name / "loss.json").read_text())
+    command = description["provenance"]["command"]
+    assert command in (LOSSES / name / "README.md").read_text()
+    python, *words = shlex.split(command)
+    assert python == "python"
+    tiny = (
+        "meta_train.num_workers = 2",
+        "meta_train.num_epochs = 1",
+        "meta_train.num_updates = None",
+        "InnerLoop.num_updates = 1",
+    )
+    bindings = [word for one in tiny for word in ("--gin_binding", one)]
+    words[words.index("--root_dir") + 1] = str(tmp_path / "again")
+    subprocess.run([sys.executable, *words, *bindings], cwd=LOSSES / name, check=True, timeout=300)
+    assert len((tmp_path / "again" / "metrics.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_run_of_before_goes_on_and_reports(tmp_path):
+    """Its config has settings that are gone or have other names now, and no `config.json`."""
+    root = shutil.copytree(LOSSES / "reacher_fast_run", tmp_path / "run")
+    text = (root / CONFIG_FILE).read_text()
+    assert "InnerLoop.num_fresh_episodes" in text and "meta_train.simulator_threads" in text
+    assert not (root / SETTINGS_FILE).exists()
+    before = read_run(root)
+    assert before.setting("inner_loop.num_passes") == 15
+    assert "RandomReacher" in render_page(before, read_parts(before))
+    settings = config.read(
+        [str(root / CONFIG_FILE)], [f"meta_train.num_epochs = {before.num_epochs + 1}"]
+    )
+    ranks = Ranks()
+    assert train(settings, ranks, RunFolder(str(root), settings, ranks, config.complete_config))
+    after = read_run(root)
+    assert after.num_epochs == before.num_epochs + 1
+    assert after.setting("num_epochs") == after.num_epochs
+    assert "RandomReacher" in render_page(after, read_parts(after))

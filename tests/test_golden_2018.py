@@ -147,9 +147,7 @@ def test_every_quantity(case, num_workers, slot):
         seen = [batch.observation, batch.action, batch.reward, batch.termination]
         close(np.concatenate(seen, axis=2)[slot], data[f"u{u}_traj"][:, _TRAJECTORY], f"inputs {u}")
         batch.permutation[slot] = data[f"u{u}_perm"]
-        wide = type(batch)(
-            *(a if a is None or num_workers > 1 else np.repeat(a, 2, axis=0) for a in batch)
-        )
+        wide = learner.with_ghosts(batch)
         before = learner.agents.policy(wide.observation)
         targets = learner.objective.targets(wide, before)
         ours = np.stack([targets.advantage[slot], targets.value[slot]])[:, data[f"u{u}_perm"]]

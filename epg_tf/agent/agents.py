@@ -82,6 +82,11 @@ class Agents:
         """
         for network in (self.policy, self.memory, self.value_function):
             drawn = draw_weights(network, generators)
-            network.set_weights(
-                [np.broadcast_to(w, (self.num_workers, *w.shape[1:])) for w in drawn]
-            )
+            network.set_weights([widened(weight, self.num_workers) for weight in drawn])
+
+
+def widened(array: np.ndarray, width: int) -> np.ndarray:
+    """An array [W, ...] whose last row is repeated until there are so many."""
+    if len(array) == width:
+        return array
+    return np.concatenate([array, np.repeat(array[-1:], width - len(array), axis=0)])

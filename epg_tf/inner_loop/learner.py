@@ -16,13 +16,16 @@ import numpy as np
 import tensorflow as tf
 
 from epg_tf.agent.adam import WorkerAdam, all_finite
-from epg_tf.agent.agents import Agents
+from epg_tf.agent.agents import Agents, widened
 from epg_tf.inner_loop.batch import UpdateBatch
 from epg_tf.inner_loop.objective import Given, Objective, build
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.family import TaskFamily
 
+# XLA simplifies an axis of length 1 away and then adds in another order, and on some processors an
+# axis of length 2 too. With ghosts at their side a worker or two get what they would among many.
+_FEWEST = 3
 _MANY = 8  # gradient steps: with fewer, two at a turn save less than they take to compile
 
 
@@ -46,9 +49,7 @@ class Learner:
         """
         self._num_workers = num_workers
         self._num_minibatches = settings.num_minibatches
-        # XLA simplifies an axis of length 1 away and then adds in another order. With a ghost at
-        # its side a lone worker's results are the same to the bit as among many.
-        width = max(2, num_workers)
+        width = max(_FEWEST, num_workers)
         self.agents = Agents(
             width,
             family.observation_size,
@@ -76,9 +77,14 @@ class Learner:
     def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
         self.agents.reset(generators)
-        self.loss.assign(_widened(phi, self.agents.num_workers))
+        self.loss.assign(widened(phi, self.agents.num_workers))
         for optimizer in self.optimizers.values():
             optimizer.reset()
+
+    def with_ghosts(self, batch: UpdateBatch) -> UpdateBatch:
+        """A batch of W workers for as many agents as there are, ghosts included."""
+        width = self.agents.num_workers
+        return UpdateBatch(*(None if a is None else widened(a, width) for a in batch))
 
     def policy_weights(self) -> list[np.ndarray]:
         """The policies' weights, [W, ...] each, in the order of the Keras model."""
@@ -104,7 +110,7 @@ class Learner:
             `loss`, the mean learned loss over the update's steps, and `diverged`, whether a
             gradient was not finite, so that the worker kept its parameters in that step; [W] each.
         """
-        batch = UpdateBatch(*(_widened(array, self.agents.num_workers) for array in batch))
+        batch = self.with_ghosts(batch)
         guided, alpha = guidance > 0.0, tf.constant(guidance, tf.float32)
         beside = train_value and not guided
         results = self._update(batch, alpha, guidance < 1.0, guided, networks, beside)
@@ -121,7 +127,7 @@ class Learner:
         Returns:
             With respect to the policies' parameters, in the order of `policy_weights`, [W, number].
         """
-        batch = UpdateBatch(*(_widened(array, self.agents.num_workers) for array in batch))
+        batch = self.with_ghosts(batch)
         gradient = self._policy_gradient(
             batch, tf.constant(guidance, tf.float32), guidance < 1.0, guidance > 0.0
         )
@@ -138,7 +144,7 @@ class Learner:
             gradient with respect to each part of the policy's output on the M newest steps, a tuple
             of [W, M, size].
         """
-        batch = UpdateBatch(*(_widened(array, self.agents.num_workers) for array in batch))
+        batch = self.with_ghosts(batch)
         inputs, targets = tf.nest.map_structure(
             lambda tensor: tensor.numpy()[: self._num_workers], self._lesson(batch)
         )
@@ -247,10 +253,3 @@ class Learner:
     def _policy_weights(self) -> list[tf.Tensor]:
         """All in one call: to read a variable takes as long as a whole call."""
         return [variable.read_value() for variable in self.agents.policy.weights]
-
-
-def _widened(array: np.ndarray | None, width: int) -> np.ndarray | None:
-    """Repeats a lone worker's array [1, ...] where there is to be a ghost at its side."""
-    if array is None or array.shape[0] == width:
-        return array
-    return np.repeat(array, width, axis=0)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.agent.agents import Agents
+from epg_tf.agent.agents import Agents, widened
 from epg_tf.agent.networks import Policy
 from epg_tf.inner_loop.lifetime import Update
 
@@ -23,7 +23,7 @@ class PolicyChange:
 
     def __init__(self, agents: Agents):
         """Begins with nothing seen."""
-        self._policy = agents.policy
+        self._agents, self._policy = agents, agents.policy
         self._output = tf.function(agents.policy.call, jit_compile=True, autograph=False)
         self._last: tuple[tf.Tensor, tuple[tf.Tensor, ...]] | None = None
         self._of_updates: list[np.ndarray] = []
@@ -31,7 +31,9 @@ class PolicyChange:
     def observe(self, update: Update) -> None:
         """Looks at the policies before an update, which are those after the one before it."""
         self._compare()
-        observation = tf.constant(update.batch.observation[:, -update.experience.length :])
+        newest = update.batch.observation[:, -update.experience.length :]
+        self._num_workers = len(newest)
+        observation = tf.constant(widened(newest, self._agents.num_workers))
         self._last = observation, self._output(observation)
 
     def finish(self) -> np.ndarray:
@@ -42,7 +44,7 @@ class PolicyChange:
         """
         self._compare()
         self._last = None
-        return np.stack(self._of_updates, axis=1)
+        return np.stack(self._of_updates, axis=1)[: self._num_workers]
 
     def _compare(self) -> None:
         if self._last is not None:

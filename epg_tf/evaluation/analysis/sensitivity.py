@@ -67,7 +67,11 @@ class SensitivityOverLearning:
         wanted = [name for name, updates in self._phases.items() if update.k in updates]
         if not wanted:
             return
-        norms = [norm.numpy().astype(np.float64) for norm in self._norms(update.batch)]
+        num_workers = len(update.batch.observation)
+        norms = [
+            norm.numpy()[:num_workers].astype(np.float64)
+            for norm in self._norms(self._learner.with_ghosts(update.batch))
+        ]
         for name in wanted:
             before = self._sums.get(name, [0.0, 0.0])
             self._sums[name] = [total + norm for total, norm in zip(before, norms, strict=True)]

@@ -102,7 +102,7 @@ def run(
 def assemble(
     families: Sequence[str], sizes: Sizes, results: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """What `--json` holds; the keys are explained in WORKSPACE.md."""
+    """What `--json` holds; the keys are explained in docs/speed.md."""
     two = {family: results[f"2 {family}"] for family in families}
     one = {family: results[f"1 {family}"] for family in families}
 

@@ -1,4 +1,4 @@
-"""What the learned loss sees: one record, built in one place (`inner_update`)."""
+"""What the learned loss sees: one record, built in one place (`inner_loop.objective`)."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Reporter:
         self._bar.update(1.0 / self._settings.num_updates_in(self._epoch))
 
     def record_epoch(self, record: EpochRecord) -> None:
-        """Writes one epoch to metrics.jsonl, TensorBoard and the bar; WORKSPACE.md explains."""
+        """Writes one epoch to metrics.jsonl, TensorBoard and the bar; docs/files.md explains."""
         checkpoint, workers, logs = record.checkpoint, record.workers, record.logs
         state, returns = checkpoint.state, workers["returns"]
         # Of those that did not diverge; where all did, NaN.

@@ -62,7 +62,7 @@ class TFAgentsPPO:
     beyond_time_limit: bool = True
 
 
-# Tuned on random Reachers and Hoppers of the validation range (WORKSPACE.md has the numbers), but
+# Tuned on random Reachers and Hoppers of the validation range (docs/opponents.md has the numbers), but
 # for the first standard deviation: it costs return before anything is learned, so all share it.
 # What learns most in 64 updates falls back in 512, so there are two.
 _TUNED_SHORT = TFAgentsPPO()

@@ -32,7 +32,7 @@ _DRAWS = 3  # of actions per gradient step: for the critics' targets, the actor 
 class TFAgentsSAC:
     """How SAC is set up. The names are those of TF-Agents' agent and examples.
 
-    The defaults were tuned on random Reachers and Hoppers of the validation range (WORKSPACE.md has
+    The defaults were tuned on random Reachers and Hoppers of the validation range (docs/opponents.md has
     the numbers), for some two to sixteen thousand steps.
 
     Attributes:

@@ -1,30 +1,30 @@
 """Evolved Policy Gradients in TensorFlow (Houthooft et al. 2018, arXiv 1802.04821): the map.
 
-| Symbol, equation, line of Algorithm 1            | Where it lives                                 |
-|--------------------------------------------------|------------------------------------------------|
-| lines 2-3, 13-14: the outer loop                 | `outer_loop.meta_train`                        |
-| line 4: epsilon_i, phi + sigma epsilon_i         | `outer_loop.sampling`, `EvolutionStrategy.ask` |
-| line 5: M_i ~ p(M)                               | `tasks.family`; `tasks.reacher`, `.hopper`     |
-| lines 6-12: one lifetime of K updates            | `inner_loop.lifetime.Workers.live`             |
-| lines 7-11: M steps with resets                  | `agent.driver`, `tasks.simulator`              |
-| line 9: a_t ~ pi_theta(. given s_t)              | `agent.acting`                                 |
-| line 12, Eq. 4: the update of theta              | `inner_loop.learner`                           |
-| Eq. 6: what theta descends                       | `inner_loop.objective`                         |
-| line 13, footnote 1: R_i                         | `inner_loop.episodes`                          |
-| line 14, Eq. 5: the update of phi                | `EvolutionStrategy.tell`, `outer_loop.shaping` |
-| L_phi, Fig. 2, section 4.1                       | `loss.learned_loss`                            |
-| L_pg, Eq. 1 and PPO; alpha in Eq. 6              | `loss.guidance`; `schedules`                   |
-| theta: policy, memory (section 3.3), value       | `agent.networks`                               |
-| buffer of N steps; normalisation (section 4.1)   | `agent.experience`; `agent.normaliser`         |
-| n workers on so many ranks and threads           | `outer_loop.ranks`; `inner_loop.groups`        |
-| the guide teaches phi first (ours)               | `teaching`; `outer_loop.taught_epochs`         |
-| a run as it is written down, and read again      | `train`; `run`                                 |
-| Figs. 4, 5, 7: learning curves on held-out tasks | `evaluate`; `evaluation.learning_curves`       |
-| opponents off the shelf: TF-Agents' PPO and SAC  | `evaluation.rivals`                            |
-| section 4.3, Figs. 6, 9: what a loss does        | `analyze`; `evaluation.analysis`               |
-| Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.films`; `rendering`      |
-| a loss to take away, and a page about it         | `export`; `evolved_loss`; `report`             |
-| the experiments' settings                        | `gin/`, read by `config`                       |
+| Symbol, equation, line of Algorithm 1            | Where it lives                             |
+|--------------------------------------------------|--------------------------------------------|
+| lines 2-3, 13-14: the outer loop                 | `outer_loop.meta_train`                    |
+| line 4: epsilon_i, phi + sigma epsilon_i         | `outer_loop.sampling`; `.strategy`, `ask`  |
+| line 5: M_i ~ p(M)                               | `tasks.family`; `tasks.reacher`, `.hopper` |
+| lines 6-12: one lifetime of K updates            | `inner_loop.lifetime.Workers.live`         |
+| lines 7-11: M steps with resets                  | `agent.driver`, `tasks.simulator`          |
+| line 9: a_t ~ pi_theta(. given s_t)              | `agent.acting`                             |
+| line 12, Eq. 4: the update of theta              | `inner_loop.learner`                       |
+| Eq. 6: what theta descends                       | `inner_loop.objective`                     |
+| line 13, footnote 1: R_i                         | `inner_loop.episodes`                      |
+| line 14, Eq. 5: the update of phi                | `outer_loop.strategy`, `tell`; `.shaping`  |
+| L_phi, Fig. 2, section 4.1                       | `loss.learned_loss`                        |
+| L_pg, Eq. 1 and PPO; alpha in Eq. 6              | `loss.guidance`; `schedules`               |
+| theta: policy, memory (section 3.3), value       | `agent.networks`                           |
+| buffer of N steps; normalisation (section 4.1)   | `agent.experience`; `agent.normaliser`     |
+| n workers on so many ranks and threads           | `outer_loop.ranks`; `inner_loop.groups`    |
+| the guide teaches phi first (ours)               | `teaching`; `outer_loop.taught_epochs`     |
+| a run as it is written down, and read again      | `train`; `run`                             |
+| Figs. 4, 5, 7: learning curves on held-out tasks | `evaluate`; `evaluation.learning_curves`   |
+| opponents off the shelf: TF-Agents' PPO and SAC  | `evaluation.rivals`                        |
+| section 4.3, Figs. 6, 9: what a loss does        | `analyze`; `evaluation.analysis`           |
+| Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.films`; `rendering`  |
+| a loss to take away, and a page about it         | `export`; `evolved_loss`; `report`         |
+| the experiments' settings                        | `gin/`, read by `config`                   |
 """
 
 import gym_notices.notices

@@ -62,8 +62,8 @@ class TFAgentsPPO:
     beyond_time_limit: bool = True
 
 
-# Tuned on random Reachers and Hoppers of the validation range (docs/opponents.md has the numbers), but
-# for the first standard deviation: it costs return before anything is learned, so all share it.
+# Tuned on random Reachers and Hoppers of the validation range (numbers: docs/opponents.md), but for
+# the first standard deviation: it costs return before anything is learned, so all share it.
 # What learns most in 64 updates falls back in 512, so there are two.
 _TUNED_SHORT = TFAgentsPPO()
 _TUNED_LONG = TFAgentsPPO(learning_rate=1e-3, minibatch_size=32, gradient_clipping=0.5)

@@ -32,8 +32,8 @@ _DRAWS = 3  # of actions per gradient step: for the critics' targets, the actor 
 class TFAgentsSAC:
     """How SAC is set up. The names are those of TF-Agents' agent and examples.
 
-    The defaults were tuned on random Reachers and Hoppers of the validation range (docs/opponents.md has
-    the numbers), for some two to sixteen thousand steps.
+    The defaults were tuned on random Reachers and Hoppers of the validation range, for some two to
+    sixteen thousand steps (numbers: docs/opponents.md).
 
     Attributes:
         actor_fc_layers: Units of the actor's hidden layers.

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import importlib
 import pathlib
 
 import pytest
@@ -98,3 +99,13 @@ def test_the_rules_are_about_what_is_there():
     for third_party in ("gin", "horovod", "mujoco"):
         users = [m for m in MODULES if third_party in {n.split(".")[0] for n in imports_of(m)}]
         assert users, f"nobody imports {third_party}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_is_imported_is_there(module):
+    for name in imports_of(module):
+        parent, _, attribute = name.rpartition(".")
+        if name.startswith("epg_tf."):
+            found = importlib.import_module(parent)
+            if not hasattr(found, attribute):
+                importlib.import_module(name)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from epg_tf.evaluation import methods, plot_style
 from epg_tf.evaluation.analysis.mean_interval import geometric_mean_interval, mean_interval
-from epg_tf.evaluation.plot_style import Method
+from epg_tf.evaluation.methods import Method
 
 _HALVES = Method("PPO with itself, between two halves of the steps", methods.METHODS["ppo"].colour)
 

@@ -34,7 +34,7 @@ BASELINE = "ppo"
 WITH_REWARD = ("ppo", "tf_agents_ppo", "tf_agents_sac")
 
 
-def labels(methods: Iterable[str], reward_words: str, made: str = "evolved") -> dict[str, str]:
+def labels_of(methods: Iterable[str], reward_words: str, made: str = "evolved") -> dict[str, str]:
     """What methods are called.
 
     Args:

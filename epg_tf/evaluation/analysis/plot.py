@@ -10,11 +10,11 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from epg_tf.evaluation import methods, plot_style
+from epg_tf.evaluation import plot_style
 from epg_tf.evaluation.analysis.mean_interval import geometric_mean_interval, mean_interval
-from epg_tf.evaluation.methods import Method
+from epg_tf.evaluation.methods import METHODS, Method
 
-_HALVES = Method("PPO with itself, between two halves of the steps", methods.METHODS["ppo"].colour)
+_HALVES = Method("PPO with itself, between two halves of the steps", METHODS["ppo"].colour)
 
 _PARTS = 8  # of the lifetime, whose means are drawn with intervals
 
@@ -45,7 +45,7 @@ def plot_gradient_correlation(
     """
     figure, axes = plot_style.new_figure(8.0, 4.8)
     axis = axes[0, 0]
-    looks = {method: methods.METHODS[method] for method in labels} | {"ppo_halves": _HALVES}
+    looks = {method: METHODS[method] for method in labels} | {"ppo_halves": _HALVES}
     num_updates = next(iter(correlations.values())).shape[1]
     parts = np.array_split(np.arange(num_updates), min(_PARTS, num_updates))
     axis.axhline(0.0, color="black", lw=0.8)
@@ -99,7 +99,7 @@ def plot_policy_change(
     methods = [method for method in ("random_loss", "evolved") if method in changes]
     figure, axes = plot_style.new_figure(9.0, 4.0, 1, len(methods), sharex=True, sharey=True)
     for axis, method in zip(axes[0], methods, strict=True):
-        look = methods.METHODS[method]
+        look = METHODS[method]
         of_agents = np.where(changes[method] > 0.0, changes[method], np.nan)
         updates = np.arange(1, of_agents.shape[1] + 1)
         axis.plot(updates, of_agents.T, color=look.colour, lw=0.6, alpha=0.4)
@@ -114,7 +114,7 @@ def plot_policy_change(
     figure.suptitle(f"How far each update moves the policy, {title}")
     handles = [
         Line2D([], [], color="black", lw=1.8, label="geometric mean, 95% interval"),
-        Line2D([], [], color=methods.METHODS["evolved"].colour, lw=0.8, label="single agents"),
+        Line2D([], [], color=METHODS["evolved"].colour, lw=0.8, label="single agents"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
     plot_style.save(figure, path)

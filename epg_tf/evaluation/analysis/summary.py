@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from epg_tf.evaluation import methods
 from epg_tf.evaluation.analysis.analysis import (
     LOSSES,
     Analysis,
@@ -20,6 +19,7 @@ from epg_tf.evaluation.analysis.mean_interval import (
     mean_interval,
 )
 from epg_tf.evaluation.analysis.sensitivity import Sensitivity
+from epg_tf.evaluation.methods import labels_of
 from epg_tf.files import flatten
 from epg_tf.text import interval, number
 
@@ -28,7 +28,7 @@ _DIGITS = 2  # of what is known no better
 
 def labels(analysis: Analysis) -> dict[str, str]:
     """What the two losses are called in sentences and pictures; it says so where reward is seen."""
-    return methods.labels(LOSSES, analysis.loss.reward_words, analysis.loss.made)
+    return labels_of(LOSSES, analysis.loss.reward_words, analysis.loss.made)
 
 
 def summarise(

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from epg_tf.evaluation import methods
 from epg_tf.evaluation.films import episodes
 from epg_tf.evaluation.films.episodes import Episode, Stage
 from epg_tf.evaluation.films.exploration import (
@@ -23,6 +22,7 @@ from epg_tf.evaluation.films.frames import StageFilm, write_films
 from epg_tf.evaluation.films.plot_bodies import plot_bodies
 from epg_tf.evaluation.films.plot_exploration import plot_exploration
 from epg_tf.evaluation.films.showcase import Showcase
+from epg_tf.evaluation.methods import labels_of
 from epg_tf.files import CONFIG_FILE, write_json, write_npz, write_text
 from epg_tf.inner_loop.lifetime import Update, Workers
 from epg_tf.inner_loop.seeds import Stream, held_out_seed
@@ -185,7 +185,7 @@ class Show:
                 **arrays,
             },
         )
-        labels = methods.labels(travels, showcase.loss.reward_words, showcase.loss.made)
+        labels = labels_of(travels, showcase.loss.reward_words, showcase.loss.made)
         plot_exploration(
             self._root / "exploration.png",
             f"Held-out {type(showcase.family).__name__}",

@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from epg_tf.evaluation import methods, plot_style
+from epg_tf.evaluation import plot_style
 from epg_tf.evaluation.films.exploration import WORDS, Travel
+from epg_tf.evaluation.methods import METHODS
 
 _MOST_AGENTS = 4  # in one picture
 _RESET: dict[str, Any] = {
@@ -56,10 +57,10 @@ def plot_exploration(
         words = f"\n{WORDS[direction]} is rewarded" if is_told else ""
         top.set_title(f"task {agent + 1}{words}", fontsize="medium")
         position, has_ended = travels[main].position[agent], travels[main].has_ended[agent]
-        _draw_episodes(top, position, has_ended, methods.METHODS[main].colour)
+        _draw_episodes(top, position, has_ended, METHODS[main].colour)
         for method, travel in travels.items():
             distance = np.cumsum(travel.moved[agent]) * (direction if is_told else 1.0)
-            look = methods.METHODS[method]
+            look = METHODS[method]
             bottom.plot(
                 np.arange(1, num_steps + 1),
                 distance,

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib import pyplot, ticker
 from matplotlib.axes import Axes
 
-from epg_tf.evaluation import methods, plot_style
+from epg_tf.evaluation import plot_style
+from epg_tf.evaluation.methods import METHODS, WITH_REWARD
 from epg_tf.statistics import Estimate, ranked
 
 _SINGLE_TASKS = 6
@@ -99,7 +100,7 @@ def _draw(
     bottom, top = _limits(bands)
     cut = 0
     for method, band in bands.items():
-        look = methods.METHODS[method]
+        look = METHODS[method]
         label = labels[method] if labels else None
         axis.plot(env_steps, band.line, look.line, color=look.colour, label=label)
         axis.fill_between(env_steps, band.low, band.high, color=look.colour, alpha=0.18, lw=0)
@@ -126,7 +127,7 @@ def _limits(bands: Mapping[str, _Band]) -> tuple[float, float]:
     """Where a picture ends below and above."""
     lowest = {method: _least(band.low) for method, band in bands.items()}
     top = max((_most(band.high) for band in bands.values()), default=0.0)
-    floor = min((lowest[method] for method in methods.WITH_REWARD if method in bands), default=0.0)
+    floor = min((lowest[method] for method in WITH_REWARD if method in bands), default=0.0)
     if not np.isfinite([floor, top]).all():
         return -1.0, 1.0
     height = max(top - floor, 1e-6)

@@ -12,9 +12,9 @@ import scipy
 import tensorflow as tf
 import tf_agents
 
-from epg_tf.evaluation import methods
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.training import Runs
+from epg_tf.evaluation.methods import BASELINE, METHODS, labels_of
 from epg_tf.files import flatten
 from epg_tf.statistics import (
     Bootstrap,
@@ -51,14 +51,14 @@ def labels(comparison: Comparison) -> dict[str, str]:
 
     It says so where a reward is given, or where our PPO learns in other steps or passes.
     """
-    names = methods.labels(comparison.methods, comparison.loss.reward_words, comparison.loss.made)
+    names = labels_of(comparison.methods, comparison.loss.reward_words, comparison.loss.made)
     words = {
         "learning_rate": lambda rate: f"steps of {rate:g}",
         "num_passes": lambda passes: f"{passes:,} {'pass' if passes == 1 else 'passes'}",
     }
     own = [words[name](value) for name, value in _of_ppo_alone(comparison).items()]
     if own:
-        names[methods.BASELINE] += f" ({', '.join(own)})"
+        names[BASELINE] += f" ({', '.join(own)})"
     return names
 
 
@@ -83,7 +83,7 @@ def summarise(
     Returns:
         Plain numbers and strings; None for a number that is not finite.
     """
-    baseline = runs[methods.BASELINE].curves
+    baseline = runs[BASELINE].curves
     level = iqm_curve(baseline)[-1]
     results = {}
     for method, (curves, _) in runs.items():
@@ -108,7 +108,7 @@ def summarise(
 def table(summary: Mapping[str, Any]) -> str:
     """The summary as aligned text."""
     about = summary["provenance"]
-    present = [method for method in methods.METHODS if method in summary]
+    present = [method for method in METHODS if method in summary]
     early = about.get("early_update")
     header = _HEADER
     if early is not None:

@@ -9,10 +9,11 @@ import numpy as np
 from matplotlib import pyplot, ticker
 from matplotlib.axes import Axes
 
-from epg_tf.evaluation import methods, plot_style
+from epg_tf.evaluation import plot_style
+from epg_tf.evaluation.methods import METHODS
 from epg_tf.evaluation.report.returns_axis import marker_of, plain, scale_returns
 
-_COLOUR = methods.METHODS["evolved"].colour
+_COLOUR = METHODS["evolved"].colour
 _VALIDATION_COLOUR = plot_style.CYCLE[2]
 _SMALL = {  # metric -> title and unit of its small picture
     "guidance": ("Guidance", "α of Eq. 6"),

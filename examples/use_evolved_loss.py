@@ -49,8 +49,7 @@ def gradient_step(buffer, rows):
         given = buffer | agent | {"memory": memory(ones)}
         losses = loss.per_step_loss(**{one["name"]: given[one["name"]] for one in inputs})
         mean_loss = tf.reduce_mean(tf.gather(losses, rows))
-    # Zero for what the loss does not see, such as the memory.
-    gradients = tape.gradient(mean_loss, theta, unconnected_gradients="zero")
+    gradients = tape.gradient(mean_loss, theta, unconnected_gradients="zero")  # where it is unseen
     adam.apply_gradients(zip(gradients, theta, strict=True))
 
 

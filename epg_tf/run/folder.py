@@ -49,6 +49,7 @@ class RunFolder:
             ValueError: On all ranks alike, if the folder cannot be written to or holds a run with
                 another config.
         """
+        self._lock: int | None = None
         if not root_dir:
             raise ValueError("`--root_dir` (='') must name a folder.")
         self._ranks = ranks
@@ -59,10 +60,10 @@ class RunFolder:
         self._config = plain(flatten(settings))
         self._checkpoints = CheckpointFolder(self._root / "checkpoints")
         self._latest: Checkpoint | None = None
-        self._lock = None
         self._reporter: Reporter | None = None
         problem = ranks.broadcast(self._problem() if ranks.is_first else None)
         if problem:
+            self._release_lock()
             raise ValueError(problem)
 
     def open(self, start: EvolutionState, start_made: str | None = None) -> Checkpoint | None:
@@ -101,8 +102,11 @@ class RunFolder:
         """Closes the records, and lets other runs in."""
         if self._reporter is not None:
             self._reporter.close()
-        if self._lock is not None:
-            self._lock.close()
+        self._release_lock()
+
+    def __del__(self) -> None:
+        """Lets other runs in where this one was only looked at."""
+        self._release_lock()
 
     def show_update(self, update: Update) -> None:
         """Moves the progress bar on by an update."""
@@ -143,6 +147,11 @@ class RunFolder:
             write_json(path, result, allow_nan=True)
             self._reporter.say_comparison(result)
 
+    def _release_lock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def _is_exported(self) -> bool:
         """Whether the exported losses are those of the latest checkpoint, not killed before it."""
         exports = [self._root / "export" / name for name in ("latest", "best")]
@@ -167,8 +176,7 @@ class RunFolder:
                 f"`--root_dir` (={self._root}) must be a folder one can write to "
                 f"({error.strerror})."
             )
-        # Open as long as the run goes on.
-        self._lock = open(self._root / ".lock", "a")  # noqa: SIM115
+        self._lock = os.open(self._root / ".lock", os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -16,6 +16,13 @@ import numpy as np
 
 from epg_tf.evaluation.films import encode
 from epg_tf.evaluation.films.episodes import Episode, Pace, Shot, shots
+from epg_tf.evaluation.films.pictures import (
+    grid,
+    side_by_side,
+    with_caption,
+    with_label,
+    with_title,
+)
 from epg_tf.rendering.process import BatchRenderer, RenderProcess
 from epg_tf.tasks.family import Task
 
@@ -91,15 +98,15 @@ def write_films(
                 stage_films, of_stages, artist.tiles(number, pictures), strict=True
             ):
                 frames.append(
-                    pictures.with_title(
-                        pictures.grid(tiles, _GAP),
+                    with_title(
+                        grid(tiles, _GAP),
                         stage_film.title,
                         stage_film.subtitle,
                         _TITLE_SIZE,
                     )
                 )
                 film.append(frames[-1])
-            of_all.append(pictures.side_by_side(frames, _WIDE_GAP))
+            of_all.append(side_by_side(frames, _WIDE_GAP))
             tick()
         for film in films:
             film.finish()
@@ -132,8 +139,8 @@ class _Artist:
     def tiles(self, number: int, pictures: np.ndarray) -> list[list[np.ndarray]]:
         """The tiles of each stage's workers in a frame, in which these pictures are new."""
         for (stage, worker, shot), picture in zip(self._new(number), pictures, strict=True):
-            self._tiles[stage][worker] = pictures.with_caption(
-                pictures.with_label(picture, self._labels[worker], _CAPTION_SIZE),
+            self._tiles[stage][worker] = with_caption(
+                with_label(picture, self._labels[worker], _CAPTION_SIZE),
                 f"episode {shot.episode}",
                 f"return {shot.return_so_far:,.1f}",
                 _CAPTION_SIZE,

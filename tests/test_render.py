@@ -43,7 +43,7 @@ from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.rendering import process
+from epg_tf.rendering import process, worker_process
 from epg_tf.rendering.process import RenderingError, RenderProcess
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, Task, TaskFamily
 from epg_tf.tasks.hopper import DirHopper
@@ -517,7 +517,7 @@ def test_a_folder_with_other_results_is_refused(undrawn, seeing_loss, tmp_path, 
 
 def test_without_opengl_it_says_what_to_install(seeing_loss, tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(
-        process, "_command", lambda *_: [sys.executable, "-c", "raise SystemExit(1)"]
+        worker_process, "_command", lambda *_: [sys.executable, "-c", "raise SystemExit(1)"]
     )
     monkeypatch.setenv("MUJOCO_GL", "")
     monkeypatch.delenv("EPG_MUJOCO_GL", raising=False)

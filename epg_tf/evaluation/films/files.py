@@ -9,8 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from epg_tf.evaluation.films import episodes
-from epg_tf.evaluation.films.episodes import Episode, Stage
+from epg_tf.evaluation.films.episodes import (
+    Episode,
+    Stage,
+    live_and_keep_stages,
+    play,
+    returns_of,
+    stage_names,
+)
 from epg_tf.evaluation.films.exploration import (
     WORDS,
     Travel,
@@ -62,7 +68,7 @@ class Show:
         self.travels = self._coordinate is not None
         num_lifetimes = 2 if self.travels else 1
         num_updates = showcase.loss.inner_loop.num_updates
-        num_films = len(episodes.stage_names(num_updates)) + 1
+        num_films = len(stage_names(num_updates)) + 1
         self.num_ticks = num_lifetimes * num_updates + showcase.pace.num_shots + num_films
 
     def write(self, process: RenderProcess, tick: Tick, command: Sequence[str]) -> dict[str, Any]:
@@ -110,7 +116,7 @@ class Show:
             tick()
 
         workers = Workers(settings, family, showcase.num_tasks)
-        stages = episodes.live_and_keep_stages(
+        stages = live_and_keep_stages(
             workers, settings, showcase.loss.phi, showcase.seeds, guidance, on_update
         )
         return stages, recorder and recorder.travel()
@@ -119,9 +125,7 @@ class Show:
         """Each stage's, each worker's episodes."""
         showcase, pace = self._showcase, self._showcase.pace
         num_steps = pace.num_shots * pace.steps_per_shot
-        return [
-            episodes.play(showcase.family, showcase.seeds, stage, num_steps) for stage in stages
-        ]
+        return [play(showcase.family, showcase.seeds, stage, num_steps) for stage in stages]
 
     def _write_films(
         self,
@@ -214,7 +218,7 @@ class Show:
                 stage.name: {
                     "num_updates": stage.num_updates,
                     "env_steps": stage.num_updates * showcase.loss.inner_loop.steps_per_update,
-                    "returns": [_finite(episodes.returns_of(episodes)) for episodes in of_workers],
+                    "returns": [_finite(returns_of(episodes)) for episodes in of_workers],
                 }
                 for stage, of_workers in zip(stages, played, strict=True)
             },

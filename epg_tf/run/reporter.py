@@ -25,6 +25,7 @@ from epg_tf.files import (
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.text import number
 
 # What only some runs and some epochs have.
 _NOT_ALWAYS = (
@@ -167,7 +168,7 @@ class Reporter:
             tf.summary.scalar("held_out/final_return_last_loss", last)
         self.say(
             f"Median final return of reward-free agents on {len(result['last'])} held-out tasks: "
-            f"{first:,.1f} with the loss of the start, {last:,.1f} with the loss of epoch "
+            f"{number(first)} with the loss of the start, {number(last)} with the loss of epoch "
             f"{result['epoch']}. TensorBoard: tensorboard --logdir {self._root}"
         )
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from epg_tf.evaluation import plot_style
 from epg_tf.evaluation.methods import METHODS
 from epg_tf.evaluation.report.returns_axis import marker_of, plain, scale_returns
+from epg_tf.text import number
 
 _COLOUR = METHODS["evolved"].colour
 _VALIDATION_COLOUR = plot_style.CYCLE[2]
@@ -89,7 +90,7 @@ def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | Non
             color="black",
             markersize=12.0,
             markeredgecolor="white",
-            label=f"best epoch: {epochs[best]:.0f}, {plain(judged[best])}",
+            label=f"best epoch: {epochs[best]:.0f}, {number(judged[best])}",
         )
     scale_returns(
         axis,

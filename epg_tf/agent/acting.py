@@ -5,9 +5,6 @@ of these small networks (and leaks memory on Python 3.11, tensorflow#62551). The
 from the Keras models after each update.
 """
 
-# TF-Agents types every field as any nest of tensors.
-# pyright: reportArgumentType=false, reportCallIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -43,7 +40,7 @@ class ActingPolicy(py_policy.PyPolicy):
             generators: One per worker, for the noise of its actions.
             mean_activation: Of a Gaussian policy's mean: None or "tanh".
         """
-        super().__init__(time_step_spec, action_spec)
+        super().__init__(time_step_spec, action_spec)  # pyright: ignore[reportArgumentType]
         self._generators = list(generators)
         self._discrete = np.issubdtype(action_spec.dtype, np.integer)
         self._squashed = mean_activation == "tanh" and not self._discrete
@@ -97,5 +94,5 @@ class ActingPolicy(py_policy.PyPolicy):
 
     def _action(self, time_step: ts.TimeStep, policy_state, seed=None) -> policy_step.PolicyStep:
         del seed
-        action = self.act(time_step.observation, self.draw_noise(1)[0])
-        return policy_step.PolicyStep(action, policy_state)
+        action = self.act(time_step.observation, self.draw_noise(1)[0])  # pyright: ignore[reportArgumentType]
+        return policy_step.PolicyStep(action, policy_state)  # pyright: ignore[reportCallIssue]

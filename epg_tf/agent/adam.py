@@ -4,9 +4,6 @@ Of our own instead of Keras's for what XLA makes of it, on variables that a loop
 write where they read are not vectorised, so that roots and quotients belong in one that does not.
 """
 
-# Pyright's TensorFlow stubs know neither static shapes nor operators on variables.
-# pyright: reportArgumentType=false, reportOperatorIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -38,7 +35,7 @@ class WorkerAdam:
         self.variables = list(variables)
         self._learning_rate = learning_rate
         self._epsilon = epsilon
-        self._count = tf.Variable(0.0)  # t
+        self._count = tf.Variable(0.0)  # t  # pyright: ignore[reportArgumentType]
         self._m = [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
         self._v = [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
 
@@ -50,7 +47,7 @@ class WorkerAdam:
     def steps(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """What `descend` would take away; finite where the gradients are. Nothing changes."""
         t = self._count + 1.0
-        rate = self._learning_rate * tf.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)
+        rate = self._learning_rate * tf.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)  # pyright: ignore[reportOperatorIssue]
         return [
             _towards(m, g, BETA_1) * rate / (tf.sqrt(_towards(v, g * g, BETA_2)) + self._epsilon)
             for m, v, g in zip(self._m, self._v, gradients, strict=True)

@@ -5,9 +5,6 @@ guidance alone. A policy's output is a tuple of tensors [W, T or 1, size], which
 loss sees of it.
 """
 
-# Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
-# pyright: reportCallIssue=false, reportInvalidTypeForm=false
-
 from __future__ import annotations
 
 import abc
@@ -58,7 +55,7 @@ class Policy(tf.keras.Model, abc.ABC):
         """Initial weights of one worker, in the order of `weights`."""
 
     @abc.abstractmethod
-    def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:
+    def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:  # pyright: ignore[reportInvalidTypeForm]
         """The distribution over actions that an output of the policy describes."""
 
     @abc.abstractmethod
@@ -93,7 +90,7 @@ class GaussianPolicy(Policy):
         self.log_std = self.add_weight(
             "log_std",
             [num_workers, 1, action_size],
-            initializer="zeros",
+            initializer="zeros",  # pyright: ignore[reportCallIssue]
             # Put back after every gradient step, so that the gradient inside the bounds counts.
             constraint=None if log_std_bounds is None else _within(*log_std_bounds),
         )
@@ -110,7 +107,7 @@ class GaussianPolicy(Policy):
         log_std = np.full(self.log_std.shape[1:], self._initial_log_std, np.float32)
         return [*self.mean.draw(rng), log_std]
 
-    def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:
+    def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:  # pyright: ignore[reportInvalidTypeForm]
         """A distribution of batch shape [W, T] over actions [A]."""
         mean, log_std = output
         return tfd.Independent(tfd.Normal(mean, tf.exp(log_std) * tf.ones_like(mean)), 1)
@@ -141,7 +138,7 @@ class CategoricalPolicy(Policy):
         """Initial weights of one worker, in the order of `weights`."""
         return self.logits.draw(rng)
 
-    def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:
+    def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:  # pyright: ignore[reportInvalidTypeForm]
         """A distribution of batch shape [W, T] over action numbers."""
         return tfd.Categorical(logits=output[0])
 

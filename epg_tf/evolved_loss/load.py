@@ -1,8 +1,5 @@
 """An evolved loss as the command lines take it: from a run, a checkpoint or a SavedModel."""
 
-# Pyright's TensorFlow stubs do not know what a loaded module holds.
-# pyright: reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 import dataclasses

@@ -5,9 +5,6 @@ the gradient with respect to the policy's output and the memory is what trains a
 `description` says the rest, in the `loss.json` at the SavedModel's side.
 """
 
-# Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
-# pyright: reportCallIssue=false, reportArgumentType=false
-
 from __future__ import annotations
 
 import pathlib
@@ -61,11 +58,12 @@ class ExportedLoss(tf.Module):
             named |= {name: tensors[name] for name in shapes if name not in policy}
             return LossInputs(policy=outputs, **named)
 
-        network(inputs_of({n: tf.zeros((1, *shape)) for n, shape in shapes.items()}), num_newest)
+        network(inputs_of({n: tf.zeros((1, *shape)) for n, shape in shapes.items()}), num_newest)  # pyright: ignore[reportCallIssue]
         network.assign(phi[np.newaxis])
         self.phi = network.phi_variables
         self.loss = _for_one_or_several(
-            lambda **tensors: network(inputs_of(tensors), num_newest), shapes
+            lambda **tensors: network(inputs_of(tensors), num_newest),  # pyright: ignore[reportCallIssue]
+            shapes,
         )
         self.per_step_loss = _for_one_or_several(
             lambda **tensors: network.per_step(inputs_of(tensors)), shapes

@@ -5,9 +5,6 @@ averaged over the M steps that the update learned from. Both policies are given 
 as the update saw them: what the running statistics add between two updates is not counted.
 """
 
-# Pyright's TensorFlow stubs do not know Keras's way of being called.
-# pyright: reportCallIssue=false
-
 from __future__ import annotations
 
 import numpy as np

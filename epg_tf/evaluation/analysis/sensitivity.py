@@ -12,9 +12,6 @@ can be compared. Inputs are taken as the loss sees them: observation, action and
 standard deviations of the agent's own experience.
 """
 
-# Pyright's TensorFlow stubs know neither static shapes nor operators on tensors.
-# pyright: reportArgumentType=false, reportCallIssue=false, reportOptionalSubscript=false
-
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -118,7 +115,7 @@ def sensitivity(
             context = loss.context(inputs._replace(**seen), hold_memory=False)
         rows = tf.fill([shape[0], 1], position)
         loss_of_step = loss.per_step(inputs._replace(**own), rows, context)
-    direct, through = tape.gradient(loss_of_step, [own, seen], unconnected_gradients="zero")
+    direct, through = tape.gradient(loss_of_step, [own, seen], unconnected_gradients="zero")  # pyright: ignore[reportArgumentType, reportCallIssue]
     total = tf.nest.map_structure(tf.add, direct, through)
     return _norms_by_kind(total), _norms_by_kind(through)
 

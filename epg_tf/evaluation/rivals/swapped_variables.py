@@ -5,9 +5,6 @@ thousand numbers, so here they are a vector: assigned to the one agent's variabl
 and read back after it, all within one compiled call.
 """
 
-# Pyright's TensorFlow stubs know no static shapes.
-# pyright: reportArgumentType=false, reportCallIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +38,7 @@ class SwappedVariables:
         """The parts of vectors [..., D] by `ref()` of their variables; of one vector, views."""
         parts = np.split(agents, np.cumsum(self._sizes)[:-1], axis=-1)
         return {
-            variable.ref(): part.reshape((*agents.shape[:-1], *variable.shape))
+            variable.ref(): part.reshape((*agents.shape[:-1], *variable.shape))  # pyright: ignore[reportArgumentType, reportCallIssue]
             for variable, part in zip(self._variables, parts, strict=True)
         }
 

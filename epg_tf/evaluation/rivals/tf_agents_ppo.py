@@ -19,9 +19,6 @@ goes through tanh (ours where `InnerLoop.mean_activation` says so), and its stan
 the softplus of a parameter.
 """
 
-# Pyright: the statistics are not those that `ActingPolicy` knows, but normalise as they do.
-# pyright: reportArgumentType=false
-
 from __future__ import annotations
 
 import dataclasses
@@ -162,4 +159,4 @@ class TFAgentsActingPolicy(ActingPolicy):
             weights = [*weights, np.log(np.logaddexp(0.0, before_softplus))]
         # A bias [W, units] meets [W, T, units].
         weights = [w if w.ndim == 3 else w[:, np.newaxis] for w in weights]
-        super().load([np.ascontiguousarray(w, np.float32) for w in weights], statistics)
+        super().load([np.ascontiguousarray(w, np.float32) for w in weights], statistics)  # pyright: ignore[reportArgumentType]

@@ -6,9 +6,6 @@ between episodes: SAC would learn from them what it costs to go from an episode'
 of the next.
 """
 
-# TF-Agents types every field as any nest of tensors.
-# pyright: reportArgumentType=false, reportCallIssue=false
-
 from __future__ import annotations
 
 import numpy as np
@@ -76,7 +73,7 @@ class ReplayBuffer:
         kind = np.full(steps.shape, ts.StepType.MID)
         return trajectory.Transition(
             ts.TimeStep(kind, 0.0 * ones, ones, self._observation[agent][steps]),
-            policy_step.PolicyStep(self._action[agent][steps]),
+            policy_step.PolicyStep(self._action[agent][steps]),  # pyright: ignore[reportCallIssue]
             ts.TimeStep(
                 kind,
                 self._reward[agent][steps],

@@ -13,9 +13,6 @@ for these few steps is all that sets this apart from a gradient step after each.
 Its policy is a squashed Gaussian of its own, so its first actions are not those of other methods.
 """
 
-# Pyright: `load` takes less than that of `ActingPolicy`.
-# pyright: reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 import functools

@@ -13,9 +13,6 @@ own, and not LAST. PPO computes backwards from a row's end, so the steps before 
 in the row; nobody reads what becomes of them there.
 """
 
-# TF-Agents types every field as any nest of tensors.
-# pyright: reportArgumentType=false
-
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -69,14 +66,15 @@ def trajectories(experience: Experience, worker: int, time_limit: int | None) ->
     row = np.searchsorted(ends, np.arange(num_steps))
     return Trajectories(
         trajectory.Trajectory(
-            step_type=rows(now.astype(np.int32), ts.StepType.MID),
+            step_type=rows(now.astype(np.int32), ts.StepType.MID),  # pyright: ignore[reportArgumentType]
             observation=rows(
                 experience.observation[worker], experience.next_observation[worker, ends]
             ),
             action=rows(experience.action[worker]),
             policy_info=(),
             next_step_type=rows(
-                np.where(then, ts.StepType.LAST, ts.StepType.MID).astype(np.int32), ts.StepType.MID
+                np.where(then, ts.StepType.LAST, ts.StepType.MID).astype(np.int32),
+                ts.StepType.MID,  # pyright: ignore[reportArgumentType]
             ),
             reward=rows(experience.reward[worker].astype(np.float32)),
             discount=rows(np.where(terminated, 0.0, 1.0).astype(np.float32)),

@@ -8,7 +8,8 @@ given, with --num_seeds on each) for the same number of environment steps: the e
 fresh losses of its architecture, both without reward, and two PPOs with reward, ours (the networks
 and minibatches of the agents with the losses, and their step size and number of passes unless
 --ppo_learning_rate and --ppo_num_passes say what suits it better) and TF-Agents' own. With
---methods evolved,ppo,tf_agents_sac, TF-Agents' SAC too, which reuses every step and takes longer.
+--methods evolved,ppo,tf_agents_sac,no_action, TF-Agents' SAC too, which reuses every step and takes
+longer, and agents that never act.
 
 In --root_dir: `summary.json` and the table that is printed (interquartile means of the final return
 and of the area under the learning curve, with 95% intervals; how likely an agent is to beat PPO's

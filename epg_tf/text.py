@@ -53,7 +53,8 @@ def number(value: float | None, digits: int = 4, largest: float | None = None) -
         return "0"
     if not _SMALL <= size < _LARGE:
         return f"{value:.{digits - (size >= _LARGE)}g}"
-    return f"{value:,.{max(0, digits - 1 - math.floor(math.log10(size)))}f}"
+    magnitude = int(f"{size:.{digits - 1}e}".partition("e")[2])  # after rounding
+    return f"{value:,.{max(0, digits - 1 - magnitude)}f}"
 
 
 def interval(value: float | None, low: float | None, high: float | None, digits: int = 4) -> str:

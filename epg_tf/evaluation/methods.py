@@ -7,31 +7,40 @@ from typing import NamedTuple
 
 
 class Method(NamedTuple):
-    """How a method looks in every table and picture.
+    """How a method looks in every table and picture, and what sets it apart.
 
     Attributes:
         label: In legends and tables.
         colour: As matplotlib takes it; safe for the colour-blind (Okabe and Ito).
         line: Line style.
+        sees_reward: Whether its agents always know the reward.
+        is_rival: Whether its agents learn in a way of their own: the module of `rivals` of this
+            name has it, with a function `learn`.
+        needs_box: Whether it cannot take one of finitely many actions.
     """
 
     label: str
     colour: str
     line: str = "-"
+    sees_reward: bool = False
+    is_rival: bool = False
+    needs_box: bool = False
 
 
 METHODS = {
     "evolved": Method("evolved loss, no reward", "#0072B2"),
     "random_loss": Method("random loss, no reward", "#999999", ":"),
-    "ppo": Method("PPO", "#D55E00"),
-    "tf_agents_ppo": Method("PPO (TF-Agents)", "#CC79A7", "--"),
-    "tf_agents_sac": Method("SAC (TF-Agents)", "#009E73", "-."),
-    "no_action": Method("no action at all", "#000000", ":"),
+    "ppo": Method("PPO", "#D55E00", sees_reward=True),
+    "tf_agents_ppo": Method("PPO (TF-Agents)", "#CC79A7", "--", sees_reward=True, is_rival=True),
+    "tf_agents_sac": Method(
+        "SAC (TF-Agents)", "#009E73", "-.", sees_reward=True, is_rival=True, needs_box=True
+    ),
+    "no_action": Method("no action at all", "#000000", ":", is_rival=True, needs_box=True),
 }
 # Those of a comparison unless it names others; SAC takes longer than they do together.
 DEFAULT_METHODS = ("evolved", "random_loss", "ppo", "tf_agents_ppo")
 BASELINE = "ppo"
-WITH_REWARD = ("ppo", "tf_agents_ppo", "tf_agents_sac")
+WITH_REWARD = tuple(name for name, method in METHODS.items() if method.sees_reward)
 
 
 def labels_of(methods: Iterable[str], reward_words: str, made: str = "evolved") -> dict[str, str]:

@@ -64,7 +64,11 @@ class Objective:
         guided: bool,
         value_beside: bool = False,
     ) -> Given:
-        """What is known before an update; the guide's targets where it or its value needs them."""
+        """What is known before an update.
+
+        The guide's targets are among it if the guide, or with `value_beside` the value function
+        alone, learns from them.
+        """
         output = self._agents.policy(batch.observation[:, _first_newest(batch) :])
         targets = self.targets(batch, output) if guided or value_beside else None
         return Given(batch, guidance, learned, guided, output, targets)

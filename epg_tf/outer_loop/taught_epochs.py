@@ -26,7 +26,7 @@ _LESSONS_STREAM = 0x1E55  # keeps the order of lessons apart from all else that 
 
 @dataclasses.dataclass(frozen=True)
 class TeachingState:
-    """Where teaching stands; a checkpoint holds this record.
+    """Where teaching stands; a checkpoint has it as arrays.
 
     Attributes:
         fit: phi, and the Adam that fits it.

@@ -23,7 +23,7 @@ _EPOCHS_PER_EXPORT = 10
 
 
 class RunFolder:
-    """Rank 0's folder of a run; on the other ranks it does nothing.
+    """Rank 0's folder of a run; on the other ranks it writes nothing.
 
     Another run is kept out of the folder from when it is made until the `with` statement ends.
     """
@@ -153,7 +153,7 @@ class RunFolder:
             self._lock = None
 
     def _is_exported(self) -> bool:
-        """Whether the exported losses are those of the latest checkpoint, not killed before it."""
+        """Whether the exported losses are as new as the latest checkpoint."""
         exports = [self._root / "export" / name for name in ("latest", "best")]
         saved = self._checkpoints.time_of_latest()
         return all(path.is_dir() and path.stat().st_mtime >= saved for path in exports)

@@ -65,8 +65,8 @@ class Comparison:
                 f"{BASELINE!r}, which the others are compared with."
             )
         family = self.loss.settings.family
-        for method in ("tf_agents_sac", "no_action"):
-            if method in self.methods and family.num_actions is not None:
+        for method in self.methods:
+            if METHODS[method].needs_box and family.num_actions is not None:
                 raise ValueError(
                     f"`--methods` (={','.join(self.methods)}) must not contain {method!r} where "
                     f"actions are not a box: {type(family).__name__} has {family.num_actions} of "

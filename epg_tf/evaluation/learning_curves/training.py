@@ -15,12 +15,10 @@ import numpy as np
 
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.curves import learning_curves
-from epg_tf.evaluation.methods import BASELINE
+from epg_tf.evaluation.methods import BASELINE, METHODS
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.ranks import Ranks
-
-_OWN_WAYS = ("tf_agents_ppo", "tf_agents_sac", "no_action")  # modules of `rivals`
 
 # Agents side by side on a rank; more of them would cost memory and gain no speed.
 _LARGEST_BATCH = 32
@@ -72,7 +70,7 @@ class AgentTraining:
         Returns:
             All ranks' runs.
         """
-        live = self._live_in_own_way if method in _OWN_WAYS else self._live
+        live = self._live_in_own_way if METHODS[method].is_rival else self._live
         curves, diverged = [], []
         for batch in self._batches():
             batch_curves, batch_diverged = live(method, batch, on_update)

@@ -11,7 +11,7 @@ from epg_tf.evolved_loss.card import WORDS_FOR
 from epg_tf.run.records import RunRecords
 from epg_tf.text import Table, count, number
 
-# caption -> what is number, and the way to it in the config
+# caption -> what is shown, and the way to it in the config
 _TRAINED = {
     "The learned loss": {
         "what each step shows it": "inner_loop.learned_loss.inputs",

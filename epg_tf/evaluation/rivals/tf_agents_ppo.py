@@ -4,7 +4,7 @@ Networks, loss, optimiser and normalisers are TF-Agents'; the steps come from th
 environment and driver, so that this PPO meets the same tasks, resets and number of steps as the
 other methods. TF-Agents' drivers take about a millisecond per step of one agent, an hour where the
 others take a minute, so W agents act at once in NumPy and learn one after the other through one
-compiled agent (`tf_agents_agent`).
+compiled agent (`tf_agents_ppo_agent`).
 
 What an agent learns from is prepared as for TF-Agents' `PPOLearner`, which also calls
 `PPOClipAgent.train` minibatch by minibatch; but boundary steps are left out, what lies beyond a

@@ -26,6 +26,10 @@ LAYERS = {  # folder -> the folders below it, of which it may know
     "outer_loop": ("teaching", "inner_loop", "loss", "agent", "tasks"),
     "evolved_loss": ("config", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
     "run": ("evolved_loss", "outer_loop", "inner_loop"),
+    "evaluation": (
+        *("run", "evolved_loss", "outer_loop", "inner_loop", "loss", "agent", "tasks"),
+        "rendering",
+    ),
 }
 
 

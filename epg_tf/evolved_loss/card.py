@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 
-from epg_tf.text import interval
+from epg_tf.evolved_loss.scores import score_head, score_row
 
 # What a family says of itself (`tasks.family.Description`), part by part.
 WORDS_FOR = {"observation": "Observation", "reward": "Reward", "end": "End of an episode"}
@@ -45,7 +45,8 @@ def model_card(description: Mapping[str, Any], config_text: str) -> str:
         versions=", ".join(f"{n} {v}" for n, v in description["provenance"]["versions"].items()),
         num_tasks=some_method.get("num_tasks"),
         num_seeds=some_method.get("num_seeds"),
-        score_rows=[_score_row(scores["labels"][name], of) for name, of in methods.items()],
+        score_head=score_head(methods, (scores or {}).get("early_update")),
+        score_rows=[score_row(scores["labels"][name], of) for name, of in methods.items()],
         config_text=config_text,
         thousands=lambda number: f"{number:,}",
         known=lambda number: "not known" if number is None else f"{number:,}",
@@ -93,13 +94,3 @@ def _numbers(description: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             if not name.endswith("rule"):
                 shown = ", ".join(map(str, value)) if isinstance(value, list) else value
                 yield f"{part}.{name}", shown
-
-
-def _score_row(label: str, scores: Mapping[str, Any]) -> tuple[str, ...]:
-    intervals = [
-        interval(*(scores[f"{of}_{name}"] for name in ("iqm", "low", "high")))
-        for of in ("final", "auc")
-    ]
-    updates = scores["updates_to_reach_ppo"]
-    probability = f"{scores['probability_over_ppo']:.2f}"
-    return (label, *intervals, probability, "never" if updates is None else f"{updates:,}")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Mapping
 from typing import Any
+
+from epg_tf.text import interval
 
 _ABOUT = ("command", "num_updates", "steps_per_update", "labels", "sees_reward", "guidance")
 
@@ -18,7 +21,7 @@ def read_scores(folder: pathlib.Path, phi_crc32: int) -> dict[str, Any]:
 
     Returns:
         `methods`, as in `summary.json`, and what they were given: `command`, `num_updates`,
-        `steps_per_update`, `labels`, `sees_reward`, `guidance`.
+        `steps_per_update`, `labels`, `sees_reward`, `guidance`, `early_update`.
 
     Raises:
         ValueError: In one sentence, if there are none, or they are those of another loss.
@@ -27,6 +30,7 @@ def read_scores(folder: pathlib.Path, phi_crc32: int) -> dict[str, Any]:
         summary = json.loads((folder / "summary.json").read_text())
         about = summary.pop("provenance")
         scores = {"methods": summary, **{name: about[name] for name in _ABOUT}}
+        scores["early_update"] = about.get("early_update")
         evaluated = about["phi_crc32"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
@@ -39,3 +43,33 @@ def read_scores(folder: pathlib.Path, phi_crc32: int) -> dict[str, Any]:
             f"another one ({evaluated})."
         )
     return scores
+
+
+def score_head(methods: Mapping[str, Any], early_update: int | None) -> tuple[str, ...]:
+    """What the columns of a table of scores are called, after that of the methods.
+
+    Args:
+        methods: The scores by method, as in `summary.json`.
+        early_update: The update that their `early_*` are after, where it is known.
+    """
+    after = "early" if early_update is None else f"after {early_update:,} updates"
+    early = (after,) if any("early_iqm" in result for result in methods.values()) else ()
+    return (
+        *early,
+        "final return",
+        "mean over updates (AUC)",
+        "P(better than PPO)",
+        "updates to reach PPO",
+    )
+
+
+def score_row(label: str, result: Mapping[str, Any]) -> tuple[str, ...]:
+    """A method's row in a table of scores: its label, intervals, probability, updates."""
+    intervals = [
+        interval(*(result[f"{of}_{name}"] for name in ("iqm", "low", "high")))
+        for of in ("early", "final", "auc")
+        if f"{of}_iqm" in result
+    ]
+    reached = result["updates_to_reach_ppo"]
+    probability = f"{result['probability_over_ppo']:.2f}"
+    return (label, *intervals, probability, "never" if reached is None else f"{reached:,}")

@@ -15,6 +15,7 @@ import tf_agents
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.training import Runs
 from epg_tf.evaluation.methods import BASELINE, METHODS, labels_of
+from epg_tf.evolved_loss.scores import score_row
 from epg_tf.files import flatten
 from epg_tf.statistics import (
     Bootstrap,
@@ -23,7 +24,7 @@ from epg_tf.statistics import (
     iqm_curve,
     probability_of_improvement,
 )
-from epg_tf.text import aligned, interval
+from epg_tf.text import aligned
 
 _HEADER = (
     ("final return", "IQM [95% interval]"),
@@ -113,8 +114,7 @@ def table(summary: Mapping[str, Any]) -> str:
     header = _HEADER
     if early is not None:
         header = ((f"after {early:,} updates", _HEADER[0][1]), *_HEADER)
-    spans = ("final", "auc") if early is None else ("early", "final", "auc")
-    rows = [_row(about["labels"][method], summary[method], spans) for method in present]
+    rows = [score_row(about["labels"][method], summary[method]) for method in present]
     cells = [*zip(("", ""), *header, strict=True), *rows]
     lines = aligned(cells)
     first = summary[present[0]]
@@ -132,15 +132,6 @@ def table(summary: Mapping[str, Any]) -> str:
         if count
     ]
     return "\n".join(lines)
-
-
-def _row(label: str, result: Mapping[str, Any], spans: Sequence[str]) -> tuple[str, ...]:
-    intervals = [
-        interval(*(result[f"{of}_{name}"] for name in ("iqm", "low", "high"))) for of in spans
-    ]
-    reached = result["updates_to_reach_ppo"]
-    probability = f"{result['probability_over_ppo']:.2f}"
-    return (label, *intervals, probability, "never" if reached is None else f"{reached:,}")
 
 
 def _provenance(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from epg_tf.evaluation.methods import METHODS
+from epg_tf.evolved_loss.scores import score_head, score_row
 from epg_tf.text import Table, count, interval, number
 
 _FEW_DIGITS = 2  # of what is known no better
@@ -47,26 +48,11 @@ def read_evaluation(record: Mapping[str, Any]) -> Content:
         for method, diverged in about["diverged_runs"].items()
         if diverged
     ]
-    rows = [_score_row(labels[method], record[method]) for method in methods]
-    head = (
-        "method",
-        "final return",
-        "mean over updates (AUC)",
-        "probability of beating PPO",
-        "updates to reach PPO",
-    )
+    rows = [score_row(labels[method], record[method]) for method in methods]
+    scores = {method: record[method] for method in methods}
+    head = ("method", *score_head(scores, about.get("early_update")))
     caption = "Interquartile means over all agents, with 95 % bootstrap intervals."
     return Content(sentences, {"scores": Table(caption, head, rows)})
-
-
-def _score_row(label: str, score: Mapping[str, Any]) -> tuple[str, ...]:
-    intervals = [
-        interval(score[f"{of}_iqm"], score[f"{of}_low"], score[f"{of}_high"])
-        for of in ("final", "auc")
-    ]
-    reached = score["updates_to_reach_ppo"]
-    probability = f"{score['probability_over_ppo']:.2f}"
-    return (label, *intervals, probability, "never" if reached is None else count(reached))
 
 
 def read_analysis(record: Mapping[str, Any]) -> Content:

@@ -45,12 +45,18 @@ def model_card(description: Mapping[str, Any], config_text: str) -> str:
         versions=", ".join(f"{n} {v}" for n, v in description["provenance"]["versions"].items()),
         num_tasks=some_method.get("num_tasks"),
         num_seeds=some_method.get("num_seeds"),
-        score_head=score_head(methods, (scores or {}).get("early_update")),
+        score_head=score_head(methods, _early_update(description)),
         score_rows=[score_row(scores["labels"][name], of) for name, of in methods.items()],
         config_text=config_text,
         thousands=lambda number: f"{number:,}",
         known=lambda number: "not known" if number is None else f"{number:,}",
     )
+
+
+def _early_update(description: Mapping[str, Any]) -> int:
+    """The update that early scores are after: an evaluation of before does not say it."""
+    known = (description["scores"] or {}).get("early_update")
+    return known or description["inner_update"]["num_updates"]
 
 
 def _taught_where(num_epochs: int | None) -> str:

@@ -114,7 +114,7 @@ def flatten(settings: Any, free: bool = False) -> dict[str, Any]:
     """The settings of a run as names and values, named like gin's; nested records by their class.
 
     Args:
-        settings: The run's.
+        settings: The settings of the run.
         free: Whether those are among them that no number depends on.
     """
     return dict(_flattened(settings, "meta_train", free))

@@ -80,7 +80,7 @@ def iqm(scores: np.ndarray) -> float:
     """The interquartile mean: that of the runs without the best and the worst quarter.
 
     Args:
-        scores: Of any shape.
+        scores: An array of any shape.
     """
     return float(stats.trim_mean(ranked(scores).ravel(), _TRIMMED))
 

@@ -75,7 +75,7 @@ class OpenLoop:
         """Lays the recorded steps out.
 
         Args:
-            recordings: Of simulators of one family.
+            recordings: What was recorded of simulators of one family.
             num_threads: Threads that share them; 0 for none but the caller's.
             skip: Steps at the start of each recording that are left out.
         """

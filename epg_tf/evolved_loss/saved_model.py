@@ -90,7 +90,7 @@ def export_loss(
     """Writes a SavedModel with its description, and then puts it in the place of an older one.
 
     Args:
-        settings: The inner loop's.
+        settings: The settings of the lifetimes that the loss is for.
         family: For the sizes of observations and actions.
         phi: The parameters, [P].
         path: The SavedModel's folder.

@@ -17,7 +17,7 @@ def read_scores(folder: pathlib.Path, phi_crc32: int) -> dict[str, Any]:
 
     Args:
         folder: The folder, with `summary.json` in it.
-        phi_crc32: Whose scores they have to be.
+        phi_crc32: The checksum of the loss that the scores have to be of.
 
     Returns:
         `methods`, as in `summary.json`, and what they were given: `command`, `num_updates`,

@@ -72,7 +72,7 @@ def make_update_batch(
     """Puts together what an update learns from.
 
     Args:
-        settings: The inner loop's.
+        settings: The settings of the lifetimes.
         buffer: At least M and at most N steps.
         statistics: What to normalise by.
         minibatch_generators: One per worker, for the order of its steps.

@@ -43,7 +43,7 @@ class Learner:
         """Makes a learner; `reset` begins a lifetime.
 
         Args:
-            settings: The inner loop's.
+            settings: The settings of the lifetimes.
             family: For the sizes of observations and actions.
             num_workers: W.
         """

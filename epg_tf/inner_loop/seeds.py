@@ -42,7 +42,7 @@ def held_out_seed(seed: int, task: int, *repetition: int) -> LifetimeSeed:
     """The seed of a lifetime on a held-out task.
 
     Args:
-        seed: The run's.
+        seed: The seed of the run.
         task: The task's number, from 0.
         repetition: Which of several lifetimes on the same task, where there are several.
     """

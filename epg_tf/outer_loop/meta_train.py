@@ -58,7 +58,7 @@ def meta_train(
     """Evolves a loss from where a run stands, epoch by epoch.
 
     Args:
-        settings: The run's.
+        settings: The settings of the run.
         ranks: The processes that share the n workers.
         workers: Those of this rank.
         checkpoint: Where the run stands, the same on every rank.

@@ -22,7 +22,7 @@ class MetaTraining:
         strategy: How phi is searched.
         guidance: The weight alpha of Eq. 6 over epochs.
         num_workers: n, lifetimes per epoch.
-        seed: Of everything random.
+        seed: The seed of everything random.
         num_updates: K over epochs, for lifetimes that grow; None for `InnerLoop.num_updates` in
             every epoch.
         teacher: Who teaches phi in the first epochs, before evolution goes on; None (the paper) for

@@ -111,7 +111,7 @@ class EvolutionStrategy:
 
         Args:
             state: Where the search stands.
-            seed: The run's.
+            seed: The seed of the run.
             workers: Which of the n workers.
 
         Returns:
@@ -131,7 +131,7 @@ class EvolutionStrategy:
 
         Args:
             state: The state that `ask` was given.
-            seed: The run's.
+            seed: The seed of the run.
             returns: R_i of all n workers, in their order.
 
         Returns:

@@ -20,7 +20,7 @@ def validation_return(
     Args:
         workers: Those of this rank.
         ranks: The processes that share the n workers.
-        seed: The run's.
+        seed: The seed of the run.
         share: Which of the n workers are this rank's.
         phi: The loss, [P].
     """
@@ -35,7 +35,7 @@ def compare_held_out(
     Args:
         workers: Those of this rank.
         ranks: The processes that share the n workers.
-        seed: The run's.
+        seed: The seed of the run.
         share: Which of the n workers are this rank's.
         losses: Parameters [P] by name.
     """

@@ -47,8 +47,8 @@ class OffscreenRenderer:
     """Draws W workers, each with its own model; to be closed, or used in a `with` statement.
 
     Attributes:
-        width: Of a picture, in pixels.
-        height: Of a picture, in pixels.
+        width: The width of a picture, in pixels.
+        height: The height of a picture, in pixels.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class OffscreenRenderer:
         Args:
             make_context: MuJoCo's `GLContext` of some OpenGL, called with width and height.
             models: One per worker, of one family.
-            width: Of a picture, in pixels.
-            height: Of a picture, in pixels.
+            width: The width of a picture, in pixels.
+            height: The height of a picture, in pixels.
         """
         self.width, self.height = width, height
         self._models = [_for_drawing(model, width, height) for model in models]
@@ -93,7 +93,7 @@ class OffscreenRenderer:
             self._open = opened.pop_all()
 
     def __enter__(self) -> "OffscreenRenderer":
-        """Nothing more."""
+        """Starts nothing more: the renderer is open since it was made."""
         return self
 
     def __exit__(self, *exception) -> None:

@@ -40,7 +40,7 @@ class RenderProcess:
         self.name, self.pid = self._worker.name, self._worker.process.pid
 
     def __enter__(self) -> RenderProcess:
-        """Nothing more."""
+        """Starts nothing more: the process runs since it was made."""
         return self
 
     def __exit__(self, *exception) -> None:
@@ -61,8 +61,8 @@ class RenderProcess:
 
         Args:
             models: One per worker, of one family.
-            width: Of a picture, in pixels.
-            height: Of a picture, in pixels.
+            width: The width of a picture, in pixels.
+            height: The height of a picture, in pixels.
 
         Raises:
             RenderingError: If the process has ended.
@@ -114,8 +114,8 @@ class BatchRenderer:
 
     Attributes:
         number: By which the process knows it.
-        width: Of a picture, in pixels.
-        height: Of a picture, in pixels.
+        width: The width of a picture, in pixels.
+        height: The height of a picture, in pixels.
     """
 
     def __init__(self, process: RenderProcess, number: int, width: int, height: int):
@@ -124,7 +124,7 @@ class BatchRenderer:
         self.number, self.width, self.height = number, width, height
 
     def __enter__(self) -> BatchRenderer:
-        """Nothing more."""
+        """Starts nothing more: the renderer is open since it was made."""
         return self
 
     def __exit__(self, *exception) -> None:

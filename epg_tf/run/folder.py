@@ -40,7 +40,7 @@ class RunFolder:
 
         Args:
             root_dir: The folder; made where it is missing.
-            settings: The run's.
+            settings: The settings of the run.
             ranks: The processes that share it.
             config_text: The complete config, for the records.
             command: The command line, for the records.

@@ -54,7 +54,7 @@ class Reporter:
 
         Args:
             root: The run's folder.
-            settings: The run's.
+            settings: The settings of the run.
             num_ranks: How many processes share it.
             checkpoint: Where it stands.
             config_text: The complete config, as gin.

@@ -23,7 +23,7 @@ def train(
     """Evolves a loss, or goes on where the run stands.
 
     Args:
-        settings: The run's.
+        settings: The settings of the run.
         ranks: The processes that share its workers.
         run: Where it is written down.
         start_phi: The loss that `settings.start_from` names, [P].

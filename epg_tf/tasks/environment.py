@@ -42,7 +42,7 @@ class BatchedEnvironment(py_environment.PyEnvironment):
 
     @property
     def batched(self) -> bool:
-        """Always."""
+        """Whether all arrays lead with W, which they always do."""
         return True
 
     @property

@@ -132,7 +132,7 @@ class RandomReacher(TaskFamily):
         return -np.abs(to_target) - np.einsum("wa,wa->w", action, action, dtype=np.float64)
 
     def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
-        """Never."""
+        """No episode ends by itself."""
         return np.zeros(len(qpos), dtype=bool)
 
 

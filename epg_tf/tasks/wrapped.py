@@ -16,31 +16,31 @@ class WrappedFamily(TaskFamily):
 
     @property
     def observation_size(self) -> int:
-        """The family's."""
+        """The length of the family's observations."""
         return self.family.observation_size
 
     @property
     def action_size(self) -> int:
-        """The family's."""
+        """The length of the family's box action."""
         return self.family.action_size
 
     @property
     def num_actions(self) -> int | None:
-        """The family's."""
+        """The size of the family's finite action space; None for a box."""
         return self.family.num_actions
 
     @property
     def frame_skip(self) -> int:
-        """The family's."""
+        """MuJoCo steps per environment step of the family."""
         return self.family.frame_skip
 
     @property
     def time_limit(self) -> int:
-        """The family's."""
+        """Environment steps after which the family truncates an episode."""
         return self.family.time_limit
 
     def describe(self) -> Description:
-        """The family's words."""
+        """What the family says of itself."""
         return self.family.describe()
 
     def draw(self, rng: np.random.Generator) -> Task:

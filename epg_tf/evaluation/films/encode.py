@@ -52,7 +52,7 @@ class Film:
         )
 
     def __enter__(self) -> Film:
-        """Nothing more."""
+        """Starts nothing more: the film has begun when it was made."""
         return self
 
     def __exit__(self, *exception) -> None:

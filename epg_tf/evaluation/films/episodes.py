@@ -66,7 +66,7 @@ class Shot(NamedTuple):
     Attributes:
         state: The simulator's full physics.
         episode: The episode's number, from 1.
-        return_so_far: Of this episode.
+        return_so_far: The return of this episode up to here.
         is_final: Whether the episode is over.
     """
 
@@ -118,7 +118,7 @@ def live_and_keep_stages(
 
     Args:
         workers: W of them.
-        settings: Theirs.
+        settings: The settings of the workers.
         phi: The loss that all of them have, [P].
         seeds: One per worker.
         guidance: alpha in Eq. 6.

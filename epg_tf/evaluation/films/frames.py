@@ -37,10 +37,10 @@ class StageFilm(NamedTuple):
     """What a film of one stage is made of.
 
     Attributes:
-        name: Of the files.
+        name: The name of the files.
         title: Above the pictures.
         subtitle: Below the title.
-        episodes: Of each worker.
+        episodes: The episodes of each worker.
     """
 
     name: str

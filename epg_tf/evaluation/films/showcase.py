@@ -27,7 +27,7 @@ class Showcase:
     Attributes:
         loss: The evolved loss.
         num_tasks: Held-out tasks, with an agent each.
-        seconds: Of film.
+        seconds: The length of the films.
 
     Raises:
         ValueError: If a value is outside its range.

@@ -45,7 +45,7 @@ def curve_rows(
 
     Args:
         curves: By method, [tasks, seeds, K].
-        task_seeds: Of each task.
+        task_seeds: The seed of each task.
         steps_per_update: M.
     """
     for method, runs in curves.items():

@@ -48,7 +48,7 @@ def plot_learning_curves(
         curves: By method, [tasks, seeds, K].
         estimates: Their interquartile means and intervals, [K] each.
         labels: By method.
-        task_names: Of every task.
+        task_names: The names of all tasks.
     """
     num_tasks, num_seeds, _ = next(iter(curves.values())).shape
     num_single = min(_SINGLE_TASKS, num_tasks)

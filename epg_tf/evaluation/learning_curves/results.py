@@ -64,7 +64,7 @@ class EvaluationResults:
         """Writes everything.
 
         Args:
-            runs: Of all methods.
+            runs: The runs of all methods.
             command: The command line, for the record.
         """
         comparison, root = self._comparison, self._root

@@ -76,7 +76,7 @@ def about_tasks(records: RunRecords, about: Sequence[Mapping[str, Any]]) -> Iter
     """What is known of the family of tasks: paragraphs and tables, then the ranges in force.
 
     Args:
-        records: The run's.
+        records: The records of the run.
         about: What the family, and one that it wraps, say of themselves (`tasks.family`).
     """
     for one in about:

@@ -54,7 +54,7 @@ class SwappedVariables:
 
         Args:
             agent: The vector [D] to write them to.
-            networks: Whose dense layers they belong to.
+            networks: The networks whose dense layers are drawn.
             generator: All that is random in them.
         """
         views = self.views(agent)

@@ -59,7 +59,7 @@ class ReplayBuffer:
         """Draws steps of one agent, uniformly and with replacement.
 
         Args:
-            agent: Whose.
+            agent: The agent whose steps are drawn.
             num_batches: G.
             batch_size: B.
             generator: For the choice.

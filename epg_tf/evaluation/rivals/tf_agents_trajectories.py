@@ -42,7 +42,7 @@ def trajectories(experience: Experience, worker: int, time_limit: int | None) ->
 
     Args:
         experience: M steps of all agents.
-        worker: Whose.
+        worker: The agent, by its place among all.
         time_limit: Steps after which episodes are cut; None if that is to be an end like any other.
 
     Returns:

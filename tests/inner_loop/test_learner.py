@@ -194,8 +194,8 @@ def test_a_worker_that_diverges_is_counted_and_harms_nobody(alpha):
 def test_one_update_is_adam_on_the_loss_of_equation_6():
     """Against tape and Keras's Adam on an ordinary loss, written out again."""
     settings = dataclasses.replace(SMALL, num_minibatches=1)
-    batch = random_batch(settings, [0, 1])
-    learner, expected = make_learner(settings, [0, 1]), make_learner(settings, [0, 1])
+    batch = random_batch(settings, [0, 1, 2])
+    learner, expected = make_learner(settings, [0, 1, 2]), make_learner(settings, [0, 1, 2])
     learner.update(batch, 0.0)
     variables = [*expected.agents.policy.weights, *expected.agents.memory.weights]
     with tf.GradientTape() as tape:
@@ -212,14 +212,14 @@ def test_one_update_is_adam_on_the_loss_of_equation_6():
 
 def test_many_steps_are_keras_adams_between_the_bounds():
     """Every gradient step against tape and Keras's Adam, which also keeps log_std within bounds."""
-    workers = [0, 1]
+    workers = [0, 1, 2]
     batch = random_batch(MANY_STEPS, workers)
     learner, expected = make_learner(MANY_STEPS, workers), make_learner(MANY_STEPS, workers)
     logs = learner.update(batch, 0.0)
     policy = expected.agents.policy
     adam = tf.keras.optimizers.Adam(1e-3, epsilon=1e-8)
     losses = []
-    for rows in np.moveaxis(batch.permutation.reshape(2, 12, 8), 1, 0):
+    for rows in np.moveaxis(batch.permutation.reshape(3, 12, 8), 1, 0):
         with tf.GradientTape() as tape:
             observation = np.take_along_axis(batch.observation, rows[..., np.newaxis], axis=1)
             inputs = expected.objective.inputs(

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from epg_tf import config
+from epg_tf.agent.agents import widened
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.batch import make_update_batch, refreshed_statistics, start_statistics
 from epg_tf.inner_loop.learner import Learner
@@ -129,7 +130,7 @@ def test_every_quantity(case, num_workers, slot):
     }
     for name, weights in recorded_weights(data, "init").items():
         for variable, weight in zip(networks[name].weights, weights, strict=True):
-            # A lone worker shares its arrays with a ghost, which gets the same weights.
+            # A lone worker shares its arrays with ghosts, which get the same weights.
             where = slice(None) if num_workers == 1 else slice(slot, slot + 1)
             variable[where].assign(np.broadcast_to(weight, variable[where].shape))
 
@@ -137,7 +138,7 @@ def test_every_quantity(case, num_workers, slot):
     alpha = float(data["alpha"])
     for u in range(3):
         phi[slot] = our_phi(data["theta"], constant_column(u))
-        learner.loss.assign(np.repeat(phi, 2, axis=0) if num_workers == 1 else phi)
+        learner.loss.assign(widened(phi, learner.agents.num_workers))
         experience = experience_of(data, u, num_workers, slot)
         statistics = refreshed_statistics(statistics, experience, None)
         for name, columns in (("observation", slice(0, 11)), ("action", slice(11, 14))):

@@ -31,7 +31,6 @@ evolve lifetimes_of_32 "meta_train.num_updates = None" "InnerLoop.num_updates = 
 evolve lifetimes_of_128 "meta_train.num_updates = None" "InnerLoop.num_updates = 128" "meta_train.num_epochs = 11" -- "$@"
 evolve leaky_relu "LearnedLoss.activation = 'leaky_relu'" -- "$@"
 evolve no_momentum "EvolutionStrategy.beta_1 = 0.0" -- "$@"
-evolve pair_signs "EvolutionStrategy.shaping = 'pair_signs'" -- "$@"
 evolve larger_population "meta_train.num_workers = 64" "meta_train.num_epochs = 50" -- "$@"
 evolve no_bounds "InnerLoop.log_std_bounds = None" -- "$@"
 evolve temporal_context "LearnedLoss.context_size = 16" -- "$@"

@@ -28,15 +28,7 @@ def raw_returns(returns: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(returns), returns, finite.min() if len(finite) else 0.0)
 
 
-def pair_signs(returns: np.ndarray) -> np.ndarray:
-    """+1/2 and -1/2 for the better and the worse of each pair, 0 for both where they tie."""
-    pairs = _diverged_are_worst(returns).reshape(-1, 2)
-    sign = np.greater(pairs[:, 0], pairs[:, 1]) * 1.0 - np.less(pairs[:, 0], pairs[:, 1]) * 1.0
-    return np.stack([sign, -sign], axis=1).ravel() / 2.0
-
-
 SHAPINGS = {
     "none": raw_returns,
     "centred_ranks": centred_ranks,
-    "pair_signs": pair_signs,
 }

@@ -49,7 +49,7 @@ class EvolutionStrategy:
         noise_std: sigma.
         learning_rate: The outer learning rate (alpha in Algorithm 1), a number or a schedule.
         sampling: "paired" (antithetic) or "independent" (the paper).
-        shaping: "centred_ranks", "pair_signs" or "none" (Eq. 5).
+        shaping: "centred_ranks" or "none" (Eq. 5).
         optimizer: "adam" or "sgd".
         beta_1: Adam's; 0 so that no epoch's noise outlives it, as in the 2018 release.
         beta_2: Adam's.
@@ -85,11 +85,6 @@ class EvolutionStrategy:
             value = getattr(self, name)
             if not 0.0 <= value < 1.0:
                 raise ValueError(f"`EvolutionStrategy.{name}` (={value!r}) must be in [0, 1).")
-        if self.shaping == "pair_signs" and self.sampling != "paired":
-            raise ValueError(
-                f"`EvolutionStrategy.sampling` (={self.sampling!r}) must be 'paired' with "
-                "shaping='pair_signs'."
-            )
 
     def check_population(self, num_workers: int) -> None:
         """Checks that a population of this size can be sampled.

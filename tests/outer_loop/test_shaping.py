@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from epg_tf.outer_loop.shaping import SHAPINGS, centred_ranks, pair_signs, raw_returns
+from epg_tf.outer_loop.shaping import SHAPINGS, centred_ranks, raw_returns
 
 NAN, INF = np.nan, np.inf
 
@@ -42,12 +42,6 @@ def test_raw_returns_are_eq_5_and_no_better_than_the_worst_where_not_finite():
     np.testing.assert_array_equal(raw_returns(np.array([NAN, NAN])), [0.0, 0.0])
     finite = np.array([0.25, -7.0, 3.0])
     np.testing.assert_array_equal(raw_returns(finite), finite)
-
-
-def test_pair_signs_see_only_who_of_a_pair_is_better():
-    returns = np.array([1.0, 0.0, -9.0, -2.0, 4.0, 4.0, NAN, -1e30, 0.0, NAN, NAN, NAN])
-    expected = [0.5, -0.5, -0.5, 0.5, 0.0, 0.0, -0.5, 0.5, 0.5, -0.5, 0.0, 0.0]
-    np.testing.assert_array_equal(pair_signs(returns), expected)
 
 
 @pytest.mark.parametrize("name", SHAPINGS)

@@ -17,7 +17,7 @@ from epg_tf.files import aside_of, write_bytes
 # H.264's constant quality: 18 looks like the original, 28 is small. Edges and words stay sharp.
 _CONSTANT_QUALITY = "26"
 
-_WIDEST_GIF = 720  # pixels: a wider one is many megabytes large
+_WIDEST_GIF = 960  # pixels: a wider one is many megabytes large
 _GIF_COLOURS = 128
 _GIF_SECONDS_PER_FRAME = 0.075  # at least
 

@@ -16,6 +16,7 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
 from epg_tf.agent.normaliser import RunningStatistics
+from epg_tf.native.collect import Actors
 
 
 class ActingPolicy(py_policy.PyPolicy):
@@ -60,18 +61,33 @@ class ActingPolicy(py_policy.PyPolicy):
         self._statistics = statistics
 
     def draw_noise(self, num_steps: int) -> np.ndarray:
-        """Random numbers for the next steps, time first: [num_steps, W, A] (or 1, if discrete)."""
+        """Random numbers for the next steps, [W, num_steps, A] (or 1, if discrete)."""
         shape = (num_steps, *self._noise_shape)
         draw = np.random.Generator.random if self._discrete else np.random.Generator.standard_normal
-        noise = [draw(generator, shape, dtype=np.float32) for generator in self._generators]
-        return np.ascontiguousarray(np.stack(noise, axis=1))
+        return np.stack([draw(g, shape, dtype=np.float32) for g in self._generators])
+
+    @property
+    def actors(self) -> Actors:
+        """What acting takes, for calls that need no Python; `load` comes first."""
+        kernels = [kernel for kernel, _ in self._layers]
+        flat = [w.reshape(len(w), -1) for layer in self._layers for w in layer]
+        sizes = [kernels[0].shape[1], *(kernel.shape[2] for kernel in kernels)]
+        deviation = np.empty((len(flat[0]), 0), np.float32) if self._discrete else self._std
+        return Actors(
+            np.concatenate(flat, axis=1),
+            np.array(sizes),
+            deviation,
+            self._squashed,
+            self._statistics.mean,
+            self._statistics.std,
+        )
 
     def act(self, observation: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """Samples actions.
 
         Args:
             observation: As the simulator gave it, [W, S].
-            noise: One step of `draw_noise`, [W, A] or [W, 1].
+            noise: Of one step, as `draw_noise` drew it, [W, A] or [W, 1].
 
         Returns:
             [W, A] float32, or [W] action numbers.
@@ -94,5 +110,5 @@ class ActingPolicy(py_policy.PyPolicy):
 
     def _action(self, time_step: ts.TimeStep, policy_state, seed=None) -> policy_step.PolicyStep:
         del seed
-        action = self.act(time_step.observation, self.draw_noise(1)[0])  # pyright: ignore[reportArgumentType]
+        action = self.act(time_step.observation, self.draw_noise(1)[:, 0])  # pyright: ignore[reportArgumentType]
         return policy_step.PolicyStep(action, policy_state)  # pyright: ignore[reportCallIssue]

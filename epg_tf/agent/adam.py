@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 BETA_1 = 0.9
@@ -43,6 +44,20 @@ class WorkerAdam:
         """Forgets all gradients."""
         for variable in (self._count, *self._m, *self._v):
             variable.assign(tf.zeros_like(variable))
+
+    def moments(self) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+        """t, and the means of gradients and of their squares, one array per variable."""
+        return (
+            float(self._count.numpy()),
+            [m.numpy() for m in self._m],
+            [v.numpy() for v in self._v],
+        )
+
+    def restore(self, count: float, m: Sequence[np.ndarray], v: Sequence[np.ndarray]) -> None:
+        """Goes on from what `moments` gave."""
+        self._count.assign(count)
+        for variable, value in zip((*self._m, *self._v), (*m, *v), strict=True):
+            variable.assign(value)
 
     def steps(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """What `descend` would take away; finite where the gradients are. Nothing changes."""

@@ -1,8 +1,8 @@
 """Algorithm 1, lines 8-11: M steps of W agents, without boundary steps.
 
 A stock TF-Agents driver spends a step on every reset and calls its observers at each step. A
-lifetime counts transitions, so this driver starts the next episode within the step that ended the
-last, and hands over all M steps at once.
+lifetime counts transitions, so these drivers start the next episode within the step that ended the
+last, and hand over all M steps at once.
 """
 
 from __future__ import annotations
@@ -14,15 +14,22 @@ from tf_agents.drivers import driver
 
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.experience import Experience
+from epg_tf.native.trial import runs_here
+from epg_tf.tasks.compiled_simulator import CompiledSimulator, Passage
 from epg_tf.tasks.environment import BatchedEnvironment
+from epg_tf.tasks.rules import rules_in_force
+from epg_tf.tasks.simulator import BatchSimulator
 
 
 class LifetimeDriver(driver.Driver):
-    """Collects exactly M transitions per worker at every `run`.
+    """Collects exactly M transitions per worker at every `run`, step by step.
 
     Attributes:
         physics_seconds: Time spent in the simulator since the start.
+        passage: What the last run came through, physics included.
     """
+
+    passage: Passage
 
     def __init__(self, env: BatchedEnvironment, policy: ActingPolicy, num_steps: int):
         """Makes a driver.
@@ -45,6 +52,8 @@ class LifetimeDriver(driver.Driver):
         """
         simulator, policy, num_steps = self.env.simulator, self.policy, self._num_steps
         noise = policy.draw_noise(num_steps)
+        before = np.empty((num_steps, *simulator.state.shape))
+        after = np.empty_like(before)
         observations = np.empty((num_steps, *simulator.observation.shape), np.float32)
         arrivals = np.empty_like(observations)
         rewards = np.empty((num_steps, simulator.num_workers))
@@ -54,15 +63,50 @@ class LifetimeDriver(driver.Driver):
         clock = time.perf_counter
         for t in range(num_steps):
             observations[t] = simulator.observation
-            action = policy.act(observations[t], noise[t])
-            before = clock()
-            step = self.env.advance(action)
-            self.physics_seconds += clock() - before
+            before[t] = simulator.state
+            action = policy.act(observations[t], noise[:, t])
+            start = clock()
+            step = self.env.advance(action, after[t])
+            self.physics_seconds += clock() - start
             actions.append(action)
             arrivals[t], rewards[t], terminated[t], truncated[t] = step
         ended = terminated | truncated
-        steps = (observations, np.stack(actions), rewards, terminated, ended, arrivals)
-        return Experience(*map(_workers_first, steps))
+        actions = np.stack(actions)
+        parts = (observations, actions, rewards, terminated, ended, arrivals, before, after)
+        self.passage = Passage(*map(_workers_first, parts))
+        return _experience(self.passage)
+
+
+class CompiledDriver(LifetimeDriver):
+    """Collects the same M transitions in one call that needs no Python.
+
+    What is seen and done differs from what it is step by step by the order in which a policy's
+    products are summed.
+    """
+
+    def __init__(self, env: BatchedEnvironment, policy: ActingPolicy, num_steps: int):
+        """Makes a driver of workers and a policy for which `is_compilable` holds."""
+        super().__init__(env, policy, num_steps)
+        self._simulator = CompiledSimulator(env.simulator, num_steps)
+
+    def run(self) -> Experience:
+        """Takes the next M steps from where the environment stands; see `LifetimeDriver`."""
+        noise = self.policy.draw_noise(self._num_steps)
+        actors = self.policy.actors
+        start = time.perf_counter()
+        self.passage = self._simulator.collect(actors, noise)
+        self.physics_seconds += time.perf_counter() - start
+        return _experience(self.passage)
+
+
+def is_compilable(simulator: BatchSimulator, policy: ActingPolicy) -> bool:
+    """Whether the family has rules for it, the policy acts as agents do, and the code runs."""
+    acts_as_agents_do = type(policy).act is ActingPolicy.act
+    return acts_as_agents_do and rules_in_force(simulator.family) is not None and runs_here()
+
+
+def _experience(passage: Passage) -> Experience:
+    return Experience(*passage[:6])
 
 
 def _workers_first(array: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.agent.driver import LifetimeDriver
+from epg_tf.agent.driver import CompiledDriver, LifetimeDriver, is_compilable
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import TaskFamily
@@ -48,4 +48,5 @@ def make_driver(
         environment.action_spec(),
         [seed.generator(Stream.ACTIONS) for seed in seeds],
     )
-    return LifetimeDriver(environment, policy, num_steps)
+    make = CompiledDriver if is_compilable(simulator, policy) else LifetimeDriver
+    return make(environment, policy, num_steps)

@@ -133,6 +133,10 @@ class Learner:
         )
         return gradient.numpy()[: self._num_workers]
 
+    def train_value(self, batch: UpdateBatch) -> np.ndarray:
+        """Trains the value function alone; returns which workers it diverged of, [W]."""
+        return self._train_value(self.with_ghosts(batch)).numpy()[: self._num_workers]
+
     def lesson(self, batch: UpdateBatch) -> tuple[LossInputs, tuple[np.ndarray, ...]]:
         """What an update can teach phi, before it is made; nothing changes.
 
@@ -169,11 +173,9 @@ class Learner:
                 (batch.permutation, ("W", "passes", "M")),
             ]
         )
-        num_workers, num_steps = batch.newest_action.shape[:2]
+        num_workers = batch.newest_action.shape[0]
         given = self.objective.given(batch, guidance, learned, guided, value_beside)
-        minibatches = tf.reshape(
-            batch.permutation, [num_workers, -1, num_steps // self._num_minibatches]
-        )
+        minibatches = self._minibatches(batch)
         num_gradient_steps = minibatches.shape[1]
         total = tf.zeros([num_workers])
         diverged = tf.zeros([num_workers], tf.bool)
@@ -189,6 +191,22 @@ class Learner:
                 if value_beside:
                     diverged |= ~self._value_step(given, rows)
         return total / num_gradient_steps, diverged
+
+    @tf.function(jit_compile=True)
+    def _train_value(self, batch: UpdateBatch) -> tf.Tensor:
+        given = self.objective.given(batch, tf.constant(0.0), True, False, value_beside=True)
+        minibatches = self._minibatches(batch)
+        diverged = tf.zeros([minibatches.shape[0]], tf.bool)
+        for step in tf.range(minibatches.shape[1]):
+            diverged |= ~self._value_step(given, minibatches[:, step])
+        return diverged
+
+    def _minibatches(self, batch: UpdateBatch) -> tf.Tensor:
+        """The steps that each gradient step is on, [W, gradient steps, B]."""
+        num_workers, num_steps = batch.newest_action.shape[:2]
+        return tf.reshape(
+            batch.permutation, [num_workers, -1, num_steps // self._num_minibatches]
+        )
 
     @tf.function(jit_compile=True, autograph=False)
     def _policy_gradient(

@@ -25,8 +25,10 @@ from epg_tf.inner_loop.batch import (
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import OBJECTIVES, EpisodeReturns, last_episodes
 from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.native_learner import NativeLearner
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.native.trial import runs_here
 from epg_tf.tasks.family import TaskFamily
 
 
@@ -82,7 +84,8 @@ class Workers:
         self._settings = settings
         self._family = family
         self.num_workers = num_workers
-        self.learner = Learner(settings, family, num_workers)
+        make = NativeLearner if settings.backend == "numba" and runs_here() else Learner
+        self.learner = make(settings, family, num_workers)
 
     def draw_phi(self, seed: int) -> np.ndarray:
         """A fresh loss, [P] float32."""

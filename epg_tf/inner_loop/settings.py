@@ -39,6 +39,8 @@ class InnerLoop:
         refresh_statistics: When the normaliser takes in the newest M steps: "after_update", so
             that acting and learning see the same normalised observations, or "before_update".
         adam_epsilon: Epsilon of the agents' Adam.
+        backend: What computes the gradient steps: "tensorflow", for all agents and losses, or
+            "numba", for losses of single steps without context or memory, several times as fast.
 
     Raises:
         ValueError: If a size is not a positive integer, or sizes do not fit together.
@@ -61,6 +63,7 @@ class InnerLoop:
     train_memory: bool = True
     refresh_statistics: str = "after_update"
     adam_epsilon: float = 1e-8
+    backend: str = "tensorflow"
 
     def __post_init__(self) -> None:
         for name in (
@@ -90,6 +93,14 @@ class InnerLoop:
         require_member("InnerLoop.mean_activation", self.mean_activation, (None, "tanh"))
         require_member("InnerLoop.objective", self.objective, tuple(OBJECTIVES))
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
+        require_member("InnerLoop.backend", self.backend, ("tensorflow", "numba"))
+        if self.backend == "numba" and (
+            self.learned_loss.context_size or "memory" in self.learned_loss.inputs
+        ):
+            raise ValueError(
+                "`InnerLoop.backend` (='numba') must be 'tensorflow' where the loss sees 'memory' "
+                "or `LearnedLoss.context_size` is not 0."
+            )
         shortest = self.learned_loss.shortest_buffer
         if self.buffer_size < self.steps_per_update:
             raise ValueError(

@@ -62,11 +62,12 @@ class BatchedEnvironment(py_environment.PyEnvironment):
             return array_spec.BoundedArraySpec((), np.int64, 0, family.num_actions - 1, "action")
         return array_spec.BoundedArraySpec((family.action_size,), np.float32, -1.0, 1.0, "action")
 
-    def advance(self, action: np.ndarray) -> Step:
+    def advance(self, action: np.ndarray, arrived: np.ndarray | None = None) -> Step:
         """Steps all workers, and starts the next episode of those whose episode ended.
 
         Args:
             action: `[W, A]`, or `[W]` integers.
+            arrived: Where to write the full physics before any episode starts, `[W, ...]`.
 
         Returns:
             W transitions. `simulator.observation` is what to act on next: the new episode's first
@@ -75,6 +76,8 @@ class BatchedEnvironment(py_environment.PyEnvironment):
         if self._any_ended:
             self._restart()
         step = self.simulator.step(action)
+        if arrived is not None:
+            np.copyto(arrived, self.simulator.state)
         ended = step.terminated | step.truncated
         if np.count_nonzero(ended):
             self.simulator.reset(np.flatnonzero(ended))

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import mujoco
 import numpy as np
 
+from epg_tf.tasks.rules import Rules
+
 # Meta-training draws from the first half of the 32-bit seeds and evaluation from the second, so
 # that a held-out task was never trained on, whatever the run's own seed. What is tuned by hand is
 # tuned on the third range.
@@ -195,6 +197,11 @@ class TaskFamily(abc.ABC):
         Returns:
             A new array `[W]` of bool.
         """
+
+    @property
+    def rules(self) -> Rules | None:
+        """`observe` and `terminated` as they are to be compiled; None to step one by one."""
+        return None
 
     def describe(self) -> Description:
         """The family in words, for model cards and reports."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from epg_tf.tasks import assets
 from epg_tf.tasks.family import Description, Parameters, Quantity, Task, TaskFamily, uniform
+from epg_tf.tasks.rules import Rules
 
 _FILE = "hopper.xml"
 _ROBOT_BODIES = ("torso", "thigh", "leg", "foot")
@@ -145,6 +146,11 @@ class _Hopper(TaskFamily, abc.ABC):
         np.minimum(velocity, 10.0, out=velocity)
         return out
 
+    @property
+    def rules(self) -> Rules:
+        """The same for one worker, to be compiled."""
+        return Rules(_observe, _falls if self.reward_rule == "velocity" else _is_unhealthy)
+
     def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
         """Velocity along the task's direction, m/s; see `RandomHopper` for both rules."""
         distance = (qpos[:, 0] - qpos_before[:, 0]) * parameters["direction"]
@@ -237,3 +243,26 @@ def _healthy(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
     upright = (qpos[:, 1] > 0.7) & (np.abs(qpos[:, 2]) < 0.2)
     bounded = np.abs(qpos[:, 2:]).max(axis=1) < 100.0
     return upright & bounded & (np.abs(qvel).max(axis=1) < 100.0)
+
+
+# The rules of one worker: six positions and six velocities.
+
+
+def _observe(qpos, qvel, parameters, out):
+    for i in range(5):
+        out[i] = qpos[1 + i]
+    for i in range(6):
+        out[5 + i] = min(max(qvel[i], -10.0), 10.0)
+
+
+def _falls(qpos, qvel, parameters):
+    return not (qpos[1] > 0.7 and abs(qpos[2]) < 0.5)
+
+
+def _is_unhealthy(qpos, qvel, parameters):
+    healthy = qpos[1] > 0.7 and abs(qpos[2]) < 0.2
+    for i in range(2, 6):
+        healthy = healthy and abs(qpos[i]) < 100.0
+    for i in range(6):
+        healthy = healthy and abs(qvel[i]) < 100.0
+    return not healthy

@@ -25,8 +25,21 @@ def stop_mujoco_clock() -> None:
     a Reacher takes 0.73, of a Hopper 0.85 of the time, to the same states. `set_mjcb_time(None)`
     would leave the package's own clock in place.
     """
-    for library in pathlib.Path(mujoco.__file__).parent.glob("libmujoco.*"):  # the loaded one
-        ctypes.c_void_p.in_dll(ctypes.CDLL(str(library)), "mjcb_time").value = None
+    ctypes.c_void_p.in_dll(_library(), "mjcb_time").value = None
+
+
+def mujoco_address(name: str) -> int:
+    """Where the machine code of one of MuJoCo's functions is, for code that needs no Python."""
+    address = ctypes.cast(getattr(_library(), name), ctypes.c_void_p).value
+    assert address is not None
+    return address
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    """The library that MuJoCo's Python package has loaded."""
+    (path,) = pathlib.Path(mujoco.__file__).parent.glob("libmujoco.*")
+    return ctypes.CDLL(str(path))
 
 
 def _ignore(message: str) -> None:

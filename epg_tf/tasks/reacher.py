@@ -7,12 +7,14 @@ is, see `RandomReacher`.
 
 import cmath
 import dataclasses
+import math
 
 import numpy as np
 import numpy.typing as npt
 
 from epg_tf.tasks import assets
 from epg_tf.tasks.family import Description, Parameters, Quantity, Task, TaskFamily, uniform
+from epg_tf.tasks.rules import Rules
 
 _FILE = "reacher.xml"
 _LINK = 0.1  # m, nominal length of either link
@@ -126,6 +128,11 @@ class RandomReacher(TaskFamily):
         )
         return out
 
+    @property
+    def rules(self) -> Rules:
+        """The same for one worker, to be compiled."""
+        return Rules(_observe, _never, ("upper_arm", "forearm"))
+
     def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
         """Minus the distance to the target, minus the squared norm of the action."""
         to_target = _as_complex(observation[:, 8:10])
@@ -134,6 +141,23 @@ class RandomReacher(TaskFamily):
     def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
         """No episode ends by itself."""
         return np.zeros(len(qpos), dtype=bool)
+
+
+def _observe(qpos, qvel, parameters, out):
+    shoulder, elbow = qpos[0], qpos[1]
+    out[0], out[1] = math.cos(shoulder), math.cos(elbow)
+    out[2], out[3] = math.sin(shoulder), math.sin(elbow)
+    out[4], out[5] = qpos[2], qpos[3]
+    out[6], out[7] = qvel[0], qvel[1]
+    # The fingertip as the upper arm sees it, which is then turned by the shoulder.
+    x = parameters[0] + parameters[1] * out[1]
+    y = parameters[1] * out[3]
+    out[8] = out[0] * x - out[2] * y - qpos[2]
+    out[9] = out[0] * y + out[2] * x - qpos[3]
+
+
+def _never(qpos, qvel, parameters):
+    return False
 
 
 # Points of the plane are complex numbers, x + iy: turning by an angle is one product, and cosine

@@ -29,7 +29,8 @@ START_TIME = 1.0
 # Beyond this MuJoCo calls a control bad (mjMAXVAL); it bounds actuators that have no range.
 _LARGEST_CONTROL = 1e10
 
-_FULL_PHYSICS = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
+# What a full physics state holds: the time, positions, velocities, and what most models lack.
+FULL_PHYSICS = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
 
 
 class Step(NamedTuple):
@@ -59,6 +60,11 @@ class BatchSimulator:
         observation: The observations to act on now, `[W, S]` float64. The same array throughout,
             written by `step` and `reset`.
         warnings: Steps that MuJoCo could not integrate, `[W]` integers, since the start.
+        steps: Taken in the running episode, `[W]` integers.
+        parameters: The tasks' parameters, stacked.
+        fresh_state: Full physics where an episode starts, but for positions and velocities.
+        least_time: What a step takes at least, in seconds, `[W]`.
+        control_bounds: The lowest and the highest controls, `[W, nu]` each.
     """
 
     def __init__(
@@ -101,7 +107,7 @@ class BatchSimulator:
         self.num_workers = len(models)
         self.warnings = np.zeros(self.num_workers, dtype=np.int64)
         self._models = models
-        self._parameters = stack_parameters(tasks)
+        self.parameters = stack_parameters(tasks)
         self._pool = _thread_pool(num_threads)
         self._data = [mujoco.MjData(models[0]) for _ in range(max(1, num_threads))]
         self._chunk_size = math.ceil(self.num_workers / max(1, num_threads))
@@ -116,19 +122,18 @@ class BatchSimulator:
         self._flat_states = self._states.reshape(-1)
         self._state = self._states[:, -1]
         self._state_before = np.empty_like(self._state)
-        self._fresh_state = np.stack([fresh_state(model) for model in models])
-        # The full physics state is time, positions, velocities, and what most models do not have.
+        self.fresh_state = np.stack([fresh_state(model) for model in models])
         velocities = 1 + model.nq
         self._time, self._time_before = self._state[:, 0], self._state_before[:, 0]
         self._qpos = self._state[:, 1:velocities]
         self._qpos_before = self._state_before[:, 1:velocities]
         self._qvel = self._state[:, velocities : velocities + model.nv]
         bounds = np.stack([control_bounds(model) for model in models])
-        self._lowest_control, self._highest_control = bounds[:, 0, None], bounds[:, 1, None]
+        self.control_bounds = bounds[:, 0], bounds[:, 1]
         # Half a substep less than a step takes: rounding cannot reach it, a missing substep does.
-        self._least_time = np.array([(family.frame_skip - 0.5) * m.opt.timestep for m in models])
+        self.least_time = np.array([(family.frame_skip - 0.5) * m.opt.timestep for m in models])
 
-        self._steps = np.zeros(self.num_workers, dtype=np.int64)
+        self.steps = np.zeros(self.num_workers, dtype=np.int64)
         self._arrived = np.empty((self.num_workers, family.observation_size))
         self.observation = np.empty_like(self._arrived)
         self.reset()
@@ -146,16 +151,16 @@ class BatchSimulator:
         """
         if workers is None:
             workers = np.arange(self.num_workers)
-        self._state[workers] = self._fresh_state[workers]
+        self._state[workers] = self.fresh_state[workers]
         for worker in workers:
             self._qpos[worker], self._qvel[worker] = self.family.initial_state(
                 self.tasks[worker], self.rngs[worker]
             )
-        self._steps[workers] = 0
+        self.steps[workers] = 0
         self.observation[workers] = self.family.observe(
             self._qpos[workers],
             self._qvel[workers],
-            {name: value[workers] for name, value in self._parameters.items()},
+            {name: value[workers] for name, value in self.parameters.items()},
         )
 
     def step(self, action: np.ndarray) -> Step:
@@ -172,7 +177,7 @@ class BatchSimulator:
         Returns:
             What the step gave. `observation` then holds the same observations, until `reset`.
         """
-        family, parameters = self.family, self._parameters
+        family, parameters = self.family, self.parameters
         np.copyto(self._state_before, self._state)
         self._write_control(family.control(action))
         self._pool.rollout(
@@ -186,7 +191,7 @@ class BatchSimulator:
             sensordata=self._sensors,
             chunk_size=self._chunk_size,
         )
-        failed = self._time - self._time_before < self._least_time
+        failed = self._time - self._time_before < self.least_time
         if not math.isfinite(_sum_of_squares(self._flat_states)):
             failed |= ~np.isfinite(self._state).all(axis=1)
         any_failed = np.count_nonzero(failed)
@@ -200,9 +205,9 @@ class BatchSimulator:
         terminated = family.terminated(self._qpos, self._qvel, parameters)
         if any_failed:
             terminated |= failed
-        self._steps += 1
+        self.steps += 1
         # For booleans a > b is "a and not b": what has terminated was not truncated.
-        truncated = np.greater(self._steps >= family.time_limit, terminated)
+        truncated = np.greater(self.steps >= family.time_limit, terminated)
         np.copyto(self.observation, self._arrived)
         return Step(self._arrived, reward, terminated, truncated)
 
@@ -210,8 +215,9 @@ class BatchSimulator:
         """Clips the controls `[W, nu]` and repeats them for every substep."""
         clipped = self._control
         assert control.shape == (len(clipped), clipped.shape[2]), control.shape
-        np.maximum(control[:, None], self._lowest_control, out=clipped)
-        np.minimum(clipped, self._highest_control, out=clipped)
+        lowest, highest = self.control_bounds
+        np.maximum(control[:, None], lowest[:, None], out=clipped)
+        np.minimum(clipped, highest[:, None], out=clipped)
         if math.isnan(_sum_of_squares(self._flat_control)):
             np.copyto(clipped, 0.0, where=np.isnan(clipped))
 
@@ -232,13 +238,13 @@ def control_bounds(model: mujoco.MjModel) -> np.ndarray:
 def fresh_state(model: mujoco.MjModel) -> np.ndarray:
     """Returns the model's default full physics state, the clock at `START_TIME`."""
     state = np.empty(_state_size(model))
-    mujoco.mj_getState(model, mujoco.MjData(model), state, _FULL_PHYSICS)
+    mujoco.mj_getState(model, mujoco.MjData(model), state, FULL_PHYSICS)
     state[0] = START_TIME
     return state
 
 
 def _state_size(model: mujoco.MjModel) -> int:
-    return mujoco.mj_stateSize(model, _FULL_PHYSICS)
+    return mujoco.mj_stateSize(model, FULL_PHYSICS)
 
 
 @functools.cache

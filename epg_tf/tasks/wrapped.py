@@ -3,6 +3,7 @@
 import numpy as np
 
 from epg_tf.tasks.family import Description, Parameters, Task, TaskFamily
+from epg_tf.tasks.rules import Rules, rules_in_force
 
 
 class WrappedFamily(TaskFamily):
@@ -38,6 +39,11 @@ class WrappedFamily(TaskFamily):
     def time_limit(self) -> int:
         """Environment steps after which the family truncates an episode."""
         return self.family.time_limit
+
+    @property
+    def rules(self) -> Rules | None:
+        """The family's rules."""
+        return rules_in_force(self.family)
 
     def describe(self) -> Description:
         """What the family says of itself."""

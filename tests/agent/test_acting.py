@@ -45,7 +45,7 @@ def make_agents():
 def test_numpy_acts_as_the_keras_policy_says(agents):
     _, policy, statistics = acting(RandomReacher(), agents)
     observation = np.random.default_rng(5).normal(size=(3, 10)).astype(np.float32)
-    noise = policy.draw_noise(1)[0]
+    noise = policy.draw_noise(1)[:, 0]
     mean, log_std = agents.policy(statistics.normalise(observation[:, None]))
     expected = mean[:, 0] + np.exp(log_std[:, 0]) * noise
     np.testing.assert_allclose(policy.act(observation, noise), expected, rtol=1e-5, atol=1e-6)
@@ -66,14 +66,14 @@ def test_a_squashed_mean_stays_in_the_box_for_both():
 def test_noise_drawn_at_once_is_the_noise_drawn_step_by_step(agents):
     _, at_once, _ = acting(RandomReacher(), agents)
     _, stepwise, _ = acting(RandomReacher(), agents)
-    expected = np.concatenate([stepwise.draw_noise(1) for _ in range(7)])
+    expected = np.concatenate([stepwise.draw_noise(1) for _ in range(7)], axis=1)
     np.testing.assert_array_equal(at_once.draw_noise(7), expected)
 
 
 def test_noise_of_a_worker_does_not_depend_on_how_many_there_are(agents):
     _, policy, _ = acting(RandomReacher(), agents)
     alone = ActingPolicy(policy.time_step_spec, policy.action_spec, generators(2)[1:2])
-    np.testing.assert_array_equal(policy.draw_noise(5)[:, 1:2], alone.draw_noise(5))
+    np.testing.assert_array_equal(policy.draw_noise(5)[1:2], alone.draw_noise(5))
 
 
 def test_finite_actions_come_as_often_as_the_policy_says():
@@ -84,7 +84,8 @@ def test_finite_actions_come_as_often_as_the_policy_says():
     agents.policy.set_weights([*weights, np.arange(9.0).reshape(1, 1, 9) / 4])
     _, policy, statistics = acting(family, agents, 1)
     observation = np.zeros((1, 10), np.float32)
-    actions = [policy.act(observation, noise)[0] for noise in policy.draw_noise(20_000)]
+    noise = policy.draw_noise(20_000)
+    actions = [policy.act(observation, noise[:, t])[0] for t in range(20_000)]
     (log_probabilities,) = agents.policy(statistics.normalise(observation[:, None]))
     np.testing.assert_allclose(
         np.bincount(actions, minlength=9) / 20_000, np.exp(log_probabilities)[0, 0], atol=0.012

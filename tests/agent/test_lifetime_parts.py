@@ -99,7 +99,7 @@ def test_the_driver_yields_exactly_m_real_transitions_per_worker(family):
     for t in range(2 * num_steps):
         observation = simulator.observation.astype(np.float32)
         np.testing.assert_array_equal(lived.observation[:, t], observation)
-        action = policy.act(observation, policy.draw_noise(1)[0])
+        action = policy.act(observation, policy.draw_noise(1)[:, 0])
         np.testing.assert_array_equal(lived.action[:, t], action)
         step = simulator.step(action)
         np.testing.assert_array_equal(lived.reward[:, t], step.reward)

@@ -114,7 +114,8 @@ def test_first_actions_are_uniform_and_of_the_agents_own_generator():
     def draw(*numbers):
         policy = acting([np.random.default_rng(n) for n in numbers])
         noise = policy.draw_noise(2000)
-        return np.stack([policy.act(np.zeros((2, 10)), one) for one in noise], axis=1)
+        steps = range(noise.shape[1])
+        return np.stack([policy.act(np.zeros((2, 10)), noise[:, t]) for t in steps], axis=1)
 
     actions, others = draw(0, 1), draw(2, 1)
     assert np.abs(actions).max() <= 1.0

@@ -118,19 +118,19 @@ class SACActingPolicy(ActingPolicy):
         self._layers = list(zip(weights[::2], weights[1::2], strict=True))
 
     def draw_noise(self, num_steps: int) -> np.ndarray:
-        """Random numbers for the next steps, [num_steps, W, A]; uniform until weights are there."""
+        """Random numbers for the next steps, [W, num_steps, A]; uniform until weights are there."""
         if self._layers:
             return super().draw_noise(num_steps)
         shape = (num_steps, *self._noise_shape)
         noise = [generator.uniform(-1.0, 1.0, shape) for generator in self._generators]
-        return np.stack(noise, axis=1).astype(np.float32)
+        return np.stack(noise).astype(np.float32)
 
     def act(self, observation: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """Samples actions in (-1, 1).
 
         Args:
             observation: As the simulator gave it, [W, S].
-            noise: One step of `draw_noise`, [W, A].
+            noise: Of one step, as `draw_noise` drew it, [W, A].
 
         Returns:
             [W, A] float32.

@@ -1,0 +1,130 @@
+"""How functions become machine code: once for all processes of a machine, and only where it runs.
+
+What is compiled is kept in numba's cache: beside the source, or in the user's cache folder where
+that cannot be written, or nowhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import pathlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+# Products may be fused with sums, but nothing may be added in another order: that is how a worker
+# gets the same numbers whoever lives beside it.
+_FAST = {"contract", "nsz", "arcp"}
+_OPTIONS = {"nogil": True, "boundscheck": False, "error_model": "numpy", "fastmath": _FAST}
+_HERE = pathlib.Path(__file__).parent
+_NUMBERS = types.CPointer(types.float64)
+_IN_PROCESS = threading.Lock()
+_RULES: dict[Callable, Any] = {}
+
+
+def compiled(function: Callable) -> Callable:
+    """A function that is compiled for the types it is called with; it lets go of the GIL."""
+    return _cached(numba.njit, function, **_OPTIONS)
+
+
+def reordered(function: Callable) -> Callable:
+    """The same for a sum whose terms are to be added several at a time."""
+    return _cached(numba.njit, function, **_OPTIONS | {"fastmath": {*_FAST, "reassoc"}})
+
+
+def address_of_rule(rule: Callable, decides: bool = False) -> int:
+    """Where the machine code of a rule is.
+
+    Args:
+        rule: A function at the top of a module that only indexes its arguments, arrays of float64.
+        decides: Whether it returns true or false, instead of nothing.
+    """
+    returned = types.int32 if decides else types.void
+    with alone(None):
+        if rule not in _RULES:  # code stays where it is for as long as somebody holds it
+            signature = returned(*[_NUMBERS] * rule.__code__.co_argcount)
+            _RULES[rule] = _cached(lambda **options: numba.cfunc(signature, **options), rule)
+        return _RULES[rule].address
+
+
+def prepare(function: Any, arguments: tuple) -> None:
+    """Compiles a function for these arguments, unless somebody has.
+
+    One process does it and the others, which wait, find it in the cache.
+    """
+    kinds = tuple(map(numba.typeof, arguments))
+    if kinds not in function.overloads:
+        # Where the code cannot be kept, for want of space perhaps, it is there nevertheless.
+        with alone(cache_folder(function)), contextlib.suppress(OSError):
+            function.compile(kinds)
+
+
+def cache_folder(function: Any) -> pathlib.Path | None:
+    """Where a function's machine code is kept; None where it is not."""
+    path = function.stats.cache_path
+    return None if path is None else pathlib.Path(path)
+
+
+@contextlib.contextmanager
+def alone(folder: pathlib.Path | None, lock: str = "compiling.lock") -> Iterator[None]:
+    """While it lasts, no other thread, and no other process with that cache, is in here."""
+    with _IN_PROCESS, contextlib.ExitStack() as stack:
+        if folder is not None:
+            with contextlib.suppress(OSError):  # nobody else can write there either
+                folder.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context((folder / lock).open("a"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _cached(decorator: Callable, function: Callable, **options):
+    try:
+        machine_code = decorator(cache=True, **options)(function)
+    except RuntimeError:  # numba has no folder that it could write to
+        return decorator(**options)(function)
+    if pathlib.Path(function.__code__.co_filename).parent == _HERE:
+        _forget_what_is_old(cache_folder(machine_code))
+    return machine_code
+
+
+@functools.cache
+def _forget_what_is_old(folder: pathlib.Path) -> None:
+    """Empties a cache of other sources: numba looks at a function's file, not at what it calls."""
+    sources = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_HERE.glob("*.py"))))
+    record = folder / "compiled_from.txt"
+    with contextlib.suppress(OSError), alone(folder):
+        if not record.exists() or record.read_text() != sources.hexdigest():
+            for path in (*folder.glob("*.nbi"), *folder.glob("*.nbc")):
+                path.unlink()
+            record.write_text(sources.hexdigest())
+
+
+def _caller(count: int):
+    """An intrinsic that calls the C function at an address with so many integers or addresses."""
+
+    def generate(context, builder, signature, arguments):
+        del context, signature
+        integer = ir.IntType(64)
+        kind = ir.FunctionType(ir.IntType(32), [integer] * count)
+        return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+
+    def signature(*arguments):
+        return types.int32(*[types.int64] * len(arguments)), generate
+
+    if count == 2:
+        return intrinsic(lambda typing, address, a, b: signature(address, a, b))
+    if count == 3:
+        return intrinsic(lambda typing, address, a, b, c: signature(address, a, b, c))
+    return intrinsic(lambda typing, address, a, b, c, d: signature(address, a, b, c, d))
+
+
+# C functions by their address: it changes from process to process, and what is compiled must not.
+call_2, call_3, call_4 = _caller(2), _caller(3), _caller(4)

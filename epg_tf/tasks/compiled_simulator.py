@@ -1,0 +1,170 @@
+"""The batched simulator's workers, taken through many steps in one call that needs no Python."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+
+from epg_tf.native.collect import Actors, Starts, Steps, World, collect
+from epg_tf.native.compiler import address_of_rule, prepare
+from epg_tf.tasks.mujoco_process import mujoco_address
+from epg_tf.tasks.rules import rules_in_force
+from epg_tf.tasks.simulator import FULL_PHYSICS, BatchSimulator
+
+_QUEUE = 8  # episode starts that are drawn ahead; the call comes back where they run out
+
+
+class Passage(NamedTuple):
+    """M steps of W workers.
+
+    Attributes:
+        observation: What was acted on, [W, M, S] float32.
+        action: [W, M, A] float32, or [W, M] action numbers.
+        reward: [W, M].
+        terminated: Where an episode ended by itself, [W, M] bool.
+        ended: Where an episode ended, by itself or by the time limit, [W, M] bool.
+        arrived: Where the step arrived, before any reset, [W, M, S] float32.
+        before: Full physics before each step, [W, M, ...].
+        after: The same after it.
+    """
+
+    observation: np.ndarray
+    action: np.ndarray
+    reward: np.ndarray
+    terminated: np.ndarray
+    ended: np.ndarray
+    arrived: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+
+class CompiledSimulator:
+    """Takes the workers of a `BatchSimulator` through M steps at a time.
+
+    The simulator stands where they arrived, but starts of episodes are drawn ahead, so that it is not
+    to be reset beside it.
+    """
+
+    def __init__(self, simulator: BatchSimulator, num_steps: int):
+        """Lays out what the call works on.
+
+        Args:
+            simulator: The workers, where they stand; its family has `rules_in_force`.
+            num_steps: M.
+        """
+        family, workers = simulator.family, simulator.num_workers
+        rules, model = rules_in_force(family), simulator.tasks[0].model
+        assert rules is not None
+        self._simulator, self._num_steps = simulator, num_steps
+        self._data = mujoco.MjData(model)
+        self._coordinates = slice(1, 1 + model.nq), slice(1 + model.nq, 1 + model.nq + model.nv)
+        everything = simulator.parameters
+        known = [everything[name].reshape(workers, -1) for name in rules.parameters]
+        functions = [
+            self._data._address,  # pyright: ignore[reportAttributeAccessIssue]
+            *map(mujoco_address, ("mj_step", "mj_getState", "mj_setState")),
+            address_of_rule(rules.observe),
+            address_of_rule(rules.terminated, decides=True),
+        ]
+        discrete = family.num_actions is not None
+        grid = family.control(np.arange(family.num_actions)) if discrete else np.empty((0, model.nu))
+        self._world = World(
+            models=np.array([task.model._address for task in simulator.tasks], np.int64),  # pyright: ignore[reportAttributeAccessIssue]
+            functions=np.array(functions, np.int64),
+            signature=FULL_PHYSICS,
+            control=self._data.ctrl,
+            warm_start=self._data.qacc_warmstart,
+            state=simulator.state,
+            observation=simulator.observation,
+            fresh_state=simulator.fresh_state,
+            least_time=simulator.least_time,
+            bounds=np.stack(simulator.control_bounds, axis=1),
+            grid=np.ascontiguousarray(grid, np.float64),
+            parameters=np.concatenate([np.zeros((workers, 1)), *known], axis=1)[:, 1:].copy(),
+            steps=simulator.steps,
+            warnings=simulator.warnings,
+            frame_skip=family.frame_skip,
+            time_limit=family.time_limit,
+            num_positions=model.nq,
+        )
+        self._starts = Starts(
+            states=np.empty((workers, _QUEUE, model.nq + model.nv)),
+            used=np.full(workers, _QUEUE),
+            pending=np.zeros(workers, bool),
+            done=np.zeros(workers, np.int64),
+        )
+        self._parameters = [
+            {name: np.repeat(value[w : w + 1], num_steps, 0) for name, value in everything.items()}
+            for w in range(workers)
+        ]
+
+    def collect(self, actors: Actors, noise: np.ndarray) -> Passage:
+        """Takes the next M steps.
+
+        Args:
+            actors: The agents' policies.
+            noise: Standard normal numbers [W, M, A] float32, or uniform ones [W, M, 1].
+        """
+        simulator, starts = self._simulator, self._starts
+        family = simulator.family
+        discrete = family.num_actions is not None
+        shape = (simulator.num_workers, self._num_steps)
+        observation = np.empty((*shape, family.observation_size), np.float32)
+        state = (*shape, self._world.state.shape[1])
+        steps = Steps(
+            observation=observation,
+            action=np.empty((*shape, 0 if discrete else family.action_size), np.float32),
+            choice=np.empty((*shape[:1], shape[1] if discrete else 0), np.int64),
+            arrived=np.empty(observation.shape),
+            before=np.empty(state),
+            after=np.empty(state),
+            terminated=np.empty(shape, bool),
+            truncated=np.empty(shape, bool),
+        )
+        starts.done[:] = 0
+        arguments = (self._world, actors, noise, starts, steps)
+        prepare(collect, arguments)
+        while collect(*arguments):
+            self._draw_starts(np.flatnonzero(starts.pending))
+        action = steps.choice if discrete else steps.action
+        return Passage(
+            observation,
+            action,
+            self._reward(steps, action),
+            steps.terminated,
+            steps.terminated | steps.truncated,
+            steps.arrived.astype(np.float32),
+            steps.before,
+            steps.after,
+        )
+
+    def _draw_starts(self, workers: np.ndarray) -> None:
+        """Fills the queues of workers that have used theirs up, from the workers' generators."""
+        simulator = self._simulator
+        for worker in workers:
+            for place in range(_QUEUE):
+                self._starts.states[worker, place] = np.concatenate(
+                    simulator.family.initial_state(simulator.tasks[worker], simulator.rngs[worker])
+                )
+        self._starts.used[workers] = 0
+
+    def _reward(self, steps: Steps, action: np.ndarray) -> np.ndarray:
+        """The rewards of all steps, [W, M]: a rule of W rows, applied to M of one worker.
+
+        Not to all at once: some of NumPy's functions round by the place in an array.
+        """
+        positions, velocities = self._coordinates
+        rewards = np.empty(action.shape[:2])
+        for worker, parameters in enumerate(self._parameters):
+            before, after = steps.before[worker], steps.after[worker]
+            rewards[worker] = self._simulator.family.reward(
+                before[:, positions],
+                after[:, positions],
+                after[:, velocities],
+                steps.arrived[worker],
+                action[worker],
+                parameters,
+            )
+        return rewards

@@ -1,0 +1,46 @@
+"""What a family's `observe` and `terminated` say, in a form that is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Rules(NamedTuple):
+    """What is seen and when an episode ends, once more, for one worker and in plain numbers.
+
+    They are compiled, so that many steps are taken in one call. Each is a function at the top of a
+    module that indexes its arguments, arrays of float64, and does arithmetic, with `math` if need
+    be; slices, lengths and NumPy are not for it.
+
+    Attributes:
+        observe: `observe(qpos, qvel, parameters, out)` writes an observation.
+        terminated: `terminated(qpos, qvel, parameters)` says whether an episode ends here.
+        parameters: The names of the task's parameters that the rules read, laid end to end.
+    """
+
+    observe: Callable
+    terminated: Callable
+    parameters: tuple[str, ...] = ()
+
+
+def rules_in_force(family) -> Rules | None:
+    """A family's rules, where they are all that it takes to step it.
+
+    They are not where a subclass changed what they say and left them as they were, nor where the
+    controls of a box of actions are not the actions.
+    """
+    ancestry = type(family).__mro__
+    defined = {
+        name: next(place for place, ancestor in enumerate(ancestry) if name in vars(ancestor))
+        for name in ("rules", "observe", "terminated")
+    }
+    if defined["rules"] > min(defined.values()):
+        return None
+    if family.num_actions is None:
+        action = np.zeros((1, family.action_size), np.float32)
+        if family.control(action) is not action:
+            return None
+    return family.rules

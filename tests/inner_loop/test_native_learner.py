@@ -1,0 +1,135 @@
+"""Gradient steps by machine code of our own, held to those of TensorFlow."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from test_learner import MANY_STEPS, random_batch
+
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.native_learner import NativeLearner
+from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.tasks.discrete import DiscreteActions
+from epg_tf.tasks.hopper import RandomHopper
+from epg_tf.tasks.reacher import RandomReacher
+
+ROUGH = dataclasses.replace(
+    MANY_STEPS,
+    buffer_size=64,
+    hidden_sizes=(33, 20, 7),
+    mean_activation=None,
+    log_std_bounds=None,
+    learned_loss=LearnedLoss(
+        inputs=("action", "policy", "reward", "termination", "observation"),
+        context_size=0,
+        hidden_size=21,
+    ),
+)
+NOT_DEEP = dataclasses.replace(MANY_STEPS, hidden_sizes=(), num_minibatches=1, num_passes=9)
+by_settings = pytest.mark.parametrize(
+    "settings", [MANY_STEPS, ROUGH, NOT_DEEP], ids=["many steps", "rough", "not deep"]
+)
+
+
+def learners(settings, workers, family):
+    """One of each kind, of the workers with these numbers."""
+    made = []
+    for kind, backend in ((Learner, "tensorflow"), (NativeLearner, "numba")):
+        learner = kind(dataclasses.replace(settings, backend=backend), family, len(workers))
+        phi = [learner.loss.draw(np.random.default_rng([w, 5])) for w in workers]
+        learner.reset(np.stack(phi), [np.random.default_rng([w, 6]) for w in workers])
+        made.append(learner)
+    return made
+
+
+def assert_same_agents(ours, theirs, tolerance=2e-3):
+    for a, b in zip(ours.policy_weights(), theirs.policy_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=tolerance, rtol=tolerance)
+
+
+@by_settings
+@pytest.mark.parametrize("family", [RandomReacher(), RandomHopper()], ids=["reacher", "hopper"])
+def test_it_takes_the_steps_that_tensorflow_takes(settings, family):
+    reference, native = learners(settings, range(3), family)
+    before = native.policy_weights()
+    for seed in range(2):
+        batch = random_batch(settings, range(3), family, seed=seed)
+        expected, logs = reference.update(batch, 0.0), native.update(batch, 0.0)
+        np.testing.assert_allclose(logs["loss"], expected["loss"], rtol=1e-3, atol=1e-4)
+        assert not logs["diverged"].any()
+    assert_same_agents(native, reference)
+    moved = [np.abs(a - b).max() for a, b in zip(before, native.policy_weights(), strict=True)]
+    assert min(moved) > 1e-3
+    if settings.log_std_bounds:
+        assert np.abs(native.policy_weights()[-1]).max() == np.float32(settings.log_std_bounds[1])
+
+
+@by_settings
+def test_a_lone_worker_takes_the_steps_it_takes_among_many(settings):
+    _, many = learners(settings, range(7), RandomReacher())
+    _, one = learners(settings, [4], RandomReacher())
+    for seed in range(2):
+        logs = many.update(random_batch(settings, range(7), seed=seed), 0.0)
+        alone = one.update(random_batch(settings, [4], seed=seed), 0.0)
+        assert logs["loss"][4] == alone["loss"][0]
+    for a, b in zip(many.policy_weights(), one.policy_weights(), strict=True):
+        np.testing.assert_array_equal(a[4:5], b)
+
+
+def test_a_worker_that_diverges_stands_still_and_the_others_do_not_notice():
+    (reference, native), (_, sound) = (
+        learners(MANY_STEPS, range(3), RandomReacher()) for _ in range(2)
+    )
+    batch = random_batch(MANY_STEPS, range(3))
+    sound.update(batch, 0.0)
+    batch.observation[1, 3] = np.inf
+    before = native.policy_weights()
+    expected, logs = reference.update(batch, 0.0), native.update(batch, 0.0)
+    np.testing.assert_array_equal(logs["diverged"], [False, True, False])
+    np.testing.assert_array_equal(expected["diverged"], logs["diverged"])
+    for a, b, old in zip(
+        native.policy_weights(), sound.policy_weights(), before, strict=True
+    ):
+        np.testing.assert_array_equal(a[[0, 2]], b[[0, 2]])
+        assert np.isfinite(a).all() and a.shape == old.shape
+    assert_same_agents(native, reference)
+
+
+def test_guidance_goes_on_where_the_native_steps_were_and_the_other_way_round():
+    reference, native = learners(MANY_STEPS, range(3), RandomReacher())
+    for guidance in (0.0, 0.5, 0.0, 1.0, 0.0):
+        batch = random_batch(MANY_STEPS, range(3), seed=int(10 * guidance))
+        for learner in (reference, native):
+            learner.update(batch, guidance)
+    assert_same_agents(native, reference, 5e-3)
+
+
+def test_a_value_function_beside_is_trained_as_tensorflow_does():
+    reference, native = learners(MANY_STEPS, range(3), RandomReacher())
+    batch = random_batch(MANY_STEPS, range(3))
+    for learner in (reference, native):
+        learner.update(batch, 0.0, train_value=True)
+        learner.update(batch, 0.0, train_value=True)
+    assert_same_agents(native, reference)
+    values = [learner.agents.value_function.get_weights() for learner in (reference, native)]
+    for a, b in zip(*values, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-4)
+    lessons = [learner.lesson(batch) for learner in (reference, native)]
+    for a, b in zip(lessons[0][1], lessons[1][1], strict=True):
+        np.testing.assert_allclose(a, b, atol=5e-2)
+    gradients = [learner.policy_gradient(batch, 0.0) for learner in (reference, native)]
+    np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-2, rtol=1e-1)
+
+
+@pytest.mark.parametrize(
+    "loss", [LearnedLoss(), LearnedLoss(context_size=0), LearnedLoss(inputs=("policy",))]
+)
+def test_losses_that_it_cannot_serve_are_named(loss):
+    with pytest.raises(ValueError, match="InnerLoop.backend` \\(='numba'\\) must be 'tensorflow'"):
+        dataclasses.replace(MANY_STEPS, buffer_size=128, backend="numba", learned_loss=loss)
+
+
+def test_finite_actions_are_named():
+    settings = dataclasses.replace(MANY_STEPS, backend="numba")
+    with pytest.raises(ValueError, match="must be 'tensorflow' where the actions"):
+        NativeLearner(settings, DiscreteActions(RandomReacher()), 2)

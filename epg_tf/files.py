@@ -24,8 +24,14 @@ METRICS_FILE = "metrics.jsonl"
 # Settings that runs of before have and that are gone, with the only value they may have there.
 RETIRED_SETTINGS = {"InnerLoop.num_fresh_episodes": 0}
 
-# What may differ between a run and its continuation, because no number depends on it.
-_FREE_SETTINGS = ("num_epochs", "threads_per_rank", "compare_at_end")
+# What may differ between a run and its continuation, because no number depends on it (on the
+# backend by rounding alone).
+_FREE_SETTINGS = (
+    "meta_train.num_epochs",
+    "meta_train.threads_per_rank",
+    "meta_train.compare_at_end",
+    "InnerLoop.backend",
+)
 
 
 @contextlib.contextmanager
@@ -166,7 +172,7 @@ def _defaults(settings: Any, prefix: str = "meta_train") -> dict[str, Any]:
 def _fields(settings: Any, prefix: str, free: bool) -> Iterator[tuple[str, Any, Any]]:
     """The name, default and value of each setting of a record."""
     for field in dataclasses.fields(settings):
-        if free or prefix != "meta_train" or field.name not in _FREE_SETTINGS:
+        if free or f"{prefix}.{field.name}" not in _FREE_SETTINGS:
             yield f"{prefix}.{field.name}", field.default, getattr(settings, field.name)
 
 

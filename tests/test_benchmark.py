@@ -73,7 +73,7 @@ def test_the_figures_are_all_there(figures):
         assert set(figures[name]) == {"reacher"}
         assert 0.0 < figures[name]["reacher"] < 1.2
     percent = [part["percent"] for part in figures["breakdown"]["reacher"].values()]
-    assert len(percent) == 4 and math.isclose(sum(percent), 100.0)
+    assert len(percent) == 3 and math.isclose(sum(percent), 100.0)
     assert (
         0.0 < figures["startup"]["cold"]["first_step"] < figures["startup"]["cold"]["first_update"]
     )

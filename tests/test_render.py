@@ -42,6 +42,8 @@ from epg_tf.evaluation.films.showcase import Showcase
 from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import held_out_seed
+from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.rendering import process, worker_process
 from epg_tf.rendering.process import RenderingError, RenderProcess
@@ -49,7 +51,6 @@ from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, Task, TaskFamily
 from epg_tf.tasks.hopper import DirHopper
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.tasks.simulator import BatchSimulator
-from epg_tf.tasks.watched import WatchedFamily
 
 PROJECT = pathlib.Path(__file__).parent.parent
 TINY = {
@@ -312,27 +313,24 @@ def test_directions_are_those_that_tasks_reward():
         assert rewarded_direction(Task(model, {"direction": other})) is None
 
 
-def test_what_a_watcher_records_is_what_was_rewarded():
+def test_what_is_recorded_of_a_lifetime_is_what_was_rewarded():
     family, recorder = DirHopper(), TravelRecorder(0)
-    watched = WatchedFamily(family, recorder.watch_step)
-    tasks = [family.sample(seed) for seed in range(3)]
+    settings = InnerLoop(num_updates=2, steps_per_update=80, buffer_size=80)
+    workers = Workers(settings, family, 3)
+    seeds = [held_out_seed(0, task) for task in range(3)]
+    rewards = []
 
-    def simulate(one_family):
-        rngs = [np.random.default_rng(seed) for seed in range(3)]
-        simulator = BatchSimulator(one_family, tasks, rngs)
-        noise, rewards = np.random.default_rng(0), []
-        for _ in range(80):
-            step = simulator.step(noise.normal(size=(3, 3)))
-            rewards.append(step.reward.copy())
-            simulator.reset(np.flatnonzero(step.terminated))
-        return np.stack(rewards, axis=1)
+    def watch(update):
+        recorder.watch_update(update)
+        rewards.append(update.experience.reward)
 
-    rewards = simulate(watched)
-    np.testing.assert_array_equal(rewards, simulate(family))
-    recorder._ended.append(np.zeros((3, 80), bool))
-    moved = recorder.travel().moved
-    for task, of_task, reward in zip(tasks, moved, rewards, strict=True):
-        speed = of_task / task.parameters["seconds_per_step"]
+    workers.live(np.tile(workers.draw_phi(0), (3, 1)), seeds, 0.0, watch)
+    travel, rewards = recorder.travel(), np.concatenate(rewards, axis=1)
+    assert travel.moved.shape == rewards.shape == travel.has_ended.shape == (3, 160)
+    assert travel.has_ended.any()
+    for seed, moved, reward in zip(seeds, travel.moved, rewards, strict=True):
+        task = family.sample(seed.task_seed)
+        speed = moved / task.parameters["seconds_per_step"]
         np.testing.assert_allclose(task.parameters["direction"] * speed, reward, atol=1e-12)
 
 

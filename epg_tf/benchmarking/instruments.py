@@ -7,18 +7,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
-from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.driver import CompiledDriver, LifetimeDriver
 from epg_tf.inner_loop.learner import Learner
-from epg_tf.inner_loop.lifetime import Lifetimes
+from epg_tf.inner_loop.native_learner import NativeLearner
 
-CATEGORIES = ("acting", "stepping", "bookkeeping", "update")
+CATEGORIES = ("collecting", "bookkeeping", "update")
 
-# "acting" has the random numbers and the forward passes, "update" the gradient steps and fetching
-# the weights. "stepping" is the simulator's own account, and "bookkeeping" is what remains: the
-# driver's arrays, the buffer, the normaliser, the update's batch, the episodes.
+# "collecting" has the random numbers, acting, physics, observing and resets, "update" the gradient
+# steps and fetching the weights. "bookkeeping" is what remains: the buffer, the normaliser, the
+# update's batch, the episodes.
 _TIMED = {
-    "acting": (ActingPolicy, ("act", "draw_noise", "load")),
-    "update": (Learner, ("update", "policy_weights")),
+    "collecting": ((LifetimeDriver, ("run",)), (CompiledDriver, ("run",))),
+    "update": (
+        (Learner, ("update", "policy_weights")),
+        (NativeLearner, ("update", "policy_weights")),
+    ),
 }
 
 
@@ -44,14 +47,11 @@ class Stopwatches:
 
         return wrapper
 
-    def breakdown(
-        self, lifetimes: Lifetimes, num_updates: int, num_threads: int = 1
-    ) -> dict[str, float]:
+    def breakdown(self, num_updates: int, num_threads: int = 1) -> dict[str, float]:
         """Milliseconds per update and thread, by category, of a lifetime that has just ended."""
         assert self.began is not None
         total = time.perf_counter() - self.began
         seconds = {name: sum(parts) / num_threads for name, parts in self.seconds.items()}
-        seconds["stepping"] = lifetimes.physics_seconds
         seconds["bookkeeping"] = total - sum(seconds.values())
         return {name: 1e3 * seconds[name] / num_updates for name in CATEGORIES}
 
@@ -61,10 +61,11 @@ def stopwatches() -> Iterator[Stopwatches]:
     """While it lasts, acting and updates are timed."""
     watches = Stopwatches()
     with ExitStack() as stack:
-        for category, (owner, names) in _TIMED.items():
-            for name in names:
-                timed = watches.timed(category, getattr(owner, name))
-                stack.enter_context(mock.patch.object(owner, name, timed))
+        for category, owners in _TIMED.items():
+            for owner, names in owners:
+                for name in names:
+                    timed = watches.timed(category, getattr(owner, name))
+                    stack.enter_context(mock.patch.object(owner, name, timed))
         yield watches
 
 

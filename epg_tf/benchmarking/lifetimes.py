@@ -103,7 +103,8 @@ def measure(
     for _ in range(max(1, repetitions // 3)):
         processes.wait_for_all(ranks)
         with stopwatches() as watches:
-            parts.append(watches.breakdown(live(), updates, len(population.groups)))
+            live()
+            parts.append(watches.breakdown(updates, len(population.groups)))
     breakdown = {name: float(np.median([part[name] for part in parts])) for name in parts[0]}
     steps = workers * settings.inner_loop.steps_per_update  # per update and rank
     speed = np.sum(steps / (per_update + set_up / whole), axis=0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 from unittest import mock
 
@@ -19,7 +19,8 @@ import mujoco
 import numpy as np
 from mujoco.rollout import Rollout
 
-from epg_tf.tasks.simulator import BatchSimulator, control_bounds
+from epg_tf.agent.driver import CompiledDriver, LifetimeDriver
+from epg_tf.agent.experience import Experience
 
 
 class Recording(NamedTuple):
@@ -40,26 +41,32 @@ class Recording(NamedTuple):
 
 @contextmanager
 def recorded() -> Iterator[list[Recording]]:
-    """While it lasts, whatever any simulator steps is recorded, one `Recording` per simulator."""
-    step = BatchSimulator.step
+    """While it lasts, whatever any driver collects is recorded, one `Recording` per driver."""
     recordings: dict[int, Recording] = {}
-    simulators = []  # held, so that no two have the same id
+    drivers = []  # held, so that no two have the same id
     result: list[Recording] = []
 
-    def recorded_step(simulator: BatchSimulator, action: np.ndarray, *args, **kwargs):
-        if id(simulator) not in recordings:
-            models = [task.model for task in simulator.tasks]
-            recordings[id(simulator)] = Recording(models, simulator.family.frame_skip, [], [])
-            simulators.append(simulator)
-            result.append(recordings[id(simulator)])
-        mine = recordings[id(simulator)]
-        bounds = np.stack([control_bounds(model) for model in mine.models])
-        control = np.clip(simulator.family.control(action), bounds[:, 0], bounds[:, 1])
-        mine.states.append(simulator.state.copy())
-        mine.controls.append(np.nan_to_num(control))
-        return step(simulator, action, *args, **kwargs)
+    def recording(run):
+        def recorded_run(driver: LifetimeDriver) -> Experience:
+            experience = run(driver)
+            simulator, passage = driver.env.simulator, driver.passage
+            if id(driver) not in recordings:
+                models = [task.model for task in simulator.tasks]
+                recordings[id(driver)] = Recording(models, simulator.family.frame_skip, [], [])
+                drivers.append(driver)
+                result.append(recordings[id(driver)])
+            mine, (lowest, highest) = recordings[id(driver)], simulator.control_bounds
+            for t in range(experience.length):
+                control = np.clip(simulator.family.control(passage.action[:, t]), lowest, highest)
+                mine.states.append(passage.before[:, t])
+                mine.controls.append(np.nan_to_num(control))
+            return experience
 
-    with mock.patch.object(BatchSimulator, "step", recorded_step):
+        return recorded_run
+
+    with ExitStack() as stack:
+        for kind in (LifetimeDriver, CompiledDriver):
+            stack.enter_context(mock.patch.object(kind, "run", recording(kind.run)))
         yield result
 
 

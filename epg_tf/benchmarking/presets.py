@@ -15,14 +15,20 @@ from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS
 
 # Most epochs of a run on Reacher or Hopper come after guidance has ended; DirHopper's never ends.
-GUIDANCE = {"reacher": 0.0, "hopper": 0.0, "dir_hopper": 0.5}
+GUIDANCE = {
+    "reacher": 0.0,
+    "hopper": 0.0,
+    "dir_hopper": 0.5,
+    "reacher_fast": 0.0,
+    "hopper_fast": 0.0,
+}
 
 
 def read(family: str, bindings: Sequence[str] = ()) -> MetaTraining:
     """The preset of a family, at the guidance that most of its epochs have.
 
     Args:
-        family: "reacher", "hopper" or "dir_hopper".
+        family: One of those in `GUIDANCE`.
         bindings: Changes to it.
 
     Returns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-FAMILIES = ("reacher", "hopper", "dir_hopper")
+FAMILIES = ("reacher", "hopper", "dir_hopper", "reacher_fast", "hopper_fast")
 
 
 @dataclasses.dataclass(frozen=True)

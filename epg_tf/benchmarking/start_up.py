@@ -39,15 +39,15 @@ def measure(
         memory_after: What `memory.measure` is asked once the start has been measured, if anything.
 
     Returns:
-        Seconds since the process was created: `first_step`, when the first step of the environment
-        had been made, `first_update`, when the first update of theta had; `compile`, what of that
-        went into compiling it; and `memory`, if asked.
+        Seconds since the process was created: `first_step`, when the first M steps of the
+        environment had been made, `first_update`, when the first update of theta had; `compile`,
+        what of that went into compiling it; and `memory`, if asked.
     """
     from epg_tf import config
+    from epg_tf.agent.driver import CompiledDriver
     from epg_tf.inner_loop.learner import Learner
     from epg_tf.run.folder import RunFolder
     from epg_tf.run.training import train
-    from epg_tf.tasks.simulator import BatchSimulator
 
     ends: dict[str, list[float]] = {"step": [], "update": []}
     durations: list[float] = []
@@ -71,7 +71,7 @@ def measure(
     )
     with (
         tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as root,
-        mock.patch.object(BatchSimulator, "step", noted("step", BatchSimulator.step)),
+        mock.patch.object(CompiledDriver, "run", noted("step", CompiledDriver.run)),
         mock.patch.object(Learner, "update", noted("update", Learner.update)),
         contextlib.suppress(_SeenEnough),
     ):

@@ -18,7 +18,6 @@ def make_driver(
     make_policy: Callable[..., ActingPolicy],
     num_steps: int,
     num_threads: int = 0,
-    make_simulator: Callable[..., BatchSimulator] = BatchSimulator,
     resets: Stream = Stream.RESETS,
 ) -> LifetimeDriver:
     """Starts an episode for every agent; whoever learns, the same seeds give the same tasks.
@@ -30,13 +29,12 @@ def make_driver(
             a generator per agent; it needs to be given weights before steps are collected.
         num_steps: Steps to collect at a time.
         num_threads: Simulator threads; 0 for none but the caller's.
-        make_simulator: `BatchSimulator`, or a class of that kind.
         resets: Which random numbers episodes start with.
 
     Returns:
         A driver that collects the agents' next steps whenever it is run.
     """
-    simulator = make_simulator(
+    simulator = BatchSimulator(
         family,
         [family.sample(seed.task_seed) for seed in seeds],
         [seed.generator(resets) for seed in seeds],

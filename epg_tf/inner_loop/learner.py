@@ -112,9 +112,10 @@ class Learner:
         """
         batch = self.with_ghosts(batch)
         guided, alpha = guidance > 0.0, tf.constant(guidance, tf.float32)
-        beside = train_value and not guided
-        results = self._update(batch, alpha, guidance < 1.0, guided, networks, beside)
+        results = self._update(batch, alpha, guidance < 1.0, guided, networks)
         loss, diverged = (result.numpy()[: self._num_workers] for result in results)
+        if train_value and not guided:
+            diverged = diverged | self.train_value(batch)
         return {"loss": loss, "diverged": diverged}
 
     def policy_gradient(self, batch: UpdateBatch, guidance: float) -> np.ndarray:
@@ -135,7 +136,8 @@ class Learner:
 
     def train_value(self, batch: UpdateBatch) -> np.ndarray:
         """Trains the value function alone; returns which workers it diverged of, [W]."""
-        return self._train_value(self.with_ghosts(batch)).numpy()[: self._num_workers]
+        diverged = self._train_value(self.with_ghosts(batch))
+        return diverged.numpy()[: self._num_workers]
 
     def lesson(self, batch: UpdateBatch) -> tuple[LossInputs, tuple[np.ndarray, ...]]:
         """What an update can teach phi, before it is made; nothing changes.
@@ -163,18 +165,9 @@ class Learner:
         learned: bool,
         guided: bool,
         networks: tuple[str, ...] | None,
-        value_beside: bool,
     ):
-        tf.debugging.assert_shapes(
-            [
-                (batch.observation, ("W", "N", "S")),
-                (batch.action, ("W", "N", "A")),
-                (batch.termination, ("W", "N", 1)),
-                (batch.permutation, ("W", "passes", "M")),
-            ]
-        )
         num_workers = batch.newest_action.shape[0]
-        given = self.objective.given(batch, guidance, learned, guided, value_beside)
+        given = self.objective.given(batch, guidance, learned, guided)
         minibatches = self._minibatches(batch)
         num_gradient_steps = minibatches.shape[1]
         total = tf.zeros([num_workers])
@@ -188,8 +181,6 @@ class Learner:
                 loss, finite = self._gradient_step(given, rows, networks)
                 total += loss
                 diverged |= ~finite
-                if value_beside:
-                    diverged |= ~self._value_step(given, rows)
         return total / num_gradient_steps, diverged
 
     @tf.function(jit_compile=True)
@@ -198,15 +189,15 @@ class Learner:
         minibatches = self._minibatches(batch)
         diverged = tf.zeros([minibatches.shape[0]], tf.bool)
         for step in tf.range(minibatches.shape[1]):
-            diverged |= ~self._value_step(given, minibatches[:, step])
+            with tf.GradientTape() as tape:
+                error = self.objective.value_error(given, minibatches[:, step])
+            diverged |= ~self._descend(tape, error, ["value_function"])
         return diverged
 
     def _minibatches(self, batch: UpdateBatch) -> tf.Tensor:
         """The steps that each gradient step is on, [W, gradient steps, B]."""
         num_workers, num_steps = batch.newest_action.shape[:2]
-        return tf.reshape(
-            batch.permutation, [num_workers, -1, num_steps // self._num_minibatches]
-        )
+        return tf.reshape(batch.permutation, [num_workers, -1, num_steps // self._num_minibatches])
 
     @tf.function(jit_compile=True, autograph=False)
     def _policy_gradient(
@@ -245,12 +236,6 @@ class Learner:
             if (name != "value_function" or given.guided) and (name != "memory" or given.learned)
         ]
         return learned_loss, self._descend(tape, total, names)
-
-    def _value_step(self, given: Given, rows: tf.Tensor) -> tf.Tensor:
-        """One Adam step of the value function alone; returns which workers took it, [W]."""
-        with tf.GradientTape() as tape:
-            error = self.objective.value_error(given, rows)
-        return self._descend(tape, error, ["value_function"])
 
     def _descend(self, tape: tf.GradientTape, loss: tf.Tensor, names: Sequence[str]) -> tf.Tensor:
         """One Adam step of the named networks; returns which workers took it, [W].

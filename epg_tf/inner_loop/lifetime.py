@@ -29,6 +29,7 @@ from epg_tf.inner_loop.native_learner import NativeLearner
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.native.trial import runs_here
+from epg_tf.tasks.compiled_simulator import Passage
 from epg_tf.tasks.family import TaskFamily
 
 
@@ -38,6 +39,7 @@ class Update(NamedTuple):
     Attributes:
         k: From 1 to K.
         experience: The M newest steps.
+        passage: The same with the physics of each.
         batch: What is about to be learned from.
         statistics: What acting normalised by.
         episodes: The returns so far.
@@ -45,6 +47,7 @@ class Update(NamedTuple):
 
     k: int
     experience: Experience
+    passage: Passage
     batch: UpdateBatch
     statistics: Statistics
     episodes: EpisodeReturns
@@ -142,7 +145,7 @@ class Workers:
             )
             for observer in (on_update, lesson_taker):
                 if observer is not None:
-                    observer(Update(k, experience, batch, acted, episodes))
+                    observer(Update(k, experience, driver.passage, batch, acted, episodes))
             logs = self.learner.update(  # line 12
                 batch, guidance, train_value=lesson_taker is not None
             )

@@ -6,7 +6,6 @@ do, guidance among it, is left to the `Learner` that it is, which is also what i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,11 +43,14 @@ class NativeLearner(Learner):
                 "finite set."
             )
         self._settings = settings
-        self._sizes = np.array([family.observation_size, *settings.hidden_sizes, family.action_size])
-        shapes = [tuple(weight.shape[1:]) for weight in self.agents.policy.weights]
-        self._shapes = shapes
-        self._ends = np.cumsum([math.prod(shape) for shape in shapes])
+        self._sizes = np.array(
+            [family.observation_size, *settings.hidden_sizes, family.action_size]
+        )
+        variables = self.agents.policy.weights
+        self._shapes = [weight.shape[1:].as_list() for weight in variables]
+        self._ends = np.cumsum([weight.shape[1:].num_elements() for weight in variables])
         self._count = 0
+        self._is_prepared = False
 
     def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
@@ -108,7 +110,9 @@ class NativeLearner(Learner):
             logs["loss"],
             logs["diverged"],
         )
-        prepare(descend, arguments)
+        if not self._is_prepared:
+            prepare(descend, arguments)
+            self._is_prepared = True
         descend(*arguments)
         self._count += minibatches.shape[1]
         return logs
@@ -131,7 +135,9 @@ class NativeLearner(Learner):
             at += size
         return Losses(
             features=np.ascontiguousarray(
-                np.broadcast_to(features, (len(bias), self._settings.steps_per_update, bias.shape[2]))
+                np.broadcast_to(
+                    features, (len(bias), self._settings.steps_per_update, bias.shape[2])
+                )
             ),
             to_mean=np.ascontiguousarray(to_policy[:, :num_actions]),
             to_log_std=np.ascontiguousarray(to_policy[:, num_actions:]),
@@ -175,5 +181,7 @@ class NativeLearner(Learner):
     def _parts(self, flat: np.ndarray) -> list[np.ndarray]:
         return [
             part.reshape(len(flat), *shape)
-            for part, shape in zip(np.split(flat, self._ends[:-1], axis=1), self._shapes, strict=True)
+            for part, shape in zip(
+                np.split(flat, self._ends[:-1], axis=1), self._shapes, strict=True
+            )
         ]

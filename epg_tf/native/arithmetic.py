@@ -39,7 +39,10 @@ def add_product(row, kernel, out):
         a, b, c, d = row[i], row[i + 1], row[i + 2], row[i + 3]
         for j in range(width):
             out[j] += (
-                a * kernel[i, j] + b * kernel[i + 1, j] + c * kernel[i + 2, j] + d * kernel[i + 3, j]
+                a * kernel[i, j]
+                + b * kernel[i + 1, j]
+                + c * kernel[i + 2, j]
+                + d * kernel[i + 3, j]
             )
     for i in range(whole, count):
         a = row[i]

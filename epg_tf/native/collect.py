@@ -20,8 +20,8 @@ class World(NamedTuple):
 
     Attributes:
         models: The address of each worker's mjModel, [W] int64.
-        functions: The addresses of the mjData that all use, of mj_step, mj_getState and mj_setState,
-            and of the rules that observe and terminate, [6] int64.
+        functions: The addresses of the mjData that all use, of mj_step, mj_getState and
+            mj_setState, and of the rules that observe and terminate, [6] int64.
         signature: Which state mj_getState and mj_setState are about.
         control: The mjData's controls, [nu].
         warm_start: The mjData's accelerations that a step's solver starts from, [nv].

@@ -107,24 +107,19 @@ def _forget_what_is_old(folder: pathlib.Path) -> None:
             record.write_text(sources.hexdigest())
 
 
-def _caller(count: int):
-    """An intrinsic that calls the C function at an address with so many integers or addresses."""
+def _c_call(*types_of_arguments):
+    """What an intrinsic is that calls the C function at an address with integers or addresses."""
 
     def generate(context, builder, signature, arguments):
         del context, signature
-        integer = ir.IntType(64)
-        kind = ir.FunctionType(ir.IntType(32), [integer] * count)
-        return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+        address, *given = arguments
+        kind = ir.FunctionType(ir.IntType(32), [ir.IntType(64)] * len(given))
+        return builder.call(builder.inttoptr(address, kind.as_pointer()), given)
 
-    def signature(*arguments):
-        return types.int32(*[types.int64] * len(arguments)), generate
-
-    if count == 2:
-        return intrinsic(lambda typing, address, a, b: signature(address, a, b))
-    if count == 3:
-        return intrinsic(lambda typing, address, a, b, c: signature(address, a, b, c))
-    return intrinsic(lambda typing, address, a, b, c, d: signature(address, a, b, c, d))
+    return types.int32(*[types.int64] * len(types_of_arguments)), generate
 
 
 # C functions by their address: it changes from process to process, and what is compiled must not.
-call_2, call_3, call_4 = _caller(2), _caller(3), _caller(4)
+call_2: Any = intrinsic(lambda typing, address, a, b: _c_call(address, a, b))
+call_3: Any = intrinsic(lambda typing, address, a, b, c: _c_call(address, a, b, c))
+call_4: Any = intrinsic(lambda typing, address, a, b, c, d: _c_call(address, a, b, c, d))

@@ -13,8 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from epg_tf.native.arithmetic import add_product, add_products, add_transposed_product, dot, tanh_in_place
+from epg_tf.native.arithmetic import (
+    add_product,
+    add_products,
+    add_transposed_product,
+    dot,
+    tanh_in_place,
+)
 from epg_tf.native.compiler import compiled
+
+_WIDE = 8  # numbers that a processor multiplies at once
 
 
 class Parameters(NamedTuple):
@@ -154,7 +162,7 @@ def descend(parameters, losses, observation, minibatches, rates, loss, diverged)
                 before = outputs[layer, : size * fan_in].reshape((size, fan_in))
                 error = errors[(layer + 1) % 2, : size * fan_out].reshape((size, fan_out))
                 of_kernel, of_bias = _layer(gradient, at[layer], fan_in, fan_out)
-                _gradient_of_layer(before, error, of_kernel, of_bias)
+                _gradient_of_layer(before, error, of_kernel, of_bias, transposed)
                 if layer > 0:
                     kernel, _ = _layer(theta, at[layer], fan_in, fan_out)
                     columns = _transpose(kernel, transposed)
@@ -209,14 +217,23 @@ def _activate(hidden, slopes, smooth, slope):
 
 
 @compiled
-def _gradient_of_layer(before, error, of_kernel, of_bias):
+def _gradient_of_layer(before, error, of_kernel, of_bias, memory):
     """What a layer's inputs [B, in] and its outputs' errors [B, out] make of kernel and bias."""
-    of_kernel[:] = np.float32(0.0)
+    fan_in, fan_out = of_kernel.shape
     of_bias[:] = np.float32(0.0)
-    add_transposed_product(before, error, of_kernel)
     for b in range(error.shape[0]):
-        for j in range(error.shape[1]):
+        for j in range(fan_out):
             of_bias[j] += error[b, j]
+    if fan_out < _WIDE:  # the wider of the two makes the inner loops
+        columns = memory[: fan_in * fan_out].reshape((fan_out, fan_in))
+        columns[:] = np.float32(0.0)
+        add_transposed_product(error, before, columns)
+        for i in range(fan_in):
+            for j in range(fan_out):
+                of_kernel[i, j] = columns[j, i]
+    else:
+        of_kernel[:] = np.float32(0.0)
+        add_transposed_product(before, error, of_kernel)
 
 
 @compiled

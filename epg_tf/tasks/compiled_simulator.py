@@ -43,8 +43,8 @@ class Passage(NamedTuple):
 class CompiledSimulator:
     """Takes the workers of a `BatchSimulator` through M steps at a time.
 
-    The simulator stands where they arrived, but starts of episodes are drawn ahead, so that it is not
-    to be reset beside it.
+    The simulator stands where they arrived, but starts of episodes are drawn ahead, so that it is
+    not to be reset beside it.
     """
 
     def __init__(self, simulator: BatchSimulator, num_steps: int):
@@ -58,6 +58,7 @@ class CompiledSimulator:
         rules, model = rules_in_force(family), simulator.tasks[0].model
         assert rules is not None
         self._simulator, self._num_steps = simulator, num_steps
+        self._is_prepared = False
         self._data = mujoco.MjData(model)
         self._coordinates = slice(1, 1 + model.nq), slice(1 + model.nq, 1 + model.nq + model.nv)
         everything = simulator.parameters
@@ -68,8 +69,8 @@ class CompiledSimulator:
             address_of_rule(rules.observe),
             address_of_rule(rules.terminated, decides=True),
         ]
-        discrete = family.num_actions is not None
-        grid = family.control(np.arange(family.num_actions)) if discrete else np.empty((0, model.nu))
+        actions = family.num_actions
+        grid = np.empty((0, model.nu)) if actions is None else family.control(np.arange(actions))
         self._world = World(
             models=np.array([task.model._address for task in simulator.tasks], np.int64),  # pyright: ignore[reportAttributeAccessIssue]
             functions=np.array(functions, np.int64),
@@ -125,7 +126,9 @@ class CompiledSimulator:
         )
         starts.done[:] = 0
         arguments = (self._world, actors, noise, starts, steps)
-        prepare(collect, arguments)
+        if not self._is_prepared:
+            prepare(collect, arguments)
+            self._is_prepared = True
         while collect(*arguments):
             self._draw_starts(np.flatnonzero(starts.pending))
         action = steps.choice if discrete else steps.action

@@ -15,7 +15,6 @@ from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.tasks.rules import rules_in_force
 from epg_tf.tasks.simulator import BatchSimulator
-from epg_tf.tasks.watched import WatchedFamily
 
 FAMILIES = {
     "reacher": RandomReacher(),
@@ -23,16 +22,13 @@ FAMILIES = {
     "hopper_v5": RandomHopper(reward_rule="gymnasium"),
     "dir_hopper": DirHopper(),
     "discrete_reacher": DiscreteActions(RandomReacher(), 3),
-    "watched": WatchedFamily(RandomReacher(), lambda before, after: None),
 }
 by_name = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 
 
 def make(kind, family, workers=range(5), num_steps=50, scale=1.0, mean_activation=None):
     """A driver of the workers with these numbers: a number is a task, an agent and its noise."""
-    agents = Agents(
-        len(workers), family.observation_size, family.action_size, family.num_actions
-    )
+    agents = Agents(len(workers), family.observation_size, family.action_size, family.num_actions)
     agents.reset([np.random.default_rng([w, 0]) for w in workers])
     simulator = BatchSimulator(
         family,
@@ -102,9 +98,7 @@ def test_a_worker_lives_the_same_alone(family):
     for _ in range(2):
         many, one = together.run(), alone.run()
         for field in dataclasses.fields(one):
-            np.testing.assert_array_equal(
-                getattr(many, field.name)[3:4], getattr(one, field.name)
-            )
+            np.testing.assert_array_equal(getattr(many, field.name)[3:4], getattr(one, field.name))
 
 
 @pytest.mark.parametrize("num_steps", [7, 200])
@@ -139,7 +133,9 @@ class _Falling(RandomHopper):
 
 
 def test_a_step_that_cannot_be_integrated_ends_the_episode_where_it_stood():
-    compiled, stepped = (make(k, _Falling(), num_steps=200) for k in (CompiledDriver, LifetimeDriver))
+    compiled, stepped = (
+        make(k, _Falling(), num_steps=200) for k in (CompiledDriver, LifetimeDriver)
+    )
     ours, theirs = compiled.run(), stepped.run()
     warnings = compiled.env.simulator.warnings
     assert warnings.sum() > 0
@@ -179,9 +175,10 @@ class _Stronger(RandomHopper):
 def test_rules_that_do_not_say_it_all_are_left_alone():
     assert rules_in_force(RandomHopper()) is not None
     assert rules_in_force(_Falling()) is not None  # where episodes start is no rule
+    assert rules_in_force(DiscreteActions(RandomHopper())) is not None
+    assert rules_in_force(DiscreteActions(_Taller())) is None
     for family in (_Taller(), _Stronger()):
         assert rules_in_force(family) is None
-        assert rules_in_force(WatchedFamily(family, lambda before, after: None)) is None
         assert not is_compilable(*_parts(make(LifetimeDriver, family)))
 
 

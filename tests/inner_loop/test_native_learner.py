@@ -87,9 +87,7 @@ def test_a_worker_that_diverges_stands_still_and_the_others_do_not_notice():
     expected, logs = reference.update(batch, 0.0), native.update(batch, 0.0)
     np.testing.assert_array_equal(logs["diverged"], [False, True, False])
     np.testing.assert_array_equal(expected["diverged"], logs["diverged"])
-    for a, b, old in zip(
-        native.policy_weights(), sound.policy_weights(), before, strict=True
-    ):
+    for a, b, old in zip(native.policy_weights(), sound.policy_weights(), before, strict=True):
         np.testing.assert_array_equal(a[[0, 2]], b[[0, 2]])
         assert np.isfinite(a).all() and a.shape == old.shape
     assert_same_agents(native, reference)

@@ -22,7 +22,6 @@ from epg_tf.inner_loop.lifetime import Update, Workers
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.tasks.simulator import BatchSimulator, Step
 
 _SECONDS_PER_SHOT = 0.04
 _HOLD_SECONDS = 0.4
@@ -170,47 +169,15 @@ def play(
         seeds,
         functools.partial(ActingPolicy, mean_activation=stage.mean_activation),
         num_steps,
-        make_simulator=_FilmedSimulator,
         resets=Stream.FRESH_EPISODES,
     )
     driver.policy.load(stage.weights, stage.statistics)
-    filmed: _FilmedSimulator = driver.env.simulator
-    played = driver.run()
-    states = np.array(filmed.states)
+    driver.run()
+    passage = driver.passage
     return [
-        _episodes(
-            {at: state[worker] for at, state in filmed.starts.items()},
-            states[:, worker],
-            played.reward[worker],
-            played.ended[worker],
-        )
-        for worker in range(len(seeds))
+        _episodes(passage.before[w], passage.after[w], passage.reward[w], passage.ended[w])
+        for w in range(len(seeds))
     ]
-
-
-class _FilmedSimulator(BatchSimulator):
-    """Remembers where its workers were after each step, and where episodes started.
-
-    Attributes:
-        states: The full physics of all workers after each step.
-        starts: The same after each reset, by how many steps came before.
-    """
-
-    def __init__(self, *arguments):
-        self.states: list[np.ndarray] = []
-        self.starts: dict[int, np.ndarray] = {}
-        super().__init__(*arguments)
-
-    def step(self, action: np.ndarray) -> Step:
-        """Steps all workers; see `BatchSimulator`."""
-        step = super().step(action)
-        self.states.append(self.state.copy())
-        return step
-
-    def reset(self, workers: np.ndarray | None = None) -> None:
-        """Starts an episode of some workers, or of all; see `BatchSimulator`."""
-        super().reset(workers)
-        self.starts[len(self.states)] = self.state.copy()
 
 
 def shots(episodes: Sequence[Episode], pace: Pace) -> list[Shot]:
@@ -225,15 +192,15 @@ def returns_of(episodes: Sequence[Episode]) -> list[float]:
 
 
 def _episodes(
-    starts: dict[int, np.ndarray], states: np.ndarray, rewards: np.ndarray, ends: np.ndarray
+    before: np.ndarray, after: np.ndarray, rewards: np.ndarray, ends: np.ndarray
 ) -> list[Episode]:
-    """Cuts a worker's steps, [T] each, into episodes."""
+    """Cuts a worker's steps, [T, ...] each, into episodes."""
     episodes, begin = [], 0
     for end in [*(np.flatnonzero(ends) + 1), len(ends)]:
         if end > begin:
             episodes.append(
                 Episode(
-                    np.concatenate([starts[begin][None], states[begin:end]]),
+                    np.concatenate([before[begin : begin + 1], after[begin:end]]),
                     np.concatenate([[0.0], np.cumsum(rewards[begin:end])]),
                     bool(ends[end - 1]),
                 )

@@ -32,7 +32,7 @@ class Travel(NamedTuple):
 
 
 class TravelRecorder:
-    """Records a lifetime, as the watcher of its family and of its updates."""
+    """Records a lifetime, as the watcher of its updates."""
 
     def __init__(self, coordinate: int):
         """Starts with nothing.
@@ -46,19 +46,18 @@ class TravelRecorder:
         self._after: list[np.ndarray] = []
         self._ended: list[np.ndarray] = []
 
-    def watch_step(self, qpos_before: np.ndarray, qpos: np.ndarray) -> None:
-        """Takes in a step of all workers, positions `[W, nq]`."""
-        self._before.append(qpos_before[:, self._coordinate].copy())
-        self._after.append(qpos[:, self._coordinate].copy())
-
     def watch_update(self, update: Update) -> None:
-        """Takes in which of the steps before an update ended episodes."""
+        """Takes in the steps before an update, and which of them ended episodes."""
+        place = 1 + self._coordinate  # the time comes before the positions
+        self._before.append(update.passage.before[..., place])
+        self._after.append(update.passage.after[..., place])
         self._ended.append(update.experience.ended)
 
     def travel(self) -> Travel:
         """What was recorded."""
-        before, after = np.stack(self._before, axis=1), np.stack(self._after, axis=1)
-        return Travel(after, after - before, np.concatenate(self._ended, axis=1))
+        parts = (self._before, self._after, self._ended)
+        before, after, ended = (np.concatenate(part, axis=1) for part in parts)
+        return Travel(after, after - before, ended)
 
 
 def rewarded_direction(task: Task) -> float | None:

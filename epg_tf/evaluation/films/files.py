@@ -36,7 +36,6 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.rendering.process import RenderProcess
 from epg_tf.rendering.travel import travelling_coordinate
 from epg_tf.tasks.simulator import BatchSimulator
-from epg_tf.tasks.watched import WatchedFamily
 from epg_tf.text import aligned, number
 
 _NUM_BODIES = 12
@@ -105,17 +104,16 @@ class Show:
         self, settings: InnerLoop, guidance: float, tick: Callable[[], object]
     ) -> tuple[list[Stage], Travel | None]:
         """Lives the agents' lifetimes; of robots that travel with a record of where they go."""
-        showcase, family, recorder = self._showcase, self._showcase.family, None
+        showcase, recorder = self._showcase, None
         if self._coordinate is not None:
             recorder = TravelRecorder(self._coordinate)
-            family = WatchedFamily(family, recorder.watch_step)
 
         def on_update(update: Update) -> None:
             if recorder is not None:
                 recorder.watch_update(update)
             tick()
 
-        workers = Workers(settings, family, showcase.num_tasks)
+        workers = Workers(settings, showcase.family, showcase.num_tasks)
         stages = live_and_keep_stages(
             workers, settings, showcase.loss.phi, showcase.seeds, guidance, on_update
         )

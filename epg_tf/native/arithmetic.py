@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from epg_tf.native.compiler import compiled, reordered
+from epg_tf.native.compiler import (
+    TILE_COLUMNS,
+    TILE_ROWS,
+    add_tile,
+    compiled,
+    reordered,
+)
 
 
 @compiled
@@ -52,51 +58,39 @@ def add_product(row, kernel, out):
 
 @compiled
 def add_products(rows, kernel, out):
-    """Adds rows [B, in] times kernel [in, out] to `out`, so that few numbers are read twice."""
-    size, (count, width) = rows.shape[0], kernel.shape
-    pairs, whole = size - size % 2, count - count % 4
-    for b in range(0, pairs, 2):
-        first, second = out[b], out[b + 1]
-        for i in range(0, whole, 4):
-            k, m, n, o = kernel[i], kernel[i + 1], kernel[i + 2], kernel[i + 3]
-            p, q, r, s = rows[b, i], rows[b, i + 1], rows[b, i + 2], rows[b, i + 3]
-            t, u, v, w = rows[b + 1, i], rows[b + 1, i + 1], rows[b + 1, i + 2], rows[b + 1, i + 3]
-            for j in range(width):
-                first[j] += p * k[j] + q * m[j] + r * n[j] + s * o[j]
-                second[j] += t * k[j] + u * m[j] + v * n[j] + w * o[j]
-        for i in range(whole, count):
-            k, p, t = kernel[i], rows[b, i], rows[b + 1, i]
-            for j in range(width):
-                first[j] += p * k[j]
-                second[j] += t * k[j]
-    for b in range(pairs, size):
-        add_product(rows[b], kernel, out[b])
+    """Adds rows [B, in] times kernel [in, out] to `out` [B, out]."""
+    _add(rows, rows.shape[1], 1, kernel, out)
 
 
 @compiled
 def add_transposed_product(rows, others, out):
     """Adds rows [B, in], transposed, times others [B, out] to `out` [in, out]."""
-    size, count = rows.shape
-    width, pairs, whole = others.shape[1], count - count % 2, size - size % 4
-    for i in range(0, pairs, 2):
-        first, second = out[i], out[i + 1]
-        for b in range(0, whole, 4):
-            k, m, n, o = others[b], others[b + 1], others[b + 2], others[b + 3]
-            p, q, r, s = rows[b, i], rows[b + 1, i], rows[b + 2, i], rows[b + 3, i]
-            t, u, v, w = rows[b, i + 1], rows[b + 1, i + 1], rows[b + 2, i + 1], rows[b + 3, i + 1]
-            for j in range(width):
-                first[j] += p * k[j] + q * m[j] + r * n[j] + s * o[j]
-                second[j] += t * k[j] + u * m[j] + v * n[j] + w * o[j]
-        for b in range(whole, size):
-            k, p, t = others[b], rows[b, i], rows[b, i + 1]
-            for j in range(width):
-                first[j] += p * k[j]
-                second[j] += t * k[j]
-    for i in range(pairs, count):
-        for b in range(size):
-            p = rows[b, i]
-            for j in range(width):
-                out[i, j] += p * others[b, j]
+    _add(rows, 1, rows.shape[1], others, out)
+
+
+@compiled
+def _add(left, row, step, right, out):
+    """Adds a product to `out`; `row` and `step` say how the left matrix lies in memory.
+
+    Tile by tile, and what is left over number by number: each sum in the order of its terms.
+    """
+    size, width = out.shape
+    count = right.shape[0]
+    flat = left.reshape(left.size)
+    tiled_rows, tiled_columns = size - size % TILE_ROWS, width - width % TILE_COLUMNS
+    a, b, c = left.ctypes.data, right.ctypes.data, out.ctypes.data
+    for r in range(0, tiled_rows, TILE_ROWS):
+        for j in range(0, tiled_columns, TILE_COLUMNS):
+            add_tile(
+                a + 4 * r * row, row, step, b + 4 * j, width, c + 4 * (r * width + j), width, count
+            )
+    for r in range(size):
+        first = tiled_columns if r < tiled_rows else 0
+        if first < width:
+            for k in range(count):
+                factor = flat[r * row + k * step]
+                for j in range(first, width):
+                    out[r, j] += factor * right[k, j]
 
 
 @reordered

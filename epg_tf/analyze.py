@@ -67,4 +67,4 @@ def main(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["loss", "root_dir"])  # here, so that importers need not have them
-    command_line.run(main)
+    command_line.run(main, lives=True)

@@ -161,4 +161,4 @@ def _train_what_is_missing(
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["loss", "root_dir"])  # here, so that importers need not have them
-    command_line.run(main)
+    command_line.run(main, lives=True)

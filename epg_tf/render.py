@@ -89,4 +89,4 @@ def _render(process: RenderProcess) -> None:
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["loss", "root_dir"])  # here, so that importers need not have them
-    command_line.run(main)
+    command_line.run(main, lives=True)

@@ -52,4 +52,4 @@ def main(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("root_dir")  # here, so that importers need not have it
-    command_line.run(main)
+    command_line.run(main, lives=True)

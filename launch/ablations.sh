@@ -33,7 +33,7 @@ evolve leaky_relu "LearnedLoss.activation = 'leaky_relu'" -- "$@"
 evolve no_momentum "EvolutionStrategy.beta_1 = 0.0" -- "$@"
 evolve larger_population "meta_train.num_workers = 64" "meta_train.num_epochs = 50" -- "$@"
 evolve no_bounds "InnerLoop.log_std_bounds = None" -- "$@"
-evolve temporal_context "LearnedLoss.context_size = 16" -- "$@"
+evolve temporal_context "LearnedLoss.context_size = 16" "InnerLoop.backend = 'tensorflow'" -- "$@"
 
 teach taught_1 "meta_train.num_epochs = 1" -- "$@"
 teach taught_3 "meta_train.num_epochs = 3" -- "$@"

@@ -94,7 +94,8 @@ def run(
     with tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as cache:
         for part in parts:
             announce(part.title)
-            environment = {"XDG_CACHE_HOME": cache} if part.program == "start_up" else {}
+            caches = {"XDG_CACHE_HOME": cache, "NUMBA_CACHE_DIR": cache}
+            environment = caches if part.program == "start_up" else {}
             results[part.key] = start(part.program, part.num_ranks, part.arguments, environment)
     return results
 

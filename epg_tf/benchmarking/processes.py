@@ -88,7 +88,7 @@ def serve(measure: Callable[..., dict[str, Any]]) -> None:
             exchange.write_text(json.dumps(result))
         wait_for_all(ranks)  # nobody leaves, and takes the others along, before it is written
 
-    command_line.run(main)
+    command_line.run(main, lives=True)
 
 
 def wait_for_all(ranks: Ranks) -> None:

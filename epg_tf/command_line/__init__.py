@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from absl import app, logging
 
+from epg_tf.native import trial
 from epg_tf.rendering import opengl
 
 if TYPE_CHECKING:
@@ -43,11 +44,23 @@ BAD_INPUT = 2
 STOPPED = 130
 
 
-def run(main: Callable[[list[str]], None]) -> NoReturn:
-    """Parses the flags and runs `main`; Ctrl-C ends it, as SIGTERM does, without a traceback."""
+def run(main: Callable[[list[str]], None], lives: bool = False) -> NoReturn:
+    """Parses the flags and runs `main`; Ctrl-C ends it, as SIGTERM does, without a traceback.
+
+    Args:
+        main: The command.
+        lives: Whether agents will live in it: what that takes begins to be compiled, where it was
+            not, while TensorFlow is imported.
+    """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    app.run(main)
+
+    def start(arguments: list[str]) -> None:
+        if lives:
+            trial.begin()
+        main(arguments)
+
+    app.run(start)
     raise SystemExit
 
 

@@ -104,8 +104,9 @@ class NativeLearner(Learner):
         arguments = (
             self._parameters,
             self._losses(batch),
-            np.ascontiguousarray(batch.observation[:, -num_steps:]),
-            np.ascontiguousarray(minibatches),
+            # Copies: what may not be written to is of another type, and would be compiled for.
+            batch.observation[:, -num_steps:].copy(),
+            minibatches.copy(),
             rates.astype(np.float32),
             logs["loss"],
             logs["diverged"],
@@ -121,7 +122,8 @@ class NativeLearner(Learner):
         """The losses, with what of their hidden layer no gradient step changes."""
         settings, num_actions = self._settings.learned_loss, int(self._sizes[-1])
         kernel, bias, out, last_bias = self._phi
-        features, at = np.broadcast_to(bias, (len(bias), 1, bias.shape[2])), 0
+        num_steps, at = self._settings.steps_per_update, 0
+        features = np.repeat(bias, num_steps, axis=1)
         to_policy = kernel[:, :0]
         for name in settings.inputs:
             size = 2 * num_actions if name == "policy" else getattr(batch, name).shape[2]
@@ -129,16 +131,12 @@ class NativeLearner(Learner):
             if name == "policy":
                 to_policy = rows
             else:
-                newest = getattr(batch, name)[:, -self._settings.steps_per_update :]
+                newest = getattr(batch, name)[:, -num_steps:]
                 with np.errstate(invalid="ignore", over="ignore"):  # as a worker that diverges has
-                    features = features + np.matmul(newest, rows)
+                    features += np.matmul(newest, rows)
             at += size
         return Losses(
-            features=np.ascontiguousarray(
-                np.broadcast_to(
-                    features, (len(bias), self._settings.steps_per_update, bias.shape[2])
-                )
-            ),
+            features=features,
             to_mean=np.ascontiguousarray(to_policy[:, :num_actions]),
             to_log_std=np.ascontiguousarray(to_policy[:, num_actions:]),
             out=np.ascontiguousarray(out[:, :, 0]),

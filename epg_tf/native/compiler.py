@@ -26,7 +26,7 @@ _FAST = {"contract", "nsz", "arcp"}
 _OPTIONS = {"nogil": True, "boundscheck": False, "error_model": "numpy", "fastmath": _FAST}
 _HERE = pathlib.Path(__file__).parent
 _NUMBERS = types.CPointer(types.float64)
-_IN_PROCESS = threading.Lock()
+_IN_PROCESS = threading.RLock()
 _RULES: dict[Callable, Any] = {}
 
 

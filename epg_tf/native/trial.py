@@ -20,24 +20,35 @@ import numpy as np
 from absl import logging
 
 from epg_tf.native import arithmetic
-from epg_tf.native.compiler import alone, cache_folder
+from epg_tf.native.collect import Actors, Starts, Steps, World, collect
+from epg_tf.native.compiler import alone, cache_folder, prepare
+from epg_tf.native.descend import Losses, Parameters, descend
 
-_TRIAL = "from epg_tf.native.trial import compute; compute()"
+_TRIAL = "from epg_tf.native import trial; trial.main()"
+
+
+@functools.cache
+def begin() -> subprocess.Popen | None:
+    """Starts the trial, unless there was one: who does so early need not wait for it later."""
+    record = _record()
+    if record is not None and record.exists():
+        return None
+    command = [sys.executable, "-c", _TRIAL]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 @functools.cache
 def runs_here() -> bool:
     """Whether it does; where it does not, a sentence says so, once."""
-    folder = cache_folder(arithmetic.dot)
-    record = None if folder is None else folder / f"trial-{_key()}.txt"
-    with alone(folder, "trial.lock"):
-        if record is not None and record.exists():
-            found = record.read_text()
-        else:
-            found = _try()
-            if record is not None:
-                with contextlib.suppress(OSError):
-                    record.write_text(found)
+    process, record = begin(), _record()
+    if process is None:
+        assert record is not None
+        found = record.read_text()
+    else:
+        found = _outcome(process)
+        if record is not None and not record.exists():
+            with contextlib.suppress(OSError):
+                record.write_text(found)
     if found:
         logging.warning(
             "Machine code of our own does not run here (%s): NumPy and TensorFlow do its work, "
@@ -45,6 +56,37 @@ def runs_here() -> bool:
             found,
         )
     return not found
+
+
+def main() -> None:
+    """What the process does that tries: it also compiles what is large, for whoever comes next."""
+    record = _record()
+    with alone(cache_folder(arithmetic.dot), "trial.lock"):
+        if record is None or not record.exists():
+            compute()
+            compile_calls()
+            if record is not None:
+                with contextlib.suppress(OSError):
+                    record.write_text("")
+
+
+def compile_calls() -> None:
+    """Compiles the two large calls for what they are called with: box actions, or a finite set."""
+    single, double, whole = np.float32(0.0), np.zeros((2, 2)), np.zeros(2, np.int64)
+    cube, flag = np.zeros((2, 2, 2), np.float32), np.zeros((2, 2), bool)
+    flat, places = np.zeros((2, 2), np.float32), np.zeros((2, 2, 2), np.int32)
+    physics, strided = np.zeros((2, 2, 2)), np.zeros((2, 2, 2))[:, -1]
+    world = World(
+        *(whole, whole, 0, double[0], double[0], strided, double, double, double[0], physics),
+        *(double, double, whole, whole, 0, 0, 0),
+    )
+    actors = Actors(flat, whole, flat, False, double, double)
+    numbers = np.zeros((2, 2), np.int64)
+    steps = Steps(cube, cube, numbers, physics, physics, physics, flag, flag)
+    prepare(collect, (world, actors, cube, Starts(physics, whole, flag[0], whole), steps))
+    parameters = Parameters(flat, flat, flat, whole, False, *[single] * 5)
+    losses = Losses(cube, cube, cube, flat, flat[0], False, single)
+    prepare(descend, (parameters, losses, cube, places, flat[0], flat[0], flag[0]))
 
 
 def compute() -> None:
@@ -66,15 +108,22 @@ def compute() -> None:
         np.testing.assert_allclose(activated, np.tanh(c[0]), rtol=1e-5)
 
 
-def _try() -> str:
+def _outcome(process: subprocess.Popen) -> str:
     """What went wrong, in a few words; nothing if nothing did."""
-    done = subprocess.run([sys.executable, "-c", _TRIAL], capture_output=True, text=True)
-    last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-    if done.returncode < 0:
-        return f"signal {-done.returncode} ended the process that tried: {last}"
-    return f"the process that tried said: {last}" if done.returncode else ""
+    _, said = process.communicate()
+    last = (said.strip().splitlines() or ["it said nothing"])[-1]
+    if process.returncode < 0:
+        return f"signal {-process.returncode} ended the process that tried: {last}"
+    return f"the process that tried said: {last}" if process.returncode else ""
 
 
+def _record() -> pathlib.Path | None:
+    """Where it is written down; what went wrong, or nothing."""
+    folder = cache_folder(arithmetic.dot)
+    return None if folder is None else folder / f"trial-{_key()}.txt"
+
+
+@functools.cache
 def _key() -> str:
     """Changes with whatever the trial depends on."""
     features = llvm.get_host_cpu_features().flatten()

@@ -20,9 +20,7 @@ _FILE = "hopper.xml"
 _ROBOT_BODIES = ("torso", "thigh", "leg", "foot")
 _ROBOT_GEOMS = tuple(f"{body}_geom" for body in _ROBOT_BODIES)
 _START_NOISE = 5e-3  # m, rad and their rates, as Hopper-v5
-# The start noise lowers the foot by at most 0.0105 m (0.005 m of height, and four joints times
-# 0.26 m of lever). The nominal foot starts 0.04 m above the floor, so it is not lifted.
-_CLEARANCE = 0.015  # m
+_CLEARANCE = 0.015  # m; the start noise takes up to 0.0105 m, and the nominal foot has 0.04 m
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,8 +219,7 @@ def _build(
         model.body_mass[body] = nominal.body_mass[body] * factor
         model.body_inertia[body] = nominal.body_inertia[body] * factor
     model.opt.gravity[2] = -gravity
-    # Recomputes what the compiler derived from mass and inertia.
-    mujoco.mj_setConst(model, mujoco.MjData(model))
+    mujoco.mj_setConst(model, mujoco.MjData(model))  # what is derived from mass and inertia
     return model
 
 
@@ -245,13 +242,10 @@ def _healthy(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
     return upright & bounded & (np.abs(qvel).max(axis=1) < 100.0)
 
 
-# The rules of one worker: six positions and six velocities.
-
-
 def _observe(qpos, qvel, parameters, out):
-    for i in range(5):
-        out[i] = qpos[1 + i]
     for i in range(6):
+        if i > 0:
+            out[i - 1] = qpos[i]
         out[5 + i] = min(max(qvel[i], -10.0), 10.0)
 
 
@@ -261,8 +255,6 @@ def _falls(qpos, qvel, parameters):
 
 def _is_unhealthy(qpos, qvel, parameters):
     healthy = qpos[1] > 0.7 and abs(qpos[2]) < 0.2
-    for i in range(2, 6):
-        healthy = healthy and abs(qpos[i]) < 100.0
     for i in range(6):
-        healthy = healthy and abs(qvel[i]) < 100.0
+        healthy = healthy and (i < 2 or abs(qpos[i]) < 100.0) and abs(qvel[i]) < 100.0
     return not healthy

@@ -8,7 +8,7 @@
 | lines 6-12: one lifetime of K updates            | `inner_loop.lifetime.Workers.live`         |
 | lines 7-11: M steps with resets                  | `agent.driver`, `tasks.simulator`          |
 | line 9: a_t ~ pi_theta(. given s_t)              | `agent.acting`                             |
-| line 12, Eq. 4: the update of theta              | `inner_loop.learner`                       |
+| line 12, Eq. 4: the update of theta              | `inner_loop.learner`; `native.descend`     |
 | Eq. 6: what theta descends                       | `inner_loop.objective`                     |
 | line 13, footnote 1: R_i                         | `inner_loop.episodes`                      |
 | line 14, Eq. 5: the update of phi                | `outer_loop.strategy`, `tell`; `.shaping`  |

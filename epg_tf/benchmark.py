@@ -3,7 +3,7 @@
     python -m epg_tf.benchmark
     python -m epg_tf.benchmark --quick --families reacher --json speed.json
     git worktree add ../older 7488a32
-    python -m epg_tf.benchmark --baseline ../older --peers ../peers
+    python -m epg_tf.benchmark --families reacher,hopper --baseline ../older --peers ../peers
 
 The main figure is a ratio: environment steps per second of whole lifetimes (acting, physics,
 buffer, normaliser, updates) over those of the same physics alone, in one call of mujoco.rollout on
@@ -13,9 +13,9 @@ horovodrun; leave the machine alone meanwhile. All of it takes about twelve minu
 which 32 ranks take three; --quick takes one minute for one family and leaves out the cost and
 more than two ranks.
 
-With --baseline CHECKOUT an older checkout of the project is measured in turns with this one (twelve
-minutes more), and with --peers DIR what else steps such robots: EnvPool, gymnasium's vectors and
-Stable-Baselines3, which pip puts into a virtual environment there.
+With --baseline CHECKOUT an older checkout of the project is measured in turns with this one (four
+minutes more per family), and with --peers DIR what else steps such robots: EnvPool, gymnasium's
+vectors and Stable-Baselines3, which pip puts into a virtual environment there.
 
 With --profile DIR a lifetime of each family is profiled: DIR/<family>/python.txt is readable as it
 is, DIR/<family>/python.pstats is for pstats or snakeviz, and `tensorboard --logdir DIR/<family>`
@@ -61,8 +61,8 @@ def main(argv: list[str]) -> None:
     older = None if _BASELINE.value is None else pathlib.Path(_BASELINE.value).resolve()
     if older is not None and not (older / "epg_tf" / "benchmarking").is_dir():
         command_line.fail(f"`--baseline` (={_BASELINE.value}) must be a checkout of the project.")
-    others = _made_folder(_PEERS.value)
-    profile = _made_folder(_PROFILE.value)
+    others = _made_folder("peers", _PEERS.value)
+    profile = _made_folder("profile", _PROFILE.value)
     sizes = QUICK if _QUICK.value else FULL
     todo = parts.list_parts(families, sizes, profile)
     with tqdm.tqdm(total=len(todo), file=sys.stderr, bar_format=_BAR) as bar:
@@ -74,11 +74,13 @@ def main(argv: list[str]) -> None:
         try:
             results = parts.run(todo, processes.start, announce)
             figures = parts.assemble(families, sizes, results)
-            figures["baseline"] = baseline.remembered()
+            figures["baselines"] = baseline.remembered()
             if older is not None:
                 announce("baseline")
-                measured = baseline.measure(older, sizes.workers, sizes.updates, *sizes.turns)
-                figures["baseline"] = {**measured, "machine": figures["machine"]}
+                measured = baseline.measure(
+                    older, families, sizes.workers, sizes.updates, *sizes.turns
+                )
+                figures["baselines"] = [{**measured, "machine": figures["machine"]}]
             if others is not None:
                 announce("peers")
                 figures["peers"] = peers.measure(
@@ -107,14 +109,14 @@ def _check_file(name: str | None) -> None:
         command_line.fail(f"`--json` (={name}) must be a file to write: {error.strerror}.")
 
 
-def _made_folder(name: str | None) -> str | None:
+def _made_folder(flag: str, name: str | None) -> str | None:
     """The folder's full path; ends the process with a sentence if it cannot be made."""
     if name is None:
         return None
     try:
         pathlib.Path(name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        command_line.fail(f"`--profile` (={name}) must be a folder to write: {error.strerror}.")
+        command_line.fail(f"`--{flag}` (={name}) must be a folder to write: {error.strerror}.")
     return str(pathlib.Path(name).resolve())
 
 

@@ -163,17 +163,18 @@ def test_help_comes_before_tensorflow():
 def test_a_baseline_is_told_beside_where_it_was_measured(figures):
     then = {"2 reacher": {"then": 1000.0, "now": 2000.0, "ratio": 2.1}}
     there = {"commit": "0123abc", "machine": figures["machine"], "speeds": then}
-    text = table.render({**figures, "baseline": there})
-    assert "against commit 0123abc" in text and "2.10x" in text and "another machine" not in text
+    text = table.render({**figures, "baselines": [there]})
+    assert "against 0123abc" in text and "2.10x" in text and "another machine" not in text
     there["machine"] = {**figures["machine"], "cpu": "an abacus"}
-    assert "on an abacus (another machine" in table.render({**figures, "baseline": there})
+    assert "on an abacus (another machine" in table.render({**figures, "baselines": [there]})
 
 
-def test_what_is_remembered_of_a_commit_can_be_told(figures):
+def test_what_is_remembered_of_older_commits_can_be_told(figures):
     remembered = baseline.remembered()
-    assert remembered["commit"] == "7488a32"
-    assert {key.split()[1] for key in remembered["speeds"]} == set(baseline.FAMILIES)
-    assert "against commit 7488a32" in table.render({**figures, "baseline": remembered})
+    assert {one["commit"] for one in remembered} == {"7488a32", "1eba370"}
+    text = table.render({**figures, "baselines": remembered})
+    for family in ("reacher", "hopper", "reacher_fast", "hopper_fast"):
+        assert sum(line.startswith(f"{family} ") for line in text.splitlines()) >= 2
 
 
 def test_peers_are_measured_where_they_can_be_and_named_where_not(figures, tmp_path, monkeypatch):

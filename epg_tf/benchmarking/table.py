@@ -17,7 +17,7 @@ def render(figures: dict[str, Any]) -> str:
             *_breakdown(figures),
             *_process(figures),
             *_communication(figures),
-            *_baseline(figures.get("baseline"), figures["machine"]),
+            *_baselines(figures.get("baselines", []), figures["machine"]),
             *_peers(figures),
             *_cost(figures.get("cost", {})),
             *(f"profile: {file}" for file in figures.get("profiles", [])),
@@ -91,19 +91,17 @@ def _communication(figures: dict[str, Any]) -> Iterator[str]:
     yield f"tell: {1e6 * communication['tell_seconds_per_worker']:.0f} us per worker"
 
 
-def _baseline(baseline: dict[str, Any] | None, machine: dict[str, Any]) -> Iterator[str]:
-    if baseline is None:
-        return
-    there = baseline["machine"]
-    yield ""
-    yield f"against commit {baseline['commit']}, measured in turns on {there['cpu']}" + (
-        "" if there == machine else " (another machine or other versions than this)"
-    )
-    yield f"{'':14}{'ranks':>6}{'steps/s then':>14}{'now':>12}{'ratio':>8}"
-    for key, speed in baseline["speeds"].items():
-        ranks, family = key.split(" ")
-        numbers = f"{speed['then']:>14,.0f}{speed['now']:>12,.0f}{speed['ratio']:>7.2f}x"
-        yield f"{family:14}{ranks:>6}{numbers}"
+def _baselines(baselines: list[dict[str, Any]], machine: dict[str, Any]) -> Iterator[str]:
+    for baseline in baselines:
+        there = baseline["machine"]
+        elsewhere = "" if there == machine else " (another machine or other versions than this)"
+        yield ""
+        yield f"against {baseline['commit']}, in turns with it on {there['cpu']}{elsewhere}"
+        yield f"{'':14}{'ranks':>6}{'steps/s then':>14}{'now':>12}{'ratio':>8}"
+        for key, speed in baseline["speeds"].items():
+            ranks, family = key.split(" ")
+            numbers = f"{speed['then']:>14,.0f}{speed['now']:>12,.0f}{speed['ratio']:>7.2f}x"
+            yield f"{family:14}{ranks:>6}{numbers}"
 
 
 def _peers(figures: dict[str, Any]) -> Iterator[str]:

@@ -13,12 +13,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 from epg_tf.benchmarking import processes
-
-FAMILIES = ("reacher", "hopper", "reacher_fast", "hopper_fast")
-REMEMBERED = pathlib.Path(__file__).with_name("commit_7488a32.json")
 
 _HERE = pathlib.Path(__file__)
 _PROGRAM = _HERE.with_name("program.py")
@@ -26,13 +24,19 @@ _CHECKOUT = _HERE.parents[3]
 
 
 def measure(
-    older: pathlib.Path, workers: int, updates: int, turns: int, repetitions: int
+    older: pathlib.Path,
+    families: Sequence[str],
+    workers: int,
+    updates: int,
+    turns: int,
+    repetitions: int,
 ) -> dict[str, Any]:
     """Measures an older checkout and this one by turns, on two ranks, and on one with two threads.
 
     Args:
         older: A checkout of the project in which the commit's `epg_tf.benchmarking` runs, by this
             one's Python.
+        families: Presets that both have.
         workers: W of each of two ranks; the lone rank has twice as many.
         updates: K of the timed lifetimes.
         turns: How often the two checkouts take turns.
@@ -46,10 +50,10 @@ def measure(
     for _ in range(turns):
         for num_ranks in (2, 1):
             of_both = [
-                _speeds(tree, num_ranks, workers * 2 // num_ranks, updates, repetitions)
+                _speeds(tree, families, num_ranks, workers * 2 // num_ranks, updates, repetitions)
                 for tree in (older, _CHECKOUT)
             ]
-            for family in FAMILIES:
+            for family in families:
                 pair = of_both[0][family], of_both[1][family]
                 speeds.setdefault(f"{num_ranks} {family}", []).append(pair)
     git = ["git", "-C", str(older), "rev-parse", "--short", "HEAD"]
@@ -67,16 +71,24 @@ def measure(
     }
 
 
-def remembered() -> dict[str, Any] | None:
-    """What was measured of commit 7488a32, and on which `machine`."""
-    return json.loads(REMEMBERED.read_text()) if REMEMBERED.exists() else None
+def remembered() -> list[dict[str, Any]]:
+    """What was measured of 7488a32, and of 1eba370, the first with many passes.
+
+    As `measure` gave it, with the `machine` it was measured on.
+    """
+    return [json.loads(path.read_text()) for path in sorted(_HERE.parent.glob("commit_*.json"))]
 
 
 def _speeds(
-    tree: pathlib.Path, num_ranks: int, workers: int, updates: int, repetitions: int
+    tree: pathlib.Path,
+    families: Sequence[str],
+    num_ranks: int,
+    workers: int,
+    updates: int,
+    repetitions: int,
 ) -> dict[str, float]:
     """Environment steps per second of a checkout's lifetimes, by family."""
-    asked = {"families": FAMILIES, "workers": workers, "updates": updates}
+    asked = {"families": list(families), "workers": workers, "updates": updates}
     with tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as folder:
         exchange = pathlib.Path(folder) / "exchange.json"
         exchange.write_text(json.dumps({**asked, "repetitions": repetitions}))

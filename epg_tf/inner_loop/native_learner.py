@@ -37,11 +37,6 @@ class NativeLearner(Learner):
             num_workers: W.
         """
         super().__init__(settings, family, num_workers)
-        if family.num_actions is not None:
-            raise ValueError(
-                "`InnerLoop.backend` (='numba') must be 'tensorflow' where the actions are a "
-                "finite set."
-            )
         self._settings = settings
         self._sizes = np.array(
             [family.observation_size, *settings.hidden_sizes, family.action_size]

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import hashlib
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -19,11 +20,14 @@ import numba
 import numpy as np
 from absl import logging
 
+from epg_tf.files import write_text
 from epg_tf.native import arithmetic
 from epg_tf.native.collect import Actors, Starts, Steps, World, collect
 from epg_tf.native.compiler import alone, cache_folder, prepare
 from epg_tf.native.descend import Losses, Parameters, descend
 
+# What ends a process by its own doing; where anything else went wrong, the next one tries again.
+_CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
 _TRIAL = "from epg_tf.native import trial; trial.main()"
 
 
@@ -33,8 +37,10 @@ def begin() -> subprocess.Popen | None:
     record = _record()
     if record is not None and record.exists():
         return None
-    command = [sys.executable, "-c", _TRIAL]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # In a session of its own: Ctrl-C is not for it.
+    return subprocess.Popen(
+        [sys.executable, "-c", _TRIAL], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 @functools.cache
@@ -46,9 +52,8 @@ def runs_here() -> bool:
         found = record.read_text()
     else:
         found = _outcome(process)
-        if record is not None and not record.exists():
-            with contextlib.suppress(OSError):
-                record.write_text(found)
+        if record is not None and (not found or -process.returncode in _CRASHES):
+            _write_down(record, found)
     if found:
         logging.warning(
             "Machine code of our own does not run here (%s): NumPy and TensorFlow do its work, "
@@ -66,8 +71,7 @@ def main() -> None:
             compute()
             compile_calls()
             if record is not None:
-                with contextlib.suppress(OSError):
-                    record.write_text("")
+                _write_down(record, "")
 
 
 def compile_calls() -> None:
@@ -115,6 +119,12 @@ def _outcome(process: subprocess.Popen) -> str:
     if process.returncode < 0:
         return f"signal {-process.returncode} ended the process that tried: {last}"
     return f"the process that tried said: {last}" if process.returncode else ""
+
+
+def _write_down(record: pathlib.Path, found: str) -> None:
+    if not record.exists():
+        with contextlib.suppress(OSError):
+            write_text(record, found)
 
 
 def _record() -> pathlib.Path | None:

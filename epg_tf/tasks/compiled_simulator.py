@@ -83,7 +83,7 @@ class CompiledSimulator:
             least_time=simulator.least_time,
             bounds=np.stack(simulator.control_bounds, axis=1),
             grid=np.ascontiguousarray(grid, np.float64),
-            parameters=np.concatenate([np.zeros((workers, 1)), *known], axis=1)[:, 1:].copy(),
+            parameters=np.concatenate([np.empty((workers, 0)), *known], axis=1),
             steps=simulator.steps,
             warnings=simulator.warnings,
             frame_skip=family.frame_skip,

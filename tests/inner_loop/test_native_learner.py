@@ -9,6 +9,9 @@ from test_learner import MANY_STEPS, random_batch
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.native_learner import NativeLearner
 from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.outer_loop.strategy import EvolutionStrategy
+from epg_tf.schedules import Constant
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
@@ -129,5 +132,5 @@ def test_losses_that_it_cannot_serve_are_named(loss):
 
 def test_finite_actions_are_named():
     settings = dataclasses.replace(MANY_STEPS, backend="numba")
-    with pytest.raises(ValueError, match="must be 'tensorflow' where the actions"):
-        NativeLearner(settings, DiscreteActions(RandomReacher()), 2)
+    with pytest.raises(ValueError, match="must be 'tensorflow' where `meta_train.family`"):
+        MetaTraining(DiscreteActions(RandomReacher()), settings, EvolutionStrategy(), Constant(0.0))

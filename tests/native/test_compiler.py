@@ -128,8 +128,11 @@ def test_where_it_does_not_run_numpy_and_tensorflow_do_its_work(
     assert sentence in caplog.text and "NumPy and TensorFlow do its work" in caplog.text
     monkeypatch.setattr(trial, "_TRIAL", "raise AssertionError")
     _forget()
-    (record,) = tried_anew.glob("trial-*.txt")
-    assert not trial.runs_here() and sentence.split(":")[0] in record.read_text()
+    assert not trial.runs_here()
+    # A crash is remembered; whatever else went wrong is tried again.
+    remembered = [path.read_text() for path in tried_anew.glob("trial-*.txt")]
+    assert len(remembered) == sentence.startswith("signal")
+    assert all(sentence in text for text in remembered)
 
     loss = LearnedLoss(inputs=("observation", "policy"), context_size=0)
     settings = InnerLoop(learned_loss=loss, backend="numba")

@@ -122,6 +122,10 @@ def assemble(
         "share_of_limit_quartiles": of(two, "share_spread"),
         "scaling_two_ranks": two[families[0]]["scaling"],
         "scaling_two_ranks_by_family": of(two, "scaling"),
+        "one_rank_over_two": {
+            family: one[family]["steps_per_second"] / two[family]["steps_per_second"]
+            for family in families
+        },
         "startup_seconds": cold["first_step"],
         "startup_seconds_warm": warm["first_step"],
         "startup": {"cold": cold, "warm": warm},

@@ -48,6 +48,7 @@ def _speed(figures: dict[str, Any]) -> Iterator[str]:
             f"{'':14}{f'1 x {2 * w}':>10}{figures['steps_per_second_one_rank'][family]:>12,.0f}"
             f"{figures['limit_steps_per_second_one_rank'][family]:>12,.0f}"
             f"{figures['share_of_limit_one_rank'][family]:>8.2f}"
+            f"{figures['one_rank_over_two'][family]:>13.2f}x of two ranks"
         )
 
 

@@ -15,17 +15,16 @@ from tf_agents.drivers import driver
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.experience import Experience
 from epg_tf.native.trial import runs_here
-from epg_tf.tasks.compiled_simulator import CompiledSimulator, Passage
+from epg_tf.tasks.compiled_simulator import CompiledSimulator, Passage, is_compilable
 from epg_tf.tasks.environment import BatchedEnvironment
-from epg_tf.tasks.rules import rules_in_force
-from epg_tf.tasks.simulator import BatchSimulator
 
 
 class LifetimeDriver(driver.Driver):
     """Collects exactly M transitions per worker at every `run`, step by step.
 
     Attributes:
-        physics_seconds: Time spent in the simulator since the start.
+        physics_seconds: Time spent in the simulator since the start; where many steps are one call,
+            with acting.
         passage: What the last run came through, physics included.
     """
 
@@ -80,12 +79,12 @@ class LifetimeDriver(driver.Driver):
 class CompiledDriver(LifetimeDriver):
     """Collects the same M transitions in one call that needs no Python.
 
-    What is seen and done differs from what it is step by step by the order in which a policy's
-    products are summed.
+    What is seen and done differs from what it is step by step by rounding: sums in another order,
+    products fused with them, another tanh.
     """
 
     def __init__(self, env: BatchedEnvironment, policy: ActingPolicy, num_steps: int):
-        """Makes a driver of workers and a policy for which `is_compilable` holds."""
+        """Makes a driver of workers for which `is_compilable` holds, and a plain policy."""
         super().__init__(env, policy, num_steps)
         self._simulator = CompiledSimulator(env.simulator, num_steps)
 
@@ -99,10 +98,13 @@ class CompiledDriver(LifetimeDriver):
         return _experience(self.passage)
 
 
-def is_compilable(simulator: BatchSimulator, policy: ActingPolicy) -> bool:
-    """Whether the family has rules for it, the policy acts as agents do, and the code runs."""
-    acts_as_agents_do = type(policy).act is ActingPolicy.act
-    return acts_as_agents_do and rules_in_force(simulator.family) is not None and runs_here()
+def make(env: BatchedEnvironment, policy: ActingPolicy, num_steps: int) -> LifetimeDriver:
+    """The faster of the two that does for this simulator and this policy.
+
+    Rivals' policies are classes of their own, and act in ways that the call does not know.
+    """
+    compiled = type(policy) is ActingPolicy and is_compilable(env.simulator) and runs_here()
+    return (CompiledDriver if compiled else LifetimeDriver)(env, policy, num_steps)
 
 
 def _experience(passage: Passage) -> Experience:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from epg_tf.agent import driver
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.agent.driver import CompiledDriver, LifetimeDriver, is_compilable
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import TaskFamily
@@ -19,7 +19,7 @@ def make_driver(
     num_steps: int,
     num_threads: int = 0,
     resets: Stream = Stream.RESETS,
-) -> LifetimeDriver:
+) -> driver.LifetimeDriver:
     """Starts an episode for every agent; whoever learns, the same seeds give the same tasks.
 
     Args:
@@ -28,7 +28,7 @@ def make_driver(
         make_policy: Makes what the agents act by, of the specs of time steps and of actions and of
             a generator per agent; it needs to be given weights before steps are collected.
         num_steps: Steps to collect at a time.
-        num_threads: Simulator threads; 0 for none but the caller's.
+        num_threads: Simulator threads, where agents act step by step; 0 for none but the caller's.
         resets: Which random numbers episodes start with.
 
     Returns:
@@ -46,5 +46,4 @@ def make_driver(
         environment.action_spec(),
         [seed.generator(Stream.ACTIONS) for seed in seeds],
     )
-    make = CompiledDriver if is_compilable(simulator, policy) else LifetimeDriver
-    return make(environment, policy, num_steps)
+    return driver.make(environment, policy, num_steps)

@@ -87,7 +87,7 @@ class Workers:
         self._settings = settings
         self._family = family
         self.num_workers = num_workers
-        make = NativeLearner if settings.backend == "numba" and runs_here() else Learner
+        make = NativeLearner if runs_here() and settings.backend == "numba" else Learner
         self.learner = make(settings, family, num_workers)
 
     def draw_phi(self, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from epg_tf.agent.adam import BETA_1, BETA_2
-from epg_tf.agent.agents import widened
+from epg_tf.agent.agents import Agents, widened
 from epg_tf.inner_loop.batch import UpdateBatch
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.settings import InnerLoop
@@ -24,9 +24,11 @@ from epg_tf.tasks.family import TaskFamily
 class NativeLearner(Learner):
     """Trains W agents, each on its own loss; see `Learner`.
 
-    The policies and their Adam are arrays here. The Keras models get to know them when something
-    else than an update on the learned loss is asked for.
+    The policies and their Adam are arrays here. The Keras models get to know them when somebody
+    asks for the agents, or for something else than an update on the learned loss.
     """
+
+    _is_ahead = False  # of the Keras models
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
         """Makes a learner; `reset` begins a lifetime.
@@ -36,19 +38,31 @@ class NativeLearner(Learner):
             family: For the sizes of observations and actions, which are a box.
             num_workers: W.
         """
+        settings.check_actions(family.num_actions)
         super().__init__(settings, family, num_workers)
         self._settings = settings
         self._sizes = np.array(
             [family.observation_size, *settings.hidden_sizes, family.action_size]
         )
-        variables = self.agents.policy.weights
+        variables = self._agents.policy.weights
         self._shapes = [weight.shape[1:].as_list() for weight in variables]
         self._ends = np.cumsum([weight.shape[1:].num_elements() for weight in variables])
         self._count = 0
         self._is_prepared = False
 
+    @property
+    def agents(self) -> Agents:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """theta, as it is now."""
+        self._hand_over()
+        return self._agents
+
+    @agents.setter
+    def agents(self, agents: Agents) -> None:
+        self._agents = agents
+
     def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
+        self._is_ahead = False
         super().reset(phi, generators)
         self._take_over()
 
@@ -110,6 +124,7 @@ class NativeLearner(Learner):
             prepare(descend, arguments)
             self._is_prepared = True
         descend(*arguments)
+        self._is_ahead = True
         self._count += minibatches.shape[1]
         return logs
 
@@ -142,6 +157,7 @@ class NativeLearner(Learner):
 
     def _take_over(self) -> None:
         """Makes arrays of what the Keras models and their Adam hold."""
+        self._is_ahead = False
         adam = self.optimizers["policy"]
         low, high = self._settings.log_std_bounds or (-np.inf, np.inf)
         count, m, v = adam.moments()
@@ -160,8 +176,10 @@ class NativeLearner(Learner):
         self._phi = [w.numpy()[: self._num_workers] for w in self.loss.phi_variables]
 
     def _hand_over(self) -> None:
-        """Puts the arrays into the Keras models and their Adam."""
-        width = self.agents.num_workers
+        """Puts the arrays into the Keras models and their Adam, where they are ahead."""
+        if not self._is_ahead:
+            return
+        self._is_ahead, width = False, self._agents.num_workers
         theta, m, v = (self._parts(widened(flat, width)) for flat in self._parameters[:3])
         for variable, weight in zip(self.optimizers["policy"].variables, theta, strict=True):
             variable.assign(weight)

@@ -118,6 +118,14 @@ class InnerLoop:
                 f"`InnerLoop.steps_per_update` (={self.steps_per_update})."
             )
 
+    def check_actions(self, num_actions: int | None) -> None:
+        """Raises ValueError if there is a finite set of actions and the backend cannot serve it."""
+        if self.backend == "numba" and num_actions is not None:
+            raise ValueError(
+                "`InnerLoop.backend` (='numba') must be 'tensorflow' where `meta_train.family` has "
+                "a finite set of actions."
+            )
+
     @property
     def with_ppo(self) -> InnerLoop:
         """The same lifetime where the guide, if it is another, is PPO."""

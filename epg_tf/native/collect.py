@@ -20,13 +20,15 @@ class World(NamedTuple):
 
     Attributes:
         models: The address of each worker's mjModel, [W] int64.
-        functions: The addresses of the mjData that all use, of mj_step, mj_getState and
-            mj_setState, and of the rules that observe and terminate, [6] int64.
+        addresses: Of the mjData that all use, of mj_step, mj_getState and mj_setState,
+            and of the rules that observe and terminate, [6] int64.
         signature: Which state mj_getState and mj_setState are about.
         control: The mjData's controls, [nu].
         warm_start: The mjData's accelerations that a step's solver starts from, [nv].
-        state: Full physics, [W, 1 + nq + nv + ...]: the time, positions, velocities.
-        observation: What is seen there, [W, S].
+        warned: The mjData's counters of warnings, [kinds] int32.
+        substeps: Full physics after each substep, [W, frame_skip, 1 + nq + nv + ...]: the time,
+            positions, velocities. The last is where a worker is, and the only one that is written.
+        observation: What is seen where it is, [W, S].
         fresh_state: Full physics where an episode starts, but for positions and velocities.
         least_time: What a step's time cannot be less than, [W].
         bounds: The lowest and the highest controls, [W, 2, nu].
@@ -40,11 +42,12 @@ class World(NamedTuple):
     """
 
     models: np.ndarray
-    functions: np.ndarray
+    addresses: np.ndarray
     signature: int
     control: np.ndarray
     warm_start: np.ndarray
-    state: np.ndarray
+    warned: np.ndarray
+    substeps: np.ndarray
     observation: np.ndarray
     fresh_state: np.ndarray
     least_time: np.ndarray
@@ -108,13 +111,13 @@ class Starts(NamedTuple):
     Attributes:
         states: [W, queue, nq + nv].
         used: How many of them have been, [W].
-        pending: Whether a worker's next step is the first of an episode, [W] bool.
+        needs_start: Whether a worker has to start an episode before it goes on, [W] bool.
         done: How many of the M steps a worker has taken, [W].
     """
 
     states: np.ndarray
     used: np.ndarray
-    pending: np.ndarray
+    needs_start: np.ndarray
     done: np.ndarray
 
 
@@ -132,28 +135,29 @@ def collect(world, actors, noise, starts, steps):
     Returns:
         How many workers have steps left to take.
     """
-    data, step, get_state, set_state, observe, terminates = world.functions
+    data, step, get_state, set_state, observe, terminates = world.addresses
     num_workers, num_steps, size = steps.observation.shape
     discrete = world.grid.shape[0] > 0
-    state_size, num_coordinates = world.state.shape[1], starts.states.shape[2]
+    state_size, num_coordinates = world.substeps.shape[2], starts.states.shape[2]
     widest = actors.sizes.max()
     hidden, outputs = np.empty(widest, np.float32), np.empty(widest, np.float32)
     unfinished = 0
     for w in range(num_workers):
-        model, state, seen = world.models[w], world.state[w], world.observation[w]
+        model, seen = world.models[w], world.observation[w]
+        state = world.substeps[w, world.frame_skip - 1]
         physics, to_see = state.ctypes.data, seen.ctypes.data
         positions, velocities = physics + 8, physics + 8 * (1 + world.num_positions)
         known = world.parameters[w].ctypes.data
         call_4(set_state, model, data, physics, world.signature)
         t = starts.done[w]
         while True:
-            if starts.pending[w]:
+            if starts.needs_start[w]:
                 if starts.used[w] == starts.states.shape[1]:
                     unfinished += 1
                     break
                 start = starts.states[w, starts.used[w]]
                 starts.used[w] += 1
-                starts.pending[w] = False
+                starts.needs_start[w] = False
                 world.steps[w] = 0
                 for i in range(state_size):
                     state[i] = world.fresh_state[w, i]
@@ -186,7 +190,11 @@ def collect(world, actors, noise, starts, steps):
             before = steps.before[w, t]
             for i in range(state_size):
                 before[i] = state[i]
+            for kind in range(world.warned.shape[0]):
+                world.warned[kind] = 0
             for _ in range(world.frame_skip):
+                if world.warned.any():  # as mujoco.rollout, which makes the step too short then
+                    break
                 call_2(step, model, data)
             call_4(get_state, model, data, physics, world.signature)
             failed = state[0] - before[0] < world.least_time[w]
@@ -206,7 +214,7 @@ def collect(world, actors, noise, starts, steps):
             world.steps[w] += 1
             cut = not ends and world.steps[w] >= world.time_limit
             steps.terminated[w, t], steps.truncated[w, t] = ends, cut
-            starts.pending[w] = ends or cut
+            starts.needs_start[w] = ends or cut
             t += 1
         starts.done[w] = t
     return unfinished

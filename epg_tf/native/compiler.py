@@ -7,6 +7,7 @@ that cannot be written, or nowhere.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import functools
 import hashlib
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
@@ -44,15 +46,23 @@ def address_of_rule(rule: Callable, decides: bool = False) -> int:
     """Where the machine code of a rule is.
 
     Args:
-        rule: A function at the top of a module that only indexes its arguments, arrays of float64.
+        rule: A function at the top of a module that only indexes its arguments, arrays of float64:
+            four that end in one to write to, or, if it decides, three.
         decides: Whether it returns true or false, instead of nothing.
     """
-    returned = types.int32 if decides else types.void
     with alone(None):
         if rule not in _RULES:  # code stays where it is for as long as somebody holds it
-            signature = returned(*[_NUMBERS] * rule.__code__.co_argcount)
-            _RULES[rule] = _cached(lambda **options: numba.cfunc(signature, **options), rule)
+            signature = types.int32(*[_NUMBERS] * 3) if decides else types.void(*[_NUMBERS] * 4)
+            _RULES[rule] = _cached(
+                lambda **options: numba.cfunc(signature, **options), rule, error_model="numpy"
+            )
         return _RULES[rule].address
+
+
+def ask(rule: Callable, *arrays: np.ndarray) -> int:
+    """Calls a rule that `address_of_rule` has compiled, from Python."""
+    numbers = ctypes.POINTER(ctypes.c_double)
+    return _RULES[rule].ctypes(*(array.ctypes.data_as(numbers) for array in arrays))
 
 
 def prepare(function: Any, arguments: tuple) -> None:
@@ -62,7 +72,7 @@ def prepare(function: Any, arguments: tuple) -> None:
     """
     kinds = tuple(map(numba.typeof, arguments))
     if kinds not in function.overloads:
-        # Where the code cannot be kept, for want of space perhaps, it is there nevertheless.
+        # Where it cannot be kept, for want of space perhaps, the next one compiles it anew.
         with alone(cache_folder(function)), contextlib.suppress(OSError):
             function.compile(kinds)
 
@@ -96,15 +106,21 @@ def _cached(decorator: Callable, function: Callable, **options):
 
 
 @functools.cache
+def sources() -> str:
+    """Tells one version of what is compiled from another."""
+    content = b"".join(path.read_bytes() for path in sorted(_HERE.glob("*.py")))
+    return hashlib.sha256(content).hexdigest()
+
+
+@functools.cache
 def _forget_what_is_old(folder: pathlib.Path) -> None:
     """Empties a cache of other sources: numba looks at a function's file, not at what it calls."""
-    sources = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_HERE.glob("*.py"))))
     record = folder / "compiled_from.txt"
     with contextlib.suppress(OSError), alone(folder):
-        if not record.exists() or record.read_text() != sources.hexdigest():
+        if not record.exists() or record.read_text() != sources():
             for path in (*folder.glob("*.nbi"), *folder.glob("*.nbc")):
                 path.unlink()
-            record.write_text(sources.hexdigest())
+            record.write_text(sources())
 
 
 def _c_call(*types_of_arguments):

@@ -23,7 +23,7 @@ from absl import logging
 from epg_tf.files import write_text
 from epg_tf.native import arithmetic
 from epg_tf.native.collect import Actors, Starts, Steps, World, collect
-from epg_tf.native.compiler import alone, cache_folder, prepare
+from epg_tf.native.compiler import alone, cache_folder, prepare, sources
 from epg_tf.native.descend import Losses, Parameters, descend
 
 # What ends a process by its own doing; where anything else went wrong, the next one tries again.
@@ -39,7 +39,13 @@ def begin() -> subprocess.Popen | None:
         return None
     # In a session of its own: Ctrl-C is not for it.
     return subprocess.Popen(
-        [sys.executable, "-c", _TRIAL], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", _TRIAL],
+        cwd=pathlib.Path(__file__).parents[2],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -57,8 +63,9 @@ def runs_here() -> bool:
     if found:
         logging.warning(
             "Machine code of our own does not run here (%s): NumPy and TensorFlow do its work, "
-            "more slowly.",
+            "more slowly. It is tried again when %s is gone.",
             found,
+            record,
         )
     return not found
 
@@ -79,10 +86,10 @@ def compile_calls() -> None:
     single, double, whole = np.float32(0.0), np.zeros((2, 2)), np.zeros(2, np.int64)
     cube, flag = np.zeros((2, 2, 2), np.float32), np.zeros((2, 2), bool)
     flat, places = np.zeros((2, 2), np.float32), np.zeros((2, 2, 2), np.int32)
-    physics, strided = np.zeros((2, 2, 2)), np.zeros((2, 2, 2))[:, -1]
+    physics, warned = np.zeros((2, 2, 2)), np.zeros((2, 2), np.int32)[:, 0]
     world = World(
-        *(whole, whole, 0, double[0], double[0], strided, double, double, double[0], physics),
-        *(double, double, whole, whole, 0, 0, 0),
+        *(whole, whole, 0, double[0], double[0], warned, physics, double, double, double[0]),
+        *(physics, double, double, whole, whole, 0, 0, 0),
     )
     actors = Actors(flat, whole, flat, False, double, double)
     numbers = np.zeros((2, 2), np.int64)
@@ -138,5 +145,4 @@ def _key() -> str:
     """Changes with whatever the trial depends on."""
     features = llvm.get_host_cpu_features().flatten()
     parts = [numba.__version__, llvmlite.__version__, llvm.get_host_cpu_name(), features]
-    parts += [pathlib.Path(str(module.__file__)).read_text() for module in (arithmetic,)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([*parts, sources()]).encode()).hexdigest()[:16]

@@ -63,11 +63,7 @@ class MetaTraining:
         if self.threads_per_rank is not None:
             require_integer("meta_train.threads_per_rank", self.threads_per_rank, at_least=0)
         require_integer("meta_train.validate_every", self.validate_every, at_least=0)
-        if self.inner_loop.backend == "numba" and self.family.num_actions is not None:
-            raise ValueError(
-                "`InnerLoop.backend` (='numba') must be 'tensorflow' where `meta_train.family` has "
-                "a finite set of actions."
-            )
+        self.inner_loop.check_actions(self.family.num_actions)
         if self.teacher is not None:
             self.teacher.check(self.inner_loop)
         self.strategy.check_population(self.num_workers)

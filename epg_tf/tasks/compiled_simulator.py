@@ -8,9 +8,9 @@ import mujoco
 import numpy as np
 
 from epg_tf.native.collect import Actors, Starts, Steps, World, collect
-from epg_tf.native.compiler import address_of_rule, prepare
+from epg_tf.native.compiler import address_of_rule, ask, prepare
 from epg_tf.tasks.mujoco_process import mujoco_address
-from epg_tf.tasks.rules import rules_in_force
+from epg_tf.tasks.rules import Rules, rules_in_force
 from epg_tf.tasks.simulator import FULL_PHYSICS, BatchSimulator
 
 _QUEUE = 8  # episode starts that are drawn ahead; the call comes back where they run out
@@ -40,6 +40,17 @@ class Passage(NamedTuple):
     after: np.ndarray
 
 
+def is_compilable(simulator: BatchSimulator) -> bool:
+    """Whether a family has rules, and its models no more than the call knows of.
+
+    The workers share one mjData: what is in it besides the full physics would be another's.
+    """
+    family, model = simulator.family, simulator.tasks[0].model
+    width = model.nu if family.num_actions is not None else family.action_size
+    plain = not (model.nmocap or model.neq or model.nplugin or model.nuserdata)
+    return rules_in_force(family) is not None and plain and width == model.nu
+
+
 class CompiledSimulator:
     """Takes the workers of a `BatchSimulator` through M steps at a time.
 
@@ -51,8 +62,11 @@ class CompiledSimulator:
         """Lays out what the call works on.
 
         Args:
-            simulator: The workers, where they stand; its family has `rules_in_force`.
+            simulator: The workers, where they stand, for which `is_compilable` holds.
             num_steps: M.
+
+        Raises:
+            ValueError: If the family's rules do not say of where the workers stand what it says.
         """
         family, workers = simulator.family, simulator.num_workers
         rules, model = rules_in_force(family), simulator.tasks[0].model
@@ -63,7 +77,7 @@ class CompiledSimulator:
         self._coordinates = slice(1, 1 + model.nq), slice(1 + model.nq, 1 + model.nq + model.nv)
         everything = simulator.parameters
         known = [everything[name].reshape(workers, -1) for name in rules.parameters]
-        functions = [
+        addresses = [
             self._data._address,  # pyright: ignore[reportAttributeAccessIssue]
             *map(mujoco_address, ("mj_step", "mj_getState", "mj_setState")),
             address_of_rule(rules.observe),
@@ -73,11 +87,12 @@ class CompiledSimulator:
         grid = np.empty((0, model.nu)) if actions is None else family.control(np.arange(actions))
         self._world = World(
             models=np.array([task.model._address for task in simulator.tasks], np.int64),  # pyright: ignore[reportAttributeAccessIssue]
-            functions=np.array(functions, np.int64),
+            addresses=np.array(addresses, np.int64),
             signature=FULL_PHYSICS,
             control=self._data.ctrl,
             warm_start=self._data.qacc_warmstart,
-            state=simulator.state,
+            warned=self._data.warning.number,
+            substeps=simulator.substeps,
             observation=simulator.observation,
             fresh_state=simulator.fresh_state,
             least_time=simulator.least_time,
@@ -93,9 +108,10 @@ class CompiledSimulator:
         self._starts = Starts(
             states=np.empty((workers, _QUEUE, model.nq + model.nv)),
             used=np.full(workers, _QUEUE),
-            pending=np.zeros(workers, bool),
+            needs_start=np.zeros(workers, bool),
             done=np.zeros(workers, np.int64),
         )
+        self._check(rules)
         self._parameters = [
             {name: np.repeat(value[w : w + 1], num_steps, 0) for name, value in everything.items()}
             for w in range(workers)
@@ -113,7 +129,7 @@ class CompiledSimulator:
         discrete = family.num_actions is not None
         shape = (simulator.num_workers, self._num_steps)
         observation = np.empty((*shape, family.observation_size), np.float32)
-        state = (*shape, self._world.state.shape[1])
+        state = (*shape, self._world.substeps.shape[2])
         steps = Steps(
             observation=observation,
             action=np.empty((*shape, 0 if discrete else family.action_size), np.float32),
@@ -130,7 +146,7 @@ class CompiledSimulator:
             prepare(collect, arguments)
             self._is_prepared = True
         while collect(*arguments):
-            self._draw_starts(np.flatnonzero(starts.pending))
+            self._draw_starts(np.flatnonzero(starts.needs_start))
         action = steps.choice if discrete else steps.action
         return Passage(
             observation,
@@ -142,6 +158,26 @@ class CompiledSimulator:
             steps.before,
             steps.after,
         )
+
+    def _check(self, rules: Rules) -> None:
+        """Asks the rules once: they are compiled, and may be older than what they refer to."""
+        simulator, world = self._simulator, self._world
+        positions, velocities = (simulator.state[:, part] for part in self._coordinates)
+        ends = simulator.family.terminated(positions, velocities, simulator.parameters)
+        for worker in range(simulator.num_workers):
+            seen = np.empty(simulator.family.observation_size)
+            given = [
+                np.ascontiguousarray(rows[worker])
+                for rows in (positions, velocities, world.parameters)
+            ]
+            ask(rules.observe, *given, seen)
+            agree = np.allclose(seen, simulator.observation[worker], rtol=1e-6, equal_nan=True)
+            if not agree or bool(ask(rules.terminated, *given)) != ends[worker]:
+                raise ValueError(
+                    f"`rules` of {type(simulator.family).__name__} (={rules}) must say what its "
+                    "`observe` and `terminated` say. Where they refer to what is defined in other "
+                    "modules and has changed, delete numba's cache (`__pycache__`) beside them."
+                )
 
     def _draw_starts(self, workers: np.ndarray) -> None:
         """Fills the queues of workers that have used theirs up, from the workers' generators."""

@@ -13,7 +13,10 @@ class Rules(NamedTuple):
 
     They are compiled, so that many steps are taken in one call. Each is a function at the top of a
     module that indexes its arguments, arrays of float64, and does arithmetic, with `math` if need
-    be; slices, lengths and NumPy are not for it.
+    be; slices, lengths and NumPy are not for it. What they refer to beside should be in the same
+    module, by whose file the compiler tells whether it has changed, and so should be what a
+    subclass is to override. Episodes' starts are drawn ahead: `initial_state` may not change the
+    task.
 
     Attributes:
         observe: `observe(qpos, qvel, parameters, out)` writes an observation.
@@ -40,7 +43,8 @@ def rules_in_force(family) -> Rules | None:
     if defined["rules"] > min(defined.values()):
         return None
     if family.num_actions is None:
-        action = np.zeros((1, family.action_size), np.float32)
-        if family.control(action) is not action:
+        action = np.linspace(-3.0, 3.0, family.action_size, dtype=np.float32)[np.newaxis]
+        given = action.copy()
+        if family.control(action) is not action or (action != given).any():
             return None
     return family.rules

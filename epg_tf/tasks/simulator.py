@@ -60,6 +60,8 @@ class BatchSimulator:
         observation: The observations to act on now, `[W, S]` float64. The same array throughout,
             written by `step` and `reset`.
         warnings: Steps that MuJoCo could not integrate, `[W]` integers, since the start.
+        substeps: Full physics after each substep of the last step, `[W, frame_skip, ...]`; the last
+            of them is `state`.
         steps: Taken in the running episode, `[W]` integers.
         parameters: The tasks' parameters, stacked.
         fresh_state: Full physics where an episode starts, but for positions and velocities.
@@ -115,12 +117,12 @@ class BatchSimulator:
         shape = (self.num_workers, family.frame_skip)
         model = models[0]
         # The rollout fills in every substep; only the last of them is the new state.
-        self._states = np.zeros((*shape, _state_size(model)))
+        self.substeps = np.zeros((*shape, _state_size(model)))
         self._sensors = np.empty((*shape, model.nsensordata))
         self._control = np.empty((*shape, model.nu))
         self._flat_control = self._control.reshape(-1)
-        self._flat_states = self._states.reshape(-1)
-        self._state = self._states[:, -1]
+        self._flat_states = self.substeps.reshape(-1)
+        self._state = self.substeps[:, -1]
         self._state_before = np.empty_like(self._state)
         self.fresh_state = np.stack([fresh_state(model) for model in models])
         velocities = 1 + model.nq
@@ -187,7 +189,7 @@ class BatchSimulator:
             self._control,
             skip_checks=True,
             nstep=family.frame_skip,
-            state=self._states,
+            state=self.substeps,
             sensordata=self._sensors,
             chunk_size=self._chunk_size,
         )

@@ -5,15 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 
+from epg_tf.agent import driver as drivers
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.agents import Agents
-from epg_tf.agent.driver import CompiledDriver, LifetimeDriver, is_compilable
+from epg_tf.agent.driver import CompiledDriver, LifetimeDriver
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
-from epg_tf.tasks.rules import rules_in_force
+from epg_tf.tasks.rules import Rules, rules_in_force
 from epg_tf.tasks.simulator import BatchSimulator
 
 FAMILIES = {
@@ -62,7 +63,7 @@ def assert_same(compiled, stepped, tolerance):
 @by_name
 @pytest.mark.parametrize("mean_activation", [None, "tanh"])
 def test_both_drivers_live_the_same(family, mean_activation):
-    assert is_compilable(*_parts(make(LifetimeDriver, family)))
+    assert type(make(drivers.make, family)) is CompiledDriver
     compiled = make(CompiledDriver, family, mean_activation=mean_activation)
     stepped = make(LifetimeDriver, family, mean_activation=mean_activation)
     # They differ by the order in which products are summed, which physics then makes more of.
@@ -74,10 +75,6 @@ def test_both_drivers_live_the_same(family, mean_activation):
     np.testing.assert_allclose(ours.observation, theirs.observation, atol=1e-3, rtol=1e-3)
     np.testing.assert_allclose(ours.state, theirs.state, atol=1e-3, rtol=1e-3)
     np.testing.assert_array_equal(ours.steps, theirs.steps)
-
-
-def _parts(driver):
-    return driver.env.simulator, driver.policy
 
 
 @by_name
@@ -172,14 +169,51 @@ class _Stronger(RandomHopper):
         return 2.0 * action
 
 
+class _StrongerInPlace(RandomHopper):
+    """The same, and hides it."""
+
+    def control(self, action):
+        action *= 2.0
+        return action
+
+
+class _OddRules(RandomHopper):
+    """Has rules that say something else."""
+
+    @property
+    def rules(self):
+        return Rules(_see_nothing, RandomHopper().rules.terminated)
+
+
+def _see_nothing(qpos, qvel, parameters, out):
+    for i in range(11):
+        out[i] = 0.0
+
+
+def test_rules_that_say_something_else_are_told_of():
+    with pytest.raises(ValueError, match="`rules` of _OddRules .* must say what its `observe`"):
+        make(drivers.make, _OddRules())
+
+
+class _OfSomebodyElse(ActingPolicy):
+    """Normalises in a way of its own, perhaps."""
+
+
+def test_policies_of_other_kinds_act_step_by_step():
+    driver = make(drivers.make, RandomReacher())
+    specs = driver.policy.time_step_spec, driver.policy.action_spec
+    policy = _OfSomebodyElse(*specs, [np.random.default_rng(w) for w in range(5)])
+    assert type(drivers.make(driver.env, policy, 10)) is LifetimeDriver
+
+
 def test_rules_that_do_not_say_it_all_are_left_alone():
     assert rules_in_force(RandomHopper()) is not None
     assert rules_in_force(_Falling()) is not None  # where episodes start is no rule
     assert rules_in_force(DiscreteActions(RandomHopper())) is not None
     assert rules_in_force(DiscreteActions(_Taller())) is None
-    for family in (_Taller(), _Stronger()):
+    for family in (_Taller(), _Stronger(), _StrongerInPlace()):
         assert rules_in_force(family) is None
-        assert not is_compilable(*_parts(make(LifetimeDriver, family)))
+        assert type(make(drivers.make, family)) is LifetimeDriver
 
 
 @pytest.mark.parametrize("name", ["reacher", "hopper", "hopper_v5"])

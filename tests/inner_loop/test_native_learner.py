@@ -122,6 +122,15 @@ def test_a_value_function_beside_is_trained_as_tensorflow_does():
     np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-2, rtol=1e-1)
 
 
+def test_whoever_looks_at_the_agents_sees_them_as_they_are():
+    _, native = learners(MANY_STEPS, range(3), RandomReacher())
+    for seed in range(2):
+        native.update(random_batch(MANY_STEPS, range(3), seed=seed), 0.0)
+        weights = native.policy_weights()
+        for ours, keras in zip(weights, native.agents.policy.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, keras)
+
+
 @pytest.mark.parametrize(
     "loss", [LearnedLoss(), LearnedLoss(context_size=0), LearnedLoss(inputs=("policy",))]
 )
@@ -134,3 +143,5 @@ def test_finite_actions_are_named():
     settings = dataclasses.replace(MANY_STEPS, backend="numba")
     with pytest.raises(ValueError, match="must be 'tensorflow' where `meta_train.family`"):
         MetaTraining(DiscreteActions(RandomReacher()), settings, EvolutionStrategy(), Constant(0.0))
+    with pytest.raises(ValueError, match="must be 'tensorflow' where `meta_train.family`"):
+        NativeLearner(settings, DiscreteActions(RandomReacher()), 2)

@@ -7,10 +7,12 @@ import sys
 import numpy as np
 import pytest
 
-from epg_tf.agent.driver import is_compilable
+from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.inner_loop import lifetime
+from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import held_out_seed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.native import arithmetic, compiler, trial
@@ -137,17 +139,9 @@ def test_where_it_does_not_run_numpy_and_tensorflow_do_its_work(
     loss = LearnedLoss(inputs=("observation", "policy"), context_size=0)
     settings = InnerLoop(learned_loss=loss, backend="numba")
     assert type(Workers(settings, RandomReacher(), 1).learner) is Learner
-    assert not is_compilable(_Anything(), _Acting())
-    assert lifetime.runs_here is trial.runs_here
-
-
-class _Anything:
-    family = RandomReacher()
-
-
-class _Acting(lifetime.ActingPolicy):
-    def __init__(self):
-        pass
+    seeds = [held_out_seed(0, 0)]
+    driver = make_driver(RandomReacher(), seeds, lifetime.ActingPolicy, 4)
+    assert type(driver) is LifetimeDriver
 
 
 def test_what_was_found_is_remembered(tried_anew, monkeypatch):
@@ -157,8 +151,8 @@ def test_what_was_found_is_remembered(tried_anew, monkeypatch):
     assert trial.runs_here()
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "numba"])
-def test_after_the_trial_nothing_is_left_to_compile(tmp_path, backend):
+@pytest.mark.parametrize(("backend", "workers"), [("tensorflow", 2), ("numba", 1)])
+def test_after_the_trial_nothing_is_left_to_compile(tmp_path, backend, workers):
     """Its arguments have the types of the real ones: whoever comes next finds the code."""
     program = (
         "from epg_tf.native import trial\n"
@@ -172,9 +166,9 @@ def test_after_the_trial_nothing_is_left_to_compile(tmp_path, backend):
         "from epg_tf.tasks.hopper import RandomHopper\n"
         "loss = LearnedLoss(inputs=('observation', 'policy'), context_size=0)\n"
         f"settings = InnerLoop(num_updates=1, learned_loss=loss, backend={backend!r})\n"
-        "workers = Workers(settings, RandomHopper(), 2)\n"
-        "phi = np.tile(workers.draw_phi(0), (2, 1))\n"
-        "workers.live(phi, [held_out_seed(0, task) for task in range(2)], 0.0)\n"
+        f"workers = Workers(settings, RandomHopper(), {workers})\n"
+        f"phi = np.tile(workers.draw_phi(0), ({workers}, 1))\n"
+        f"workers.live(phi, [held_out_seed(0, task) for task in range({workers})], 0.0)\n"
         "for call in (collect.collect, descend.descend):\n"
         "    assert not call.stats.cache_misses, call\n"
         "assert collect.collect.stats.cache_hits\n"

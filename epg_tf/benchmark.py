@@ -9,8 +9,8 @@ The main figure is a ratio: environment steps per second of whole lifetimes (act
 buffer, normaliser, updates) over those of the same physics alone, in one call of mujoco.rollout on
 the same cores. Beside it: where the rest goes, two ranks against one, start-up, memory, what the
 ranks spend on one another, and the cost against W, K and P. It starts its own ranks with
-horovodrun; leave the machine alone meanwhile. All of it takes about twelve minutes on two cores, of
-which 32 ranks take three; --quick takes one minute for one family and leaves out the cost and
+horovodrun; leave the machine alone meanwhile. All of it takes some twenty minutes on two cores,
+of which 32 ranks take three; --quick takes one minute for one family and leaves out the cost and
 more than two ranks.
 
 With --baseline CHECKOUT an older checkout of the project is measured in turns with this one (four

@@ -20,7 +20,7 @@ _TIMED = {
     "collecting": ((LifetimeDriver, ("run",)), (CompiledDriver, ("run",))),
     "update": (
         (Learner, ("update", "policy_weights")),
-        (NativeLearner, ("update", "policy_weights")),
+        (NativeLearner, ("policy_weights",)),
     ),
 }
 

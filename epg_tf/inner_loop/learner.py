@@ -110,11 +110,8 @@ class Learner:
             `loss`, the mean learned loss over the update's steps, and `diverged`, whether a
             gradient was not finite, so that the worker kept its parameters in that step; [W] each.
         """
-        batch = self.with_ghosts(batch)
-        guided, alpha = guidance > 0.0, tf.constant(guidance, tf.float32)
-        results = self._update(batch, alpha, guidance < 1.0, guided, networks)
-        loss, diverged = (result.numpy()[: self._num_workers] for result in results)
-        if train_value and not guided:
+        loss, diverged = self._take_steps(batch, guidance, networks)
+        if train_value and not guidance:
             diverged = diverged | self.train_value(batch)
         return {"loss": loss, "diverged": diverged}
 
@@ -128,16 +125,13 @@ class Learner:
         Returns:
             With respect to the policies' parameters, in the order of `policy_weights`, [W, number].
         """
-        batch = self.with_ghosts(batch)
-        gradient = self._policy_gradient(
-            batch, tf.constant(guidance, tf.float32), guidance < 1.0, guidance > 0.0
-        )
+        batch, alpha = self.with_ghosts(batch), tf.constant(guidance, tf.float32)
+        gradient = self._policy_gradient(batch, alpha, guidance < 1.0, guidance > 0.0)
         return gradient.numpy()[: self._num_workers]
 
     def train_value(self, batch: UpdateBatch) -> np.ndarray:
         """Trains the value function alone; returns which workers it diverged of, [W]."""
-        diverged = self._train_value(self.with_ghosts(batch))
-        return diverged.numpy()[: self._num_workers]
+        return self._train_value(self.with_ghosts(batch)).numpy()[: self._num_workers]
 
     def lesson(self, batch: UpdateBatch) -> tuple[LossInputs, tuple[np.ndarray, ...]]:
         """What an update can teach phi, before it is made; nothing changes.
@@ -156,6 +150,14 @@ class Learner:
         )
         named = dict.fromkeys(LossInputs._fields, None) | inputs
         return LossInputs(**named), targets
+
+    def _take_steps(
+        self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Takes an update's gradient steps but for those beside: `loss` and `diverged`, [W]."""
+        batch, alpha = self.with_ghosts(batch), tf.constant(guidance, tf.float32)
+        loss, diverged = self._update(batch, alpha, guidance < 1.0, guidance > 0.0, networks)
+        return loss.numpy()[: self._num_workers], diverged.numpy()[: self._num_workers]
 
     @tf.function(jit_compile=True)
     def _update(
@@ -194,8 +196,7 @@ class Learner:
             diverged |= ~self._descend(tape, error, ["value_function"])
         return diverged
 
-    def _minibatches(self, batch: UpdateBatch) -> tf.Tensor:
-        """The steps that each gradient step is on, [W, gradient steps, B]."""
+    def _minibatches(self, batch: UpdateBatch) -> tf.Tensor:  # [W, gradient steps, B]
         num_workers, num_steps = batch.newest_action.shape[:2]
         return tf.reshape(batch.permutation, [num_workers, -1, num_steps // self._num_minibatches])
 

@@ -70,24 +70,6 @@ class NativeLearner(Learner):
         """The policies' weights, [W, ...] each, in the order of the Keras model."""
         return self._parts(self._parameters.theta.copy())
 
-    def update(
-        self,
-        batch: UpdateBatch,
-        guidance: float,
-        networks: tuple[str, ...] | None = None,
-        train_value: bool = False,
-    ) -> dict[str, np.ndarray]:
-        """Takes one update's gradient steps; see `Learner.update`."""
-        if guidance > 0.0 or networks is not None:
-            self._hand_over()
-            logs = super().update(batch, guidance, networks, train_value)
-            self._take_over()
-            return logs
-        logs = self._take_steps(batch)
-        if train_value:
-            logs["diverged"] |= self.train_value(batch)
-        return logs
-
     def policy_gradient(self, batch: UpdateBatch, guidance: float) -> np.ndarray:
         """The gradient that an update begins with; see `Learner.policy_gradient`."""
         self._hand_over()
@@ -98,7 +80,14 @@ class NativeLearner(Learner):
         self._hand_over()
         return super().lesson(batch)
 
-    def _take_steps(self, batch: UpdateBatch) -> dict[str, np.ndarray]:
+    def _take_steps(
+        self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if guidance > 0.0 or networks is not None:
+            self._hand_over()
+            taken = super()._take_steps(batch, guidance, networks)
+            self._take_over()
+            return taken
         settings, num_workers = self._settings, self._num_workers
         num_steps = settings.steps_per_update
         minibatches = batch.permutation.reshape(
@@ -106,10 +95,7 @@ class NativeLearner(Learner):
         )
         t = self._count + 1 + np.arange(minibatches.shape[1])
         rates = settings.learning_rate * np.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)
-        logs = {
-            "loss": np.empty(num_workers, np.float32),
-            "diverged": np.zeros(num_workers, bool),
-        }
+        loss, diverged = np.empty(num_workers, np.float32), np.zeros(num_workers, bool)
         arguments = (
             self._parameters,
             self._losses(batch),
@@ -117,8 +103,8 @@ class NativeLearner(Learner):
             batch.observation[:, -num_steps:].copy(),
             minibatches.copy(),
             rates.astype(np.float32),
-            logs["loss"],
-            logs["diverged"],
+            loss,
+            diverged,
         )
         if not self._is_prepared:
             prepare(descend, arguments)
@@ -126,7 +112,7 @@ class NativeLearner(Learner):
         descend(*arguments)
         self._is_ahead = True
         self._count += minibatches.shape[1]
-        return logs
+        return loss, diverged
 
     def _losses(self, batch: UpdateBatch) -> Losses:
         """The losses, with what of their hidden layer no gradient step changes."""

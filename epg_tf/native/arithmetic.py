@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from epg_tf.native.compiler import (
-    TILE_COLUMNS,
-    TILE_ROWS,
-    add_tile,
-    compiled,
-    reordered,
-)
+from epg_tf.native import tile
+from epg_tf.native.compiler import compiled, reordered
 
 
 @compiled
 def tanh_in_place(values):
-    """Tanh of a vector of float32, within 4 units of the last place.
+    """Tanh of a vector of float32, within six units of the last place.
 
     The rational function that TensorFlow has of Eigen (`generic_fast_tanh_float`); its coefficients
     are Eigen's. One loop without a branch, which is vectorised.
@@ -77,11 +72,11 @@ def _add(left, row, step, right, out):
     size, width = out.shape
     count = right.shape[0]
     flat = left.reshape(left.size)
-    tiled_rows, tiled_columns = size - size % TILE_ROWS, width - width % TILE_COLUMNS
+    tiled_rows, tiled_columns = size - size % tile.ROWS, width - width % tile.COLUMNS
     a, b, c = left.ctypes.data, right.ctypes.data, out.ctypes.data
-    for r in range(0, tiled_rows, TILE_ROWS):
-        for j in range(0, tiled_columns, TILE_COLUMNS):
-            add_tile(
+    for r in range(0, tiled_rows, tile.ROWS):
+        for j in range(0, tiled_columns, tile.COLUMNS):
+            tile.add_tile(
                 a + 4 * r * row, row, step, b + 4 * j, width, c + 4 * (r * width + j), width, count
             )
     for r in range(size):

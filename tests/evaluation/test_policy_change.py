@@ -6,6 +6,11 @@ import tensorflow as tf
 
 from epg_tf.agent.agents import Agents
 from epg_tf.evaluation.analysis.policy_change import PolicyChange, mean_kl
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import held_out_seed
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.tasks.reacher import RandomReacher
 
 SHAPE = (2, 5, 3)  # workers, observations, size of the action
 
@@ -49,7 +54,7 @@ def test_each_update_is_measured_on_what_it_learned_from(num_actions):
     rng = np.random.default_rng(2)
     agents = Agents(2, 4, 3, num_actions)
     agents.reset([np.random.default_rng([3, worker]) for worker in range(2)])
-    change = PolicyChange(agents)
+    change = PolicyChange(SimpleNamespace(agents=agents))
     expected = []
     for k in range(1, 4):
         # A buffer of seven steps, of which the newest five count.
@@ -67,3 +72,18 @@ def test_each_update_is_measured_on_what_it_learned_from(num_actions):
         )
         expected.append(mean_kl(agents.policy, before, agents.policy(observation[:, -5:])))
     np.testing.assert_allclose(change.finish(), np.stack(expected, axis=1), rtol=1e-4)
+
+
+def test_every_update_counts_whatever_takes_its_steps():
+    changes = []
+    loss = LearnedLoss(inputs=("observation", "policy"), context_size=0)
+    for backend in ("tensorflow", "numba"):
+        settings = InnerLoop(num_updates=3, num_passes=4, learned_loss=loss, backend=backend)
+        workers = Workers(settings, RandomReacher(), 2)
+        change = PolicyChange(workers.learner)
+        phi = np.tile(workers.draw_phi(0), (2, 1))
+        seeds = [held_out_seed(0, task) for task in range(2)]
+        workers.live(phi, seeds, 0.0, change.observe)
+        changes.append(change.finish())
+    assert changes[0].shape == (2, 3) and (changes[0] > 0.0).all()
+    np.testing.assert_allclose(changes[0], changes[1], rtol=0.05)

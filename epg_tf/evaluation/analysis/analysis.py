@@ -111,7 +111,7 @@ class Analysis:
         workers = Workers(self.inner_loop, self.loss.settings.family, 2 * self.num_tasks)
         learner = workers.learner
         correlation = GradientCorrelation(learner, value_is_trained=self.loss.guidance > 0.0)
-        change = PolicyChange(learner.agents)
+        change = PolicyChange(learner)
         sensitivity = SensitivityOverLearning(learner, self.position, self.phases)
 
         def observe(update: Update) -> None:

@@ -10,27 +10,29 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.agent.agents import Agents, widened
+from epg_tf.agent.agents import widened
 from epg_tf.agent.networks import Policy
+from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 
 
 class PolicyChange:
     """Watches W agents learn, and measures by how much each update changes their policies."""
 
-    def __init__(self, agents: Agents):
+    def __init__(self, learner: Learner):
         """Begins with nothing seen."""
-        self._agents, self._policy = agents, agents.policy
-        self._output = tf.function(agents.policy.call, jit_compile=True, autograph=False)
+        self._learner = learner
+        self._output = tf.function(learner.agents.policy.call, jit_compile=True, autograph=False)
         self._last: tuple[tf.Tensor, tuple[tf.Tensor, ...]] | None = None
         self._of_updates: list[np.ndarray] = []
 
     def observe(self, update: Update) -> None:
         """Looks at the policies before an update, which are those after the one before it."""
+        agents = self._learner.agents
         self._compare()
         newest = update.batch.observation[:, -update.experience.length :]
         self._num_workers = len(newest)
-        observation = tf.constant(widened(newest, self._agents.num_workers))
+        observation = tf.constant(widened(newest, agents.num_workers))
         self._last = observation, self._output(observation)
 
     def finish(self) -> np.ndarray:
@@ -46,7 +48,8 @@ class PolicyChange:
     def _compare(self) -> None:
         if self._last is not None:
             observation, before = self._last
-            divergence = mean_kl(self._policy, before, self._output(observation))
+            policy = self._learner.agents.policy  # first: a learner may keep weights elsewhere
+            divergence = mean_kl(policy, before, self._output(observation))
             self._of_updates.append(divergence.numpy())
 
 

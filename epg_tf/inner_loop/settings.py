@@ -40,7 +40,7 @@ class InnerLoop:
             that acting and learning see the same normalised observations, or "before_update".
         adam_epsilon: Epsilon of the agents' Adam.
         backend: What computes the gradient steps: "tensorflow", for all agents and losses, or
-            "numba", for losses of single steps without context or memory, about twice as fast.
+            "numba", for losses of single steps without context or memory, and faster.
 
     Raises:
         ValueError: If a size is not a positive integer, or sizes do not fit together.

@@ -13,6 +13,7 @@ _KINDS = {  # one, several
     float: ("a number", "numbers"),
     bool: ("True or False", "booleans"),
     str: ("a string", "strings"),
+    dict: ("a dictionary", "dictionaries"),
     type(None): ("None", "None"),
 }
 

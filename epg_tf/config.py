@@ -26,6 +26,14 @@ from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionStrategy
 from epg_tf.schedules import Constant, Linear, PiecewiseLinear
+from epg_tf.tasks.bodies.random_body import RandomBody
+from epg_tf.tasks.bodies.robots import (
+    DirHalfCheetah,
+    GoalAnt,
+    RandomHalfCheetah,
+    RandomSwimmer,
+    RandomWalker,
+)
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
@@ -68,6 +76,12 @@ for _record in (
     RandomReacher,
     RandomHopper,
     DirHopper,
+    RandomBody,
+    RandomWalker,
+    RandomHalfCheetah,
+    DirHalfCheetah,
+    RandomSwimmer,
+    GoalAnt,
     DiscreteActions,
 ):
     gin.external_configurable(

@@ -19,13 +19,17 @@ goes on with the methods that are missing.
 
 How the agents learn is the loss's own config's, unless --gin_binding changes it. --horizon_factor 4
 makes their lifetimes four times as long as those that the loss was evolved for.
+
+With --shift "RandomHopper.gravity=[1, 5, 10, 20, 30]" all of this is done for each of these values,
+in a folder of its own, and `shift.png`, `shift.csv` and `shift.json` set the final returns side by
+side: what becomes of a loss on tasks unlike those that it was evolved on.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -34,6 +38,8 @@ from epg_tf.command_line import config_flags, held_out_flags, loss_flags
 from epg_tf.evaluation.methods import DEFAULT_METHODS
 
 if TYPE_CHECKING:
+    import pathlib
+
     from epg_tf.evaluation.learning_curves.comparison import Comparison
     from epg_tf.evaluation.learning_curves.results import EvaluationResults
     from epg_tf.evaluation.learning_curves.training import Runs
@@ -56,6 +62,10 @@ _GIVE_REWARD = flags.DEFINE_bool(
     "guidance (alpha in Eq. 6) that was left when the evolution ended. Labels then say so.",
 )
 
+_SHIFT = flags.DEFINE_string(
+    "shift", None, "A setting of the tasks and values for it; see above. Numbers stand for ranges."
+)
+
 _PPO_LEARNING_RATE = flags.DEFINE_float(
     "ppo_learning_rate", None, "Step size of our PPO; by default that of the loss's agents."
 )
@@ -75,19 +85,45 @@ def main(argv: list[str]) -> None:
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     import pathlib
 
-    from epg_tf.evaluation.learning_curves.comparison import Comparison
-    from epg_tf.evaluation.learning_curves.results import EvaluationResults
     from epg_tf.evaluation.learning_curves.summary import fingerprint, table
     from epg_tf.evaluation.results_folder import ResultsFolder
-    from epg_tf.evolved_loss.load import load
+    from epg_tf.evaluation.shift import results, values
     from epg_tf.outer_loop.ranks import Ranks
 
     ranks = Ranks()
+    root = pathlib.Path(config_flags.ROOT_DIR.value or "")
+    comparison = _compare(ranks)
+    if _SHIFT.value is None:
+        summary = _evaluate(comparison, root, ranks)
+        text = table(summary) if ranks.is_first else ""
+    else:
+        with command_line.one_sentence(ranks):
+            shift = values.parse(_SHIFT.value, comparison.loss.settings)
+        each = [_compare(ranks, binding) for binding in shift.bindings]
+        with command_line.one_sentence(ranks):
+            if ranks.is_first:
+                what = {**fingerprint(comparison), "--shift": _SHIFT.value}
+                ResultsFolder(root, "evaluate", what).open()
+        summaries = [
+            _evaluate(shifted, root / name, ranks, f"{shift.setting} = {name}")
+            for name, shifted in zip(shift.names, each, strict=True)
+        ]
+        text = results.write(root, shift, summaries) if ranks.is_first else ""
+    if ranks.is_first:
+        print(text)
+        print(f"Files: {root}. TensorBoard: tensorboard --logdir {root}", flush=True)
+
+
+def _compare(ranks: Ranks, *bindings: str) -> Comparison:
+    """What the flags ask for, with a few settings changed."""
+    from epg_tf.evaluation.learning_curves.comparison import Comparison
+    from epg_tf.evolved_loss.load import load
+
     with command_line.one_sentence(ranks):
         loss = load(
             loss_flags.LOSS.value or "",
             config_flags.GIN_FILE.value,
-            config_flags.GIN_BINDING.value,
+            [*config_flags.GIN_BINDING.value, *bindings],
         )
     # A run that still goes on may have written another epoch between two ranks' reading.
     loss = ranks.broadcast(loss)
@@ -103,7 +139,17 @@ def main(argv: list[str]) -> None:
             _PPO_NUM_PASSES.value,
         )
         comparison.check_ranks(ranks)
-    root = pathlib.Path(config_flags.ROOT_DIR.value or "")
+    return comparison
+
+
+def _evaluate(
+    comparison: Comparison, root: pathlib.Path, ranks: Ranks, title: str = ""
+) -> dict[str, Any]:
+    """Trains what is missing in a folder, and reads there what came of it."""
+    from epg_tf.evaluation.learning_curves.results import EvaluationResults
+    from epg_tf.evaluation.learning_curves.summary import fingerprint
+    from epg_tf.evaluation.results_folder import ResultsFolder
+
     results = EvaluationResults(root, comparison)
     with command_line.one_sentence(ranks):
         if ranks.is_first:
@@ -111,12 +157,10 @@ def main(argv: list[str]) -> None:
             if not results.finished:
                 folder.open()
     if not ranks.broadcast(results.finished):
-        runs = _train_what_is_missing(comparison, ranks, results)
+        runs = _train_what_is_missing(comparison, ranks, results, title)
         if ranks.is_first:
             results.write(runs, ["python", "-m", "epg_tf.evaluate", *sys.argv[1:]])
-    if ranks.is_first:
-        print(table(results.summary()))
-        print(f"Files: {root}. TensorBoard: tensorboard --logdir {root}", flush=True)
+    return ranks.broadcast(results.summary() if ranks.is_first else {})
 
 
 def _lifetime(num_updates: int) -> int:
@@ -133,7 +177,7 @@ def _lifetime(num_updates: int) -> int:
 
 
 def _train_what_is_missing(
-    comparison: Comparison, ranks: Ranks, results: EvaluationResults
+    comparison: Comparison, ranks: Ranks, results: EvaluationResults, title: str
 ) -> dict[str, Runs]:
     """Trains the methods that the folder does not have yet, with a progress bar on rank 0."""
     import tqdm
@@ -152,7 +196,7 @@ def _train_what_is_missing(
     ) as bar:
         for method in comparison.methods:
             if method not in runs:
-                bar.set_description_str(f"{method:13}")
+                bar.set_description_str(f"{title} {method:13}".lstrip())
                 runs[method] = training.run(method, bar.update)
                 if ranks.is_first:
                     results.keep(method, runs[method])

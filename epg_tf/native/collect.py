@@ -32,6 +32,7 @@ class World(NamedTuple):
         fresh_state: Full physics where an episode starts, but for positions and velocities.
         least_time: What a step's time cannot be less than, [W].
         bounds: The lowest and the highest controls, [W, 2, nu].
+        stretch: What a control is where the action is 0, and by how much it grows, [2, nu].
         grid: The controls of a finite set of actions, [actions, nu]; no row for a box.
         parameters: What the rules know of each task, [W, ...].
         steps: Taken in the running episode, [W].
@@ -52,6 +53,7 @@ class World(NamedTuple):
     fresh_state: np.ndarray
     least_time: np.ndarray
     bounds: np.ndarray
+    stretch: np.ndarray
     grid: np.ndarray
     parameters: np.ndarray
     steps: np.ndarray
@@ -182,7 +184,7 @@ def collect(world, actors, noise, starts, steps):
                 else:
                     action = outputs[i] + actors.deviation[w, i] * noise[w, t, i]
                     steps.action[w, t, i] = action
-                    control = np.float64(action)
+                    control = world.stretch[0, i] + world.stretch[1, i] * np.float64(action)
                 control = min(max(control, world.bounds[w, 0, i]), world.bounds[w, 1, i])
                 world.control[i] = 0.0 if math.isnan(control) else control
             for i in range(world.warm_start.shape[0]):

@@ -89,7 +89,7 @@ def compile_calls() -> None:
     physics, warned = np.zeros((2, 2, 2)), np.zeros((2, 2), np.int32)[:, 0]
     world = World(
         *(whole, whole, 0, double[0], double[0], warned, physics, double, double, double[0]),
-        *(physics, double, double, whole, whole, 0, 0, 0),
+        *(physics, double, double, double, whole, whole, 0, 0, 0),
     )
     actors = Actors(flat, whole, flat, False, double, double)
     numbers = np.zeros((2, 2), np.int64)

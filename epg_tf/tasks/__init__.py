@@ -6,7 +6,17 @@ only `environment` does.
 
 import gymnasium
 
-for _family in ("reacher:RandomReacher", "hopper:RandomHopper", "hopper:DirHopper"):
+for _family in (
+    "reacher:RandomReacher",
+    "hopper:RandomHopper",
+    "hopper:DirHopper",
+    "bodies.robots:RandomWalker",
+    "bodies.robots:RandomHalfCheetah",
+    "bodies.robots:DirHalfCheetah",
+    "bodies.robots:RandomSwimmer",
+    "bodies.robots:GoalAnt",
+    "bodies.random_body:RandomBody",
+):
     gymnasium.register(
         f"epg/{_family.split(':')[1]}-v0",
         entry_point="epg_tf.tasks.gymnasium_env:TaskEnv",

@@ -1,27 +1,51 @@
-"""The nominal robots, read from the XML files that gymnasium installs.
+"""The nominal robots, read from the XML files that gymnasium installs, or from any other.
 
 A family copies the specification, edits the copy and compiles it: one to two milliseconds per task.
 """
 
 import functools
 import pathlib
+import warnings
 
 import gymnasium
 import mujoco
 
+_GYMNASIUM = pathlib.Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
+_PROJECT = pathlib.Path(__file__).resolve().parents[2]
 
-def specification(file_name: str) -> mujoco.MjSpec:
-    """Returns a fresh, editable copy of one of gymnasium's robots, such as "hopper.xml"."""
-    return _specification(file_name).copy()
+
+def specification(file: str) -> mujoco.MjSpec:
+    """Returns a fresh, editable copy of a robot.
+
+    Args:
+        file: The path of an MJCF file, from here or from the project's root, or the name of one of
+            gymnasium's, such as "hopper.xml".
+
+    Raises:
+        ValueError: If there is no such file, or MuJoCo cannot read it.
+    """
+    return _specification(file).copy()
 
 
 @functools.cache
-def nominal_model(file_name: str) -> mujoco.MjModel:
+def nominal_model(file: str) -> mujoco.MjModel:
     """Returns the robot compiled as it is. Shared by all callers: read it, do not write to it."""
-    return specification(file_name).compile()
+    return compiled(specification(file))
+
+
+def compiled(spec: mujoco.MjSpec) -> mujoco.MjModel:
+    """Compiles a specification, without what MuJoCo says of gymnasium's half-cheetah each time."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "compiler attribute 'settotalmass' is deprecated")
+        return spec.compile()
 
 
 @functools.cache
-def _specification(file_name: str) -> mujoco.MjSpec:
-    assets = pathlib.Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
-    return mujoco.MjSpec.from_file(str(assets / file_name))
+def _specification(file: str) -> mujoco.MjSpec:
+    for path in (pathlib.Path(file), _GYMNASIUM / file, _PROJECT / file):
+        if path.is_file():
+            spec = mujoco.MjSpec.from_file(str(path))
+            compiled(spec)  # numbers its parts
+            return spec
+    known = ", ".join(sorted(path.name for path in _GYMNASIUM.glob("*.xml")))
+    raise ValueError(f"there is no such file here, and gymnasium has {known}")

@@ -97,6 +97,7 @@ class CompiledSimulator:
             fresh_state=simulator.fresh_state,
             least_time=simulator.least_time,
             bounds=np.stack(simulator.control_bounds, axis=1),
+            stretch=np.stack(rules.stretch or (np.zeros(model.nu), np.ones(model.nu))),
             grid=np.ascontiguousarray(grid, np.float64),
             parameters=np.concatenate([np.empty((workers, 0)), *known], axis=1),
             steps=simulator.steps,

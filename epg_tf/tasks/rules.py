@@ -22,18 +22,21 @@ class Rules(NamedTuple):
         observe: `observe(qpos, qvel, parameters, out)` writes an observation.
         terminated: `terminated(qpos, qvel, parameters)` says whether an episode ends here.
         parameters: The names of the task's parameters that the rules read, laid end to end.
+        stretch: Controls are the first plus the second of these, [A] each, times a box's actions;
+            None where they are the actions.
     """
 
     observe: Callable
     terminated: Callable
     parameters: tuple[str, ...] = ()
+    stretch: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def rules_in_force(family) -> Rules | None:
     """A family's rules, where they are all that it takes to step it.
 
     They are not where a subclass changed what they say and left them as they were, nor where the
-    controls of a box of actions are not the actions.
+    controls of a box of actions are others than they say.
     """
     ancestry = type(family).__mro__
     defined = {
@@ -42,9 +45,12 @@ def rules_in_force(family) -> Rules | None:
     }
     if defined["rules"] > min(defined.values()):
         return None
-    if family.num_actions is None:
+    rules = family.rules
+    if rules is not None and family.num_actions is None:
         action = np.linspace(-3.0, 3.0, family.action_size, dtype=np.float32)[np.newaxis]
         given = action.copy()
-        if family.control(action) is not action or (action != given).any():
+        middle, half = rules.stretch or (0.0, 1.0)
+        control = family.control(action)
+        if (action != given).any() or not np.array_equal(control, middle + half * given):
             return None
-    return family.rules
+    return rules

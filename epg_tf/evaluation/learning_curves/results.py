@@ -139,7 +139,7 @@ def _task_names(comparison: Comparison) -> list[str]:
     tasks = [family.sample(seed) for seed in comparison.task_seeds]
     names = [f"task {number}" for number in range(1, len(tasks) + 1)]
     directions = [task.parameters.get("direction", 0.0) for task in tasks]
-    if len(set(directions)) == 1:
+    if set(directions) != {-1.0, 1.0}:
         return names
     return [
         f"{name} ({'forward' if direction > 0 else 'backward'})"

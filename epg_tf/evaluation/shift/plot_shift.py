@@ -1,0 +1,48 @@
+"""Return against shift, method by method."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from epg_tf.evaluation import plot_style
+from epg_tf.evaluation.methods import METHODS
+from epg_tf.evaluation.shift.values import Shift
+
+
+def plot_shift(
+    path: pathlib.Path,
+    shift: Shift,
+    finals: Mapping[str, Sequence[tuple[float | None, float | None, float | None]]],
+    labels: Mapping[str, str],
+) -> None:
+    """Draws the interquartile means of the final returns with their intervals.
+
+    Args:
+        path: The PNG.
+        shift: The sweep; what was trained on is shaded.
+        finals: By method and value: the interquartile mean, its interval's lower end, the upper.
+        labels: By method.
+    """
+    figure, axes = plot_style.new_figure(7.0, 4.2)
+    axis, places = axes[0, 0], shift.places
+    for method, estimates in finals.items():
+        look = METHODS[method]
+        line, low, high = np.array(estimates, dtype=float).T
+        axis.plot(
+            places, line, look.line, marker="o", ms=4, color=look.colour, label=labels[method]
+        )
+        axis.fill_between(places, low, high, color=look.colour, alpha=0.18, lw=0)
+    known = shift.trained_range
+    if known is not None:
+        axis.axvspan(*known, color="0.9", zorder=0, label="trained on")
+    if shift.is_numeric and min(places) > 0 and max(places) / min(places) > 5:
+        axis.set_xscale("log")
+    axis.set_xticks(places, shift.names)
+    axis.minorticks_off()
+    axis.set_xlabel(shift.setting)
+    axis.set_ylabel("return at the end (interquartile mean)")
+    figure.legend(loc="outside upper center", ncols=2)
+    plot_style.save(figure, path)

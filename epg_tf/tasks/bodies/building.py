@@ -1,0 +1,141 @@
+"""A model with factors of its own on masses, lengths, frictions and the like.
+
+Lengths and thicknesses are changed before MuJoCo compiles the model, the rest after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import mujoco
+import numpy as np
+
+from epg_tf.tasks import assets
+
+_MARGIN = 100.0  # m; nothing is farther from the floor
+_WITH_LENGTH = (mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER)
+_WITH_EXTENT = (mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_ELLIPSOID)
+_TURNING = (mujoco.mjtJoint.mjJNT_HINGE.value, mujoco.mjtJoint.mjJNT_BALL.value)
+
+
+def build(
+    file: str, gravity: float | None, factors: Mapping[str, Mapping[int, float]]
+) -> mujoco.MjModel:
+    """Compiles a model; without factors it is the nominal one to the bit.
+
+    Args:
+        file: The MJCF file, as `assets.specification` takes it.
+        gravity: The downward acceleration, m/s²; None for the model's own.
+        factors: By quantity (`factors.PARTS`) and number of the part. Mass and inertia are scaled
+            together and do not know of the thickness; with the length a part's geometry grows along
+            it, and mass and inertia as the compiler makes them of it.
+
+    Returns:
+        The model.
+    """
+    nominal = assets.nominal_model(file)
+    spec = assets.specification(file)
+    if factors.get("length"):
+        _lengthen(spec, nominal, factors["length"])
+    model = assets.compiled(spec)
+    if factors.get("thickness"):
+        thin = model
+        for number, factor in factors["thickness"].items():
+            spec.geoms[number].size[0] *= factor
+        model = assets.compiled(spec)
+        for name in ("body_mass", "body_inertia", "body_ipos", "body_iquat"):
+            getattr(model, name)[:] = getattr(thin, name)
+    for number, factor in factors.get("mass", {}).items():
+        model.body_mass[number] *= factor
+        model.body_inertia[number] *= factor
+    for number, factor in factors.get("friction", {}).items():
+        model.geom_friction[number, 0] *= factor
+    for number, factor in factors.get("damping", {}).items():
+        model.dof_damping[model.dof_jntid == number] *= factor
+    for number, factor in factors.get("gear", {}).items():
+        model.actuator_gear[number] *= factor
+    if gravity is not None:
+        model.opt.gravity[:] = (0.0, 0.0, -gravity)
+    mujoco.mj_setConst(model, mujoco.MjData(model))  # what is derived from all of this
+    return model
+
+
+def lift(model: mujoco.MjModel, nominal: mujoco.MjModel) -> tuple[int, float]:
+    """How a robot must be raised to begin as far from the floor as the nominal one does.
+
+    Args:
+        model: The robot.
+        nominal: The nominal robot.
+
+    Returns:
+        The address in qpos of its height, -1 where it has none, and by how much that grows.
+    """
+    for joint in range(model.njnt):
+        address, kind = int(model.jnt_qposadr[joint]), int(model.jnt_type[joint])
+        upwards = model.jnt_axis[joint, 2]
+        is_free = kind == mujoco.mjtJoint.mjJNT_FREE.value
+        if is_free or (kind == mujoco.mjtJoint.mjJNT_SLIDE.value and abs(upwards) == 1.0):
+            missing = clearance(nominal, nominal.qpos0) - clearance(model, model.qpos0)
+            return (address + 2, missing) if is_free else (address, upwards * missing)
+    return -1, 0.0
+
+
+def clearance(model: mujoco.MjModel, qpos: np.ndarray) -> float:
+    """The least distance between a plane of the world and what may touch it, in metres.
+
+    Args:
+        model: The robot.
+        qpos: Its positions, [nq].
+    """
+    margins = model.geom_margin.copy()
+    model.geom_margin[:] = _MARGIN
+    data = mujoco.MjData(model)
+    data.qpos[:] = qpos
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_comPos(model, data)
+    mujoco.mj_collision(model, data)
+    model.geom_margin[:] = margins
+    is_floor = (model.geom_bodyid == 0) & (model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE.value)
+    touching = is_floor[data.contact.geom].any(axis=1)
+    return float(data.contact.dist[touching].min()) if touching.any() else 0.0
+
+
+def _lengthen(spec: mujoco.MjSpec, nominal: mujoco.MjModel, factors: Mapping[int, float]) -> None:
+    """Stretches bodies away from the joints that they turn about, so that limbs stay connected."""
+    joints = np.array([_joint(nominal, body) for body in range(nominal.nbody)])
+    for body in spec.bodies:
+        factor = factors.get(body.id)
+        if factor is None:
+            continue
+        centre = joints[body.id]
+        for geom in body.geoms:
+            if np.isfinite(geom.fromto).all():
+                ends = geom.fromto.reshape(2, 3)
+                geom.fromto = (centre + factor * (ends - centre)).ravel()
+                continue
+            geom.pos = centre + factor * (geom.pos - centre)
+            if geom.type in _WITH_LENGTH:
+                geom.size[1] *= factor
+            elif geom.type in _WITH_EXTENT:
+                geom.size[:] *= factor
+        for site in body.sites:
+            site.pos = centre + factor * (site.pos - centre)
+        if body.explicitinertial:
+            body.ipos = centre + factor * (body.ipos - centre)
+            body.mass *= factor
+            body.inertia = body.inertia * factor**3
+            body.fullinertia = body.fullinertia * factor**3
+        for child in body.bodies:
+            # What moves with the limb's end is the joint that the child turns about.
+            turned = np.empty(3)
+            mujoco.mju_rotVecQuat(turned, joints[child.id], nominal.body_quat[child.id])
+            child.pos = centre + factor * (child.pos + turned - centre) - turned
+
+
+def _joint(model: mujoco.MjModel, body: int) -> np.ndarray:
+    """Where in its own frame a body's joint is, its origin if it has none."""
+    first = model.body_jntadr[body]
+    for joint in range(first, first + model.body_jntnum[body]):
+        if model.jnt_type[joint] in _TURNING:
+            return model.jnt_pos[joint]
+    return np.zeros(3)

@@ -1,0 +1,185 @@
+"""RandomBody: any MuJoCo model as a family of tasks, by settings alone.
+
+What is drawn is a factor per part of the body; what is seen, rewarded and an end is made of terms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+
+import mujoco
+import numpy as np
+
+from epg_tf.tasks.bodies import building, requirements, words
+from epg_tf.tasks.bodies.chain import chain, position
+from epg_tf.tasks.bodies.factors import PARTS, draw, parts, ranges
+from epg_tf.tasks.bodies.rules import Layout, observe_one, terminated_one
+from epg_tf.tasks.bodies.settings import BodySettings
+from epg_tf.tasks.family import Description, Parameters, Task, TaskFamily
+from epg_tf.tasks.rules import Rules
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomBody(BodySettings, TaskFamily):
+    """Robots of one MJCF file with random parts; `BodySettings` has the attributes.
+
+    An action of 1 is the highest control of its actuator and -1 the lowest, or itself where the
+    actuator has no range. `describe` says what is drawn, seen and rewarded.
+    """
+
+    def __post_init__(self):
+        requirements.check(self)
+
+    @property
+    def observation_size(self) -> int:
+        """Positions but the skipped ones, velocities, and the goal's coordinates."""
+        model = self.nominal
+        return model.nq - self.skipped_positions + model.nv + len(self.goal or ())
+
+    @property
+    def action_size(self) -> int:
+        """One number per actuator."""
+        return self.nominal.nu
+
+    def describe(self) -> Description:
+        """What is drawn, seen and rewarded."""
+        return words.describe(self)
+
+    def draw(self, rng: np.random.Generator) -> Task:
+        """Draws the body's factors, gravity, direction and goal, and builds the model."""
+        nominal = self.nominal
+        gravity = None
+        if self.gravity is not None:
+            gravity = draw(rng, self.gravity, "gravity" in self.log_uniform)
+        factors = {
+            name: {
+                number: draw(rng, bounds, name in self.log_uniform)
+                for number, bounds in ranges(getattr(self, name), parts(nominal, name)).items()
+            }
+            for name in PARTS
+        }
+        # Drawn last, so that a body is the same for the same seed whatever it is asked to do.
+        heading = np.array(self.directions[rng.integers(len(self.directions))])
+        goal = np.array([rng.uniform(*bounds) for bounds in self.goal or ()])
+        model = building.build(self.model, gravity, factors)
+        body, place = self._point_of(model)
+        to_point = chain(model, body, place)
+        is_reshaped = self.length is not None or self.thickness is not None
+        address, height = building.lift(model, nominal) if is_reshaped else (-1, 0.0)
+        layout = Layout(
+            skipped=self.skipped_positions,
+            positions=model.nq,
+            velocities=model.nv,
+            bound=math.inf if self.velocity_bound is None else self.velocity_bound,
+            ranges=len(self.healthy or {}),
+            goal=len(goal),
+            segments=len(to_point),
+        )
+        drawn = {
+            name: np.array([*by_part.values()]) for name, by_part in factors.items() if by_part
+        }
+        parameters = drawn | {
+            "gravity": -model.opt.gravity[2],
+            "heading": heading,
+            "direction": heading[0],
+            "goal": goal,
+            "lift": np.array([address, height]),
+            "seconds_per_step": self.frame_skip * model.opt.timestep,
+            "layout": np.array(layout, float),
+            "healthy": self._healthy_ranges(model),
+            "chain": to_point,
+        }
+        return Task(model, parameters)
+
+    def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draws a state near the model's own, at rest, as far from the floor as the nominal one."""
+        model = task.model
+        address, height = task.parameters["lift"]
+        qpos = model.qpos0 + rng.uniform(-1.0, 1.0, model.nq) * self.start_noise
+        qvel = rng.uniform(-1.0, 1.0, model.nv) * self.start_noise
+        if address >= 0:
+            qpos[int(address)] += height
+        mujoco.mj_normalizeQuat(model, qpos)
+        return qpos, qvel
+
+    def observe(self, qpos, qvel, parameters, out=None) -> np.ndarray:
+        """Writes positions, velocities and the way to the goal."""
+        if out is None:
+            out = np.empty((len(qpos), self.observation_size))
+        skipped, goal = self.skipped_positions, len(self.goal or ())
+        seen = qpos.shape[1] - skipped
+        out[:, :seen] = qpos[:, skipped:]
+        velocity = out[:, seen : seen + qvel.shape[1]]
+        bound = math.inf if self.velocity_bound is None else self.velocity_bound
+        np.clip(qvel, -bound, bound, out=velocity)
+        if goal:
+            point = position(qpos, parameters["chain"])
+            out[:, seen + qvel.shape[1] :] = parameters["goal"] - point[:, :goal]
+        return out
+
+    @property
+    def rules(self) -> Rules:
+        """The same for one worker, to be compiled."""
+        known = ("layout", "healthy", "chain", "goal")
+        return Rules(observe_one, terminated_one, known, self._controls)
+
+    def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
+        """Velocity in the task's direction and health, minus control and the way to the goal."""
+        reward = -self.control_cost * np.einsum("wa,wa->w", action, action, dtype=np.float64)
+        if self.velocity_reward:
+            way = position(qpos, parameters["chain"]) - position(qpos_before, parameters["chain"])
+            distance = np.einsum("wi,wi->w", way, parameters["heading"])
+            reward += self.velocity_reward * distance / parameters["seconds_per_step"]
+        if self.healthy_reward:
+            reward += self.healthy_reward * ~self.terminated(qpos, qvel, parameters)
+        if self.distance_cost and self.goal is not None:
+            to_goal = observation[:, -len(self.goal) :]
+            reward -= self.distance_cost * np.sqrt(np.einsum("wi,wi->w", to_goal, to_goal))
+        return reward
+
+    def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
+        """Where a joint has left its healthy range."""
+        ends = np.zeros(len(qpos), bool)
+        healthy = parameters["healthy"]
+        for number in range(healthy.shape[1]):
+            address, low, high = healthy[:, number].T
+            value = qpos[:, int(address[0])]
+            ends |= ~((value > low) & (value < high))
+        return ends
+
+    def control(self, action: np.ndarray) -> np.ndarray:
+        """Stretches the actions' box to the actuators' ranges."""
+        middle, half = self._controls
+        return action if (half == 1.0).all() and not middle.any() else middle + half * action
+
+    @functools.cached_property
+    def _controls(self) -> tuple[np.ndarray, np.ndarray]:
+        """The middles of the actuators' ranges and half their widths."""
+        model = self.nominal
+        low, high = np.where(
+            model.actuator_ctrllimited, model.actuator_ctrlrange.T, [[-1.0], [1.0]]
+        )
+        return (low + high) / 2, (high - low) / 2
+
+    def _healthy_ranges(self, model: mujoco.MjModel) -> np.ndarray:
+        """Address in qpos, lowest and highest healthy value, [ranges, 3]."""
+        rows = []
+        for name, (low, high) in (self.healthy or {}).items():
+            joint = model.joint(name)
+            is_free = joint.type[0] == mujoco.mjtJoint.mjJNT_FREE.value
+            address = joint.qposadr[0] + 2 * is_free
+            low, high = (-math.inf if low is None else low, math.inf if high is None else high)
+            rows.append([address, low, high])
+        return np.array(rows, float).reshape(-1, 3)
+
+    def _point_of(self, model: mujoco.MjModel) -> tuple[int, np.ndarray]:
+        """The body that the point is fixed to, and where in its frame."""
+        if self.point is None:
+            return 1, np.zeros(3)
+        body = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, self.point)
+        if body >= 0:
+            return body, np.zeros(3)
+        site = model.site(self.point)
+        return int(site.bodyid[0]), np.array(site.pos)

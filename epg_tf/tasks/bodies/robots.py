@@ -1,0 +1,112 @@
+"""Robots of the paper's second version, and two more of gymnasium's, as random bodies.
+
+Rewards and ends are those of gymnasium's environments of version 5; with all factors at 1 and
+their gravity and frame skip the physics is theirs too.
+"""
+
+import dataclasses
+
+from epg_tf.tasks.bodies.random_body import RandomBody
+
+_FACTORS = (0.5, 2.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomWalker(RandomBody):
+    """Walkers, robots with two legs in a plane, with random bodies in random gravity.
+
+    They are gymnasium's Walker2d-v5, rewarded for moving forward and not falling; bodies differ in
+    what hoppers differ in (`RandomHopper`). `describe` says all of it, `BodySettings` has the
+    attributes.
+    """
+
+    model: str = "walker2d_v5.xml"
+    gravity: tuple[float, float] | None = (2.0, 20.0)
+    mass: dict | tuple[float, float] | None = _FACTORS
+    friction: dict | tuple[float, float] | None = _FACTORS
+    thickness: dict | tuple[float, float] | None = _FACTORS
+    skipped_positions: int = 1
+    healthy_reward: float = 1.0
+    control_cost: float = 1e-3
+    healthy: dict | None = dataclasses.field(
+        default_factory=lambda: {"rootz": (0.8, 2.0), "rooty": (-1.0, 1.0)}
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomHalfCheetah(RandomBody):
+    """Half-cheetahs, robots with a spine and two legs in a plane, with random bodies.
+
+    They are gymnasium's HalfCheetah-v5, rewarded for running forward; no episode ends by itself.
+    `describe` says what is drawn, `BodySettings` has the attributes.
+    """
+
+    model: str = "half_cheetah.xml"
+    gravity: tuple[float, float] | None = (5.0, 15.0)
+    mass: dict | tuple[float, float] | None = _FACTORS
+    friction: dict | tuple[float, float] | None = _FACTORS
+    gear: dict | tuple[float, float] | None = _FACTORS
+    skipped_positions: int = 1
+    velocity_bound: float | None = None
+    control_cost: float = 0.1
+    start_noise: float = 0.1
+    frame_skip: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class DirHalfCheetah(RandomBody):
+    """Half-cheetahs of which half are rewarded for running backward.
+
+    The body is gymnasium's; the observation does not show the direction, so the agent needs the
+    reward, or a loss that sees it. `BodySettings` has the attributes.
+    """
+
+    model: str = "half_cheetah.xml"
+    directions: tuple[tuple[float, ...], ...] = ((-1.0, 0.0, 0.0), (1.0, 0.0, 0.0))
+    skipped_positions: int = 1
+    velocity_bound: float | None = None
+    control_cost: float = 0.1
+    start_noise: float = 0.1
+    frame_skip: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomSwimmer(RandomBody):
+    """Swimmers, three links in a viscous fluid, with random lengths, masses and motors.
+
+    They are gymnasium's Swimmer-v5, rewarded for moving forward; no episode ends by itself.
+    `describe` says what is drawn, `BodySettings` has the attributes.
+    """
+
+    model: str = "swimmer.xml"
+    length: dict | tuple[float, float] | None = (0.5, 1.5)
+    mass: dict | tuple[float, float] | None = _FACTORS
+    gear: dict | tuple[float, float] | None = _FACTORS
+    skipped_positions: int = 2
+    velocity_bound: float | None = None
+    control_cost: float = 1e-4
+    start_noise: float = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class GoalAnt(RandomBody):
+    """Ants, robots with four legs, that are to be close to a goal before them (x > 0).
+
+    The body is gymnasium's Ant-v5, and so is what it sees but for the contact forces, with the way
+    to the goal after it; an ant that has fallen over or jumps too high ends its episode. The reward
+    of a step is 3 minus the distance to the goal in metres, so that falling does not pay.
+    `BodySettings` has the attributes.
+    """
+
+    model: str = "ant.xml"
+    goal: tuple[tuple[float, float], ...] | None = ((0.0, 3.0), (-3.0, 3.0))
+    distance_cost: float = 1.0
+    velocity_reward: float = 0.0
+    healthy_reward: float = 3.0
+    control_cost: float = 0.1
+    skipped_positions: int = 2
+    velocity_bound: float | None = None
+    healthy: dict | None = dataclasses.field(default_factory=lambda: {"root": (0.2, 1.0)})
+    start_noise: float = 0.1
+    frame_skip: int = 5
+    time_limit: int = 200

@@ -1,0 +1,89 @@
+"""What a random body sees and when its episode ends, for one worker, to be compiled.
+
+The task's parameters lie end to end: the layout, healthy ranges (address, low, high), the chain of
+the point (nine numbers per segment, see `chain`), the goal.
+"""
+
+import math
+from typing import NamedTuple
+
+
+class Layout(NamedTuple):
+    """How the parameters are to be read; all of them numbers.
+
+    Attributes:
+        skipped: How many of the first positions are not seen.
+        positions: nq.
+        velocities: nv.
+        bound: Velocities are clipped to ± this.
+        ranges: How many healthy ranges there are.
+        goal: How many coordinates the goal has.
+        segments: How many segments the chain has.
+    """
+
+    skipped: float
+    positions: float
+    velocities: float
+    bound: float
+    ranges: float
+    goal: float
+    segments: float
+
+
+def observe_one(qpos, qvel, parameters, out):
+    """Writes what `RandomBody.observe` does, into `out`, [S]."""
+    skipped, positions, velocities = int(parameters[0]), int(parameters[1]), int(parameters[2])
+    bound, goal, segments = parameters[3], int(parameters[5]), int(parameters[6])
+    place = 0
+    for i in range(skipped, positions):
+        out[place] = qpos[i]
+        place += 1
+    for i in range(velocities):
+        out[place] = min(max(qvel[i], -bound), bound)
+        place += 1
+    if goal > 0:
+        start = 7 + 3 * int(parameters[4])
+        x, y, z = 0.0, 0.0, 0.0
+        for segment in range(segments):
+            at = start + 9 * segment
+            kind, address = int(parameters[at]), int(parameters[at + 1])
+            # Where the segment's centre is, and the quaternion that turns about it.
+            p, q, r = parameters[at + 2], parameters[at + 3], parameters[at + 4]
+            a, b, c, d = parameters[at + 5], parameters[at + 6], parameters[at + 7], 0.0
+            if kind == 1:
+                way = qpos[address] - parameters[at + 8]
+                x, y, z = x + a * way, y + b * way, z + c * way
+                continue
+            u, v, w = x, y, z
+            if kind == 0:
+                d = parameters[at + 8]
+            elif kind == 2:
+                half = 0.5 * (qpos[address] - parameters[at + 8])
+                sine = math.sin(half)
+                a, b, c, d = math.cos(half), sine * a, sine * b, sine * c
+            else:
+                if kind == 4:
+                    p, q, r = qpos[address], qpos[address + 1], qpos[address + 2]
+                    address += 3
+                a, b, c, d = qpos[address], qpos[address + 1], qpos[address + 2], qpos[address + 3]
+            if kind == 2 or kind == 3:
+                u, v, w = x - p, y - q, z - r
+            square = a * a + b * b + c * c + d * d
+            i, j, k = 2.0 * (c * w - d * v), 2.0 * (d * u - b * w), 2.0 * (b * v - c * u)
+            x = p + u + (a * i + c * k - d * j) / square
+            y = q + v + (a * j + d * i - b * k) / square
+            z = r + w + (a * k + b * j - c * i) / square
+        end = start + 9 * segments
+        out[place] = parameters[end] - x
+        out[place + 1] = parameters[end + 1] - y
+        if goal > 2:
+            out[place + 2] = parameters[end + 2] - z
+
+
+def terminated_one(qpos, qvel, parameters):
+    """Says what `RandomBody.terminated` does."""
+    healthy = True
+    for i in range(int(parameters[4])):
+        value = qpos[int(parameters[7 + 3 * i])]
+        healthy = healthy and parameters[8 + 3 * i] < value < parameters[9 + 3 * i]
+    return not healthy

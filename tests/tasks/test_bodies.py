@@ -1,0 +1,329 @@
+"""Random bodies: any model, what is drawn of it, and the robots made of gymnasium's."""
+
+import dataclasses
+import math
+
+import gymnasium
+import mujoco
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from epg_tf.tasks import assets
+from epg_tf.tasks.bodies import building
+from epg_tf.tasks.bodies.chain import chain, position
+from epg_tf.tasks.bodies.random_body import RandomBody
+from epg_tf.tasks.bodies.robots import (
+    DirHalfCheetah,
+    GoalAnt,
+    RandomHalfCheetah,
+    RandomSwimmer,
+    RandomWalker,
+)
+from epg_tf.tasks.gymnasium_env import TaskEnv
+
+ROBOTS = [RandomWalker, RandomHalfCheetah, DirHalfCheetah, RandomSwimmer, GoalAnt]
+NOTHING = dict.fromkeys(("gravity", "mass", "friction", "thickness", "length", "damping", "gear"))
+ARM = "examples/robots/arm.xml"
+JOINTS = """
+<mujoco>
+  <worldbody>
+    <body name="free" pos="1 2 3" euler="10 20 30">
+      <freejoint/>
+      <geom size="0.1"/>
+      <body name="ball" pos="0.1 0.2 0.3" quat="1 2 3 4">
+        <joint type="ball" pos="0.3 0 0.1"/>
+        <geom size="0.1"/>
+        <body name="both" pos="0 0.5 0">
+          <joint type="hinge" axis="1 1 0" pos="0.1 0.1 0" ref="20"/>
+          <joint type="slide" axis="0 1 1" ref="0.3"/>
+          <geom size="0.1"/>
+          <site name="tip" pos="0.1 0.2 0.3"/>
+        </body>
+      </body>
+    </body>
+    <body name="fixed" pos="0 0 5" euler="40 0 0">
+      <body name="swing" pos="0 1 0"><joint axis="0 0 1"/><geom size="0.1"/></body>
+    </body>
+  </worldbody>
+</mujoco>
+"""
+
+
+def sizes_and_mass(model):
+    return {
+        name: getattr(model, name).copy()
+        for name in (
+            *("body_mass", "body_inertia", "body_pos", "geom_size", "geom_pos", "geom_friction"),
+            *("dof_damping", "actuator_gear", "jnt_pos"),
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "seen"),
+    [
+        ("Walker2d-v5", RandomWalker(**NOTHING), slice(None)),
+        ("HalfCheetah-v5", RandomHalfCheetah(**NOTHING), slice(None)),
+        ("Swimmer-v5", RandomSwimmer(**NOTHING), slice(None)),
+        ("Ant-v5", GoalAnt(**NOTHING), slice(0, 27)),  # without contact forces, and without a goal
+    ],
+)
+def test_with_nothing_drawn_they_are_gymnasiums(name, family, seen):
+    theirs, ours = gymnasium.make(name).unwrapped, TaskEnv(family)
+    ended = 0
+    for episode in range(3):
+        theirs.reset(seed=episode)
+        ours.reset(seed=episode)
+        qpos, qvel = theirs.data.qpos.copy(), theirs.data.qvel.copy()
+        ours._set_state(1.0, qpos, qvel)
+        rng = np.random.default_rng(episode)
+        for _ in range(60):
+            action = rng.uniform(-1.5, 1.5, family.action_size)
+            their_step, our_step = theirs.step(action), ours.step(action)
+            np.testing.assert_allclose(ours.data.qpos, theirs.data.qpos, rtol=0, atol=1e-9)
+            np.testing.assert_allclose(our_step[0][seen], their_step[0][seen], atol=1e-9)
+            if name != "Ant-v5":
+                np.testing.assert_allclose(our_step[1], their_step[1], rtol=0, atol=1e-9)
+            assert our_step[2] == their_step[2]
+            if their_step[2]:
+                ended += 1
+                break
+    assert ended == (3 if name in ("Walker2d-v5", "Ant-v5") else 0)
+
+
+def test_chains_lead_where_mujoco_says_that_points_are():
+    model = mujoco.MjModel.from_xml_string(JOINTS)
+    rng = np.random.default_rng(0)
+    qpos = rng.normal(size=(5, model.nq))
+    for body in range(1, model.nbody):
+        point = rng.normal(size=3)
+        expected = []
+        for row in qpos:
+            data = mujoco.MjData(model)
+            data.qpos[:] = row
+            mujoco.mj_kinematics(model, data)
+            expected.append(data.xpos[body] + data.xmat[body].reshape(3, 3) @ point)
+        chains = np.repeat(chain(model, body, point)[None], 5, axis=0)
+        np.testing.assert_allclose(position(qpos, chains), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "changed"),
+    [
+        ("mass", {"body_mass", "body_inertia"}),
+        ("friction", {"geom_friction"}),
+        ("thickness", {"geom_size"}),
+        ("damping", {"dof_damping"}),
+        ("gear", {"actuator_gear"}),
+        ("length", {"body_mass", "body_inertia", "body_pos", "geom_size", "geom_pos"}),
+    ],
+)
+def test_each_factor_changes_what_it_should(quantity, changed):
+    family = RandomBody("walker2d_v5.xml", **{quantity: (0.5, 2.0)})
+    nominal = sizes_and_mass(family.nominal)
+    tasks = [family.sample(seed) for seed in range(100)]
+    drawn = np.array([task.parameters[quantity] for task in tasks])
+    assert 0.5 <= drawn.min() < 0.55 and 1.9 < drawn.max() <= 2.0
+    assert np.abs(np.corrcoef(drawn.T) - np.eye(drawn.shape[1])).max() < 0.4
+    for task in tasks[:5]:
+        now = sizes_and_mass(task.model)
+        assert {name for name in now if not np.array_equal(now[name], nominal[name])} == changed
+    if quantity == "mass":
+        ratio = tasks[0].model.body_inertia[1:] / nominal["body_inertia"][1:]
+        np.testing.assert_allclose(ratio, np.repeat(drawn[0][:, None], 3, 1))
+
+
+def test_thickness_and_length_may_be_drawn_together_with_masses():
+    both = RandomBody("walker2d_v5.xml", length=(1.3, 1.3), thickness=(2.0, 2.0), mass=(3.0, 3.0))
+    long = RandomBody("walker2d_v5.xml", length=(1.3, 1.3)).sample(0).model
+    model = both.sample(0).model
+    np.testing.assert_allclose(model.body_mass[1:], 3 * long.body_mass[1:])
+    np.testing.assert_allclose(model.geom_size[1:, 0], 2 * long.geom_size[1:, 0])
+    np.testing.assert_array_equal(model.geom_size[:, 1], long.geom_size[:, 1])
+
+
+@pytest.mark.parametrize(
+    "file", ["walker2d_v5.xml", "half_cheetah.xml", "swimmer.xml", "ant.xml", ARM]
+)
+def test_bodies_stay_connected_whatever_their_lengths(file):
+    family = RandomBody(file, length=(0.4, 2.5), log_uniform=("length",))
+    for seed in range(20):
+        assert worst_gap(family.sample(seed).model) <= 0.0
+
+
+def worst_gap(model):
+    """How far a body's geoms are from those of the body it is joined to, at most."""
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    worst = -math.inf
+    for body in range(2, model.nbody):
+        parent = model.body_parentid[body]
+        ours, theirs = (np.flatnonzero(model.geom_bodyid == b) for b in (body, parent))
+        if parent == 0 or not len(ours) or not len(theirs):
+            continue
+        gaps = [mujoco.mj_geomDistance(model, data, a, b, 10.0, None) for a in ours for b in theirs]
+        worst = max(worst, min(gaps))
+    return worst
+
+
+def test_a_limb_grows_away_from_its_joint():
+    nominal, model = (
+        RandomBody(ARM, length={"upper": (factor, factor)}).sample(0).model for factor in (1.0, 1.5)
+    )
+    for name, height in (("base", 0.12), ("upper", 0.22), ("fore", 0.22 + 0.3 * 1.5)):
+        data = mujoco.MjData(model)
+        mujoco.mj_kinematics(model, data)
+        np.testing.assert_allclose(data.body(name).xpos, (0, 0, height), atol=1e-12)
+    assert model.body("fore").mass == nominal.body("fore").mass
+    assert model.body("upper").mass > 1.4 * nominal.body("upper").mass
+
+
+def test_bodies_begin_as_far_from_the_floor_as_the_nominal_one():
+    for family in (RandomWalker(), RandomBody("ant.xml", length=(0.5, 3.0), thickness=(0.5, 3.0))):
+        clear = building.clearance(family.nominal, family.nominal.qpos0)
+        for seed in range(5):
+            task = family.sample(seed)
+            address, height = task.parameters["lift"]
+            qpos = task.model.qpos0.copy()
+            qpos[int(address)] += height
+            assert building.clearance(task.model, qpos) == pytest.approx(clear, abs=1e-9)
+    assert RandomBody(ARM, length=(0.5, 2.0)).sample(0).parameters["lift"][0] == -1
+
+
+def test_ranges_go_by_names_and_the_first_that_fits_counts():
+    family = RandomBody(
+        "walker2d_v5.xml", mass={"leg": (3, 3), "leg*": (2, 2), "foot_left": (1.5, 1.5)}
+    )
+    task = family.sample(0)
+    names = ["leg", "leg_left", "foot_left"]
+    ratio = {
+        name: task.model.body(name).mass[0] / family.nominal.body(name).mass[0]
+        for name in [*names, "foot"]
+    }
+    np.testing.assert_allclose([ratio[name] for name in [*names, "foot"]], [3, 2, 1.5, 1])
+    np.testing.assert_array_equal(task.parameters["mass"], [3, 2, 1.5])
+
+
+def test_uniform_in_the_logarithm():
+    family = RandomBody(ARM, gear=(0.01, 100.0), gravity=(1, 16), log_uniform=("gear", "gravity"))
+    tasks = [family.sample(seed) for seed in range(200)]
+    gear = np.array([task.parameters["gear"] for task in tasks])
+    assert abs(np.median(np.log(gear))) < 0.6
+    assert np.median([task.parameters["gravity"] for task in tasks]) == pytest.approx(4, rel=0.2)
+    np.testing.assert_allclose(tasks[0].model.actuator_gear[:, 0], gear[0])
+
+
+def test_actions_are_stretched_to_the_actuators_ranges():
+    family = RandomBody(ARM)
+    control = family.control(np.array([[1, 1, 1], [-1, 0, 0.5]], np.float32))
+    np.testing.assert_allclose(control, [[3.1, 1.5, 2.1], [-3.1, 0, 1.05]])
+    walker = RandomWalker()
+    action = np.ones((1, 6), np.float32)
+    assert walker.control(action) is action
+
+
+def test_the_reward_is_made_of_its_terms():
+    family = RandomBody(
+        ARM,
+        point="tip",
+        goal=((0.2, 0.2), (0.1, 0.1), (0.3, 0.3)),
+        directions=((0.0, 0.6, 0.8),),
+        velocity_reward=2.0,
+        healthy_reward=0.5,
+        control_cost=0.1,
+        distance_cost=3.0,
+        healthy={"shoulder": (-1.0, None)},
+    )
+    env = TaskEnv(family, 3)
+    env.reset(seed=0)
+
+    def tip():
+        mujoco.mj_kinematics(env.model, env.data)
+        return env.data.site("tip").xpos.copy()
+
+    rewards = 0
+    for action in np.random.default_rng(0).uniform(-1.5, 1.5, (30, 3)):
+        before = tip()
+        observation, reward, terminated, _, _ = env.step(action)
+        way = np.array([0.2, 0.1, 0.3]) - tip()
+        np.testing.assert_allclose(observation[-3:], way, atol=1e-12)
+        velocity = (tip() - before) @ [0, 0.6, 0.8] / (4 * 0.005)
+        healthy = env.data.joint("shoulder").qpos[0] > -1.0
+        assert terminated == (not healthy)
+        expected = 2 * velocity + 0.5 * healthy - 0.1 * np.sum(action**2)
+        assert reward == pytest.approx(expected - 3 * np.linalg.norm(way), abs=1e-9)
+        rewards += healthy
+    assert rewards > 0
+
+
+def test_half_of_the_half_cheetahs_run_backward():
+    family = DirHalfCheetah()
+    tasks = [family.sample(seed) for seed in range(100)]
+    assert {task.parameters["direction"] for task in tasks} == {-1.0, 1.0}
+    assert 30 < sum(task.parameters["direction"] > 0 for task in tasks) < 70
+    forward = dataclasses.replace(family, directions=((1.0, 0.0, 0.0),))
+    assert {forward.sample(seed).parameters["direction"] for seed in range(20)} == {1.0}
+
+
+def test_goals_of_ants_are_before_them():
+    goals = np.array([GoalAnt().sample(seed).parameters["goal"] for seed in range(200)])
+    assert goals.min(axis=0) == pytest.approx([0, -3], abs=0.1)
+    assert goals.max(axis=0) == pytest.approx([3, 3], abs=0.1)
+
+
+@pytest.mark.filterwarnings("ignore:.*observation space m.*imum value is.*infinity")
+@pytest.mark.parametrize("robot", ROBOTS)
+def test_they_are_registered_and_say_what_they_are(robot):
+    env = gymnasium.make(f"epg/{robot.__name__}-v0", task_seed=3).unwrapped
+    check_env(env)
+    assert type(env.family) is robot
+    about = robot().describe()
+    assert all(part for part in about)
+    assert all(quantity.range for quantity in about.drawn)
+
+
+def test_an_environment_of_any_robot():
+    env = gymnasium.make("epg/RandomBody-v0", model=ARM, length=(0.5, 2.0)).unwrapped
+    assert env.reset(seed=0)[0].shape == (6,)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (
+            {"model": "hoper.xml"},
+            "`RandomBody.model` (='hoper.xml') must be an MJCF file: .*hopper.xml",
+        ),
+        ({"mass": (0, 1)}, "`RandomBody.mass` .* must be a pair .low, high."),
+        (
+            {"mass": {"wing": (1, 2)}},
+            "must be by names, .* that there are: torso, thigh, leg, foot,",
+        ),
+        ({"gear": {"thigh": (1, 2)}}, "that there are: actuator0, actuator1,"),
+        ({"log_uniform": ("speed",)}, "`RandomBody.log_uniform` .* some of 'gravity', 'mass'"),
+        ({"gravity": (3, 2)}, "`RandomBody.gravity` .* 0 < low <= high"),
+        ({"skipped_positions": 10}, "must be an integer from 0 to 9"),
+        ({"velocity_bound": 0.0}, "must be positive or None"),
+        ({"point": "wing"}, "must be None, or a body or site: torso, thigh"),
+        ({"directions": ((1.0, 1.0, 0.0),)}, "vectors of length 1"),
+        ({"distance_cost": 1.0}, "must be 0 where there is no `goal`"),
+        ({"goal": ((0.0, 1.0),)}, "two or three pairs"),
+        ({"healthy": {"wing": (0, 1)}}, "by joints' names: rootx, rootz"),
+        ({"healthy": {"rootz": 1.0}}, "pairs (low, high), of which either may be None"),
+        ({"control_cost": -1.0}, "a finite number, 0 or more"),
+        ({"frame_skip": 0}, "must be a positive integer"),
+    ],
+)
+def test_a_bad_setting_gets_a_sentence(values, sentence):
+    pattern = sentence.replace("(", r"\(").replace(")", r"\)").replace("low, high.", "low, high\\)")
+    with pytest.raises(ValueError, match=pattern):
+        RandomBody(**{"model": "walker2d_v5.xml", **values})
+
+
+def test_a_file_that_is_no_model_gets_a_sentence(tmp_path):
+    file = tmp_path / "robot.xml"
+    file.write_text("<mujoco><worldbody><body></worldbody></mujoco>")
+    with pytest.raises(ValueError, match="`RandomBody.model` .* must be an MJCF file"):
+        RandomBody(str(file))
+    assert assets.nominal_model("hopper.xml").nu == 3

@@ -32,9 +32,11 @@ class RandomReacher(TaskFamily):
 
     Attributes:
         link_length: Range of the factor on each link's length.
+        target_angle: Range of the direction that targets are drawn in, rad from the x axis.
     """
 
     link_length: tuple[float, float] = (0.5, 1.5)
+    target_angle: tuple[float, float] = (0.0, 2 * math.pi)
 
     observation_size = 10
     action_size = 2
@@ -43,9 +45,14 @@ class RandomReacher(TaskFamily):
 
     def __post_init__(self):
         self._require_range("link_length")
+        low, high = self.target_angle
+        is_range = -math.inf < low <= high < math.inf
+        self._require("target_angle", is_range, "a pair (low, high) with low <= high")
 
     def describe(self) -> Description:
         """What is drawn, seen and rewarded."""
+        low, high = self.target_angle
+        side = f", between {low:g} and {high:g} rad" if high - low < 2 * math.pi else ""
         return Description(
             "Reachers, arms of two links in a plane, with random link lengths.",
             (
@@ -57,7 +64,7 @@ class RandomReacher(TaskFamily):
                 Quantity(
                     "target, at every reset",
                     "m",
-                    "uniform over the area of the annulus within reach",
+                    "uniform over the area of the annulus within reach" + side,
                 ),
                 Quantity("start of both joints, at every reset", "rad", "U(-0.1, 0.1)"),
                 Quantity("start of both joint velocities", "rad/s", "U(-0.005, 0.005)"),
@@ -106,7 +113,7 @@ class RandomReacher(TaskFamily):
         near, far = task.parameters["nearest_target"], task.parameters["farthest_target"]
         # The area within a radius grows with its square, so the square is what is uniform.
         radius = np.sqrt(rng.uniform(near**2, far**2))
-        angle = rng.uniform(0.0, 2 * np.pi)
+        angle = rng.uniform(*self.target_angle)
         qpos, qvel = np.zeros(4), np.zeros(4)
         qpos[:2] = rng.uniform(-0.1, 0.1, size=2)
         qpos[2] = radius * np.cos(angle)

@@ -230,6 +230,7 @@ def test_the_reward_is_made_of_its_terms():
         goal=((0.2, 0.2), (0.1, 0.1), (0.3, 0.3)),
         directions=((0.0, 0.6, 0.8),),
         velocity_reward=2.0,
+        velocity_limit=0.3,
         healthy_reward=0.5,
         control_cost=0.1,
         distance_cost=3.0,
@@ -251,7 +252,7 @@ def test_the_reward_is_made_of_its_terms():
         velocity = (tip() - before) @ [0, 0.6, 0.8] / (4 * 0.005)
         healthy = env.data.joint("shoulder").qpos[0] > -1.0
         assert terminated == (not healthy)
-        expected = 2 * velocity + 0.5 * healthy - 0.1 * np.sum(action**2)
+        expected = 2 * min(velocity, 0.3) + 0.5 * healthy - 0.1 * np.sum(action**2)
         assert reward == pytest.approx(expected - 3 * np.linalg.norm(way), abs=1e-9)
         rewards += healthy
     assert rewards > 0

@@ -131,7 +131,10 @@ class RandomBody(BodySettings, TaskFamily):
         if self.velocity_reward:
             way = position(qpos, parameters["chain"]) - position(qpos_before, parameters["chain"])
             distance = np.einsum("wi,wi->w", way, parameters["heading"])
-            reward += self.velocity_reward * distance / parameters["seconds_per_step"]
+            velocity = distance / parameters["seconds_per_step"]
+            if self.velocity_limit is not None:
+                velocity = np.minimum(velocity, self.velocity_limit)
+            reward += self.velocity_reward * velocity
         if self.healthy_reward:
             reward += self.healthy_reward * ~self.terminated(qpos, qvel, parameters)
         if self.distance_cost and self.goal is not None:

@@ -41,8 +41,9 @@ def check(body: BodySettings) -> None:
     require("gravity", is_gravity, "a pair (low, high) with 0 < low <= high")
     rule = f"an integer from 0 to {model.nq}, the number of positions"
     require("skipped_positions", 0 <= body.skipped_positions <= model.nq, rule)
-    bound = body.velocity_bound
-    require("velocity_bound", bound is None or bound > 0, "positive or None")
+    for name in ("velocity_bound", "velocity_limit"):
+        bound = getattr(body, name)
+        require(name, bound is None or bound > 0, "positive or None")
     for name in ("healthy_reward", "control_cost", "distance_cost", "start_noise"):
         value = getattr(body, name)
         require(name, math.isfinite(value) and value >= 0, "a finite number, 0 or more")

@@ -34,6 +34,7 @@ class BodySettings:
         directions: Unit vectors of the rewarded velocity; each task asks for one, all equally
             likely, and does not show which.
         velocity_reward: Reward of a step per m/s in the task's direction.
+        velocity_limit: Velocities beyond this, m/s, pay no more than it; None for no limit.
         healthy_reward: Reward of a step that ends in a healthy state.
         control_cost: Cost of a step per squared norm of the action as given.
         goal: Ranges of x and y (and z) of a goal, m, drawn with the task; observed as what leads
@@ -61,6 +62,7 @@ class BodySettings:
     point: str | None = None
     directions: tuple[tuple[float, ...], ...] = ((1.0, 0.0, 0.0),)
     velocity_reward: float = 1.0
+    velocity_limit: float | None = None
     healthy_reward: float = 0.0
     control_cost: float = 0.0
     goal: tuple[tuple[float, float], ...] | None = None

@@ -95,7 +95,10 @@ def _observation(body: BodySettings, model: mujoco.MjModel) -> str:
 def _reward(body: BodySettings) -> str:
     terms = []
     if body.velocity_reward:
-        terms.append(f"{body.velocity_reward:g} times the velocity in the task's direction (m/s)")
+        limit = "" if body.velocity_limit is None else f", up to {body.velocity_limit:g} m/s"
+        terms.append(
+            f"{body.velocity_reward:g} times the velocity in the task's direction (m/s{limit})"
+        )
     if body.healthy_reward:
         terms.append(f"{body.healthy_reward:g} while healthy")
     costs = []

@@ -40,7 +40,8 @@ class Task:
     Attributes:
         model: The compiled model. Models of one family have equal sizes; their numbers differ.
         parameters: The drawn quantities, and those derived from them that the family's rules need.
-            Keys and shapes are the same for all tasks of a family.
+            Keys and shapes are the same for all tasks of a family. A key that begins with "_" is
+            for the rules alone, not for people.
     """
 
     model: mujoco.MjModel

@@ -184,11 +184,11 @@ def test_bodies_begin_as_far_from_the_floor_as_the_nominal_one():
         clear = building.clearance(family.nominal, family.nominal.qpos0)
         for seed in range(5):
             task = family.sample(seed)
-            address, height = task.parameters["lift"]
+            address, height = task.parameters["_lift"]
             qpos = task.model.qpos0.copy()
             qpos[int(address)] += height
             assert building.clearance(task.model, qpos) == pytest.approx(clear, abs=1e-9)
-    assert RandomBody(ARM, length=(0.5, 2.0)).sample(0).parameters["lift"][0] == -1
+    assert RandomBody(ARM, length=(0.5, 2.0)).sample(0).parameters["_lift"][0] == -1
 
 
 def test_ranges_go_by_names_and_the_first_that_fits_counts():
@@ -328,3 +328,9 @@ def test_a_file_that_is_no_model_gets_a_sentence(tmp_path):
     with pytest.raises(ValueError, match="`RandomBody.model` .* must be an MJCF file"):
         RandomBody(str(file))
     assert assets.nominal_model("hopper.xml").nu == 3
+
+
+def test_a_goal_is_there_to_be_seen():
+    ant, arm = GoalAnt().sample(1), RandomBody(ARM, goal=((0, 1), (0, 1), (0, 1))).sample(1)
+    np.testing.assert_allclose(ant.model.site("goal of the task").pos[:2], ant.parameters["goal"])
+    np.testing.assert_allclose(arm.model.site("goal of the task").pos, arm.parameters["goal"])

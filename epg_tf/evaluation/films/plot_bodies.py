@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from epg_tf.evaluation import plot_style
 _COLUMNS = 4
 _SIDE = 2.4  # inches, of a picture
 _LINE = 0.13  # inches, of small print
+_WIDTH = 42  # characters of small print
 _NOTHING = 5e-4  # what is smaller is written as 0
 
 
@@ -29,26 +31,34 @@ def plot_bodies(
         path: The PNG.
         title: What the tasks are.
         pictures: Of equal sizes, [height, width, 3] uint8.
-        parameters: Of each task, numbers or arrays by name; those that are the same for all tasks
-            are left out.
+        parameters: Of each task, numbers or arrays by name; those that are the same for all tasks,
+            or for the family's rules alone, are left out.
     """
     names = [
         name
         for name, first in parameters[0].items()
         if any(not np.array_equal(first, others[name]) for others in parameters)
+        and not name.startswith("_")
+    ]
+    texts = [
+        [
+            line
+            for name in names
+            for line in textwrap.wrap(f"{name.replace('_', ' ')}: {_numbers(drawn[name])}", _WIDTH)
+        ]
+        for drawn in parameters
     ]
     columns = min(_COLUMNS, len(pictures))
     rows = math.ceil(len(pictures) / columns)
-    height = rows * (_SIDE + _LINE * (len(names) + 2)) + 0.5
+    height = rows * (_SIDE + _LINE * (max(map(len, texts)) + 2)) + 0.5
     figure, axes = plot_style.new_figure(_SIDE * columns, height, rows, columns)
     for axis in axes.flat:
         axis.set_axis_off()
-    for number, (axis, picture, drawn) in enumerate(
-        zip(axes.flat, pictures, parameters, strict=False), start=1
+    for number, (axis, picture, lines) in enumerate(
+        zip(axes.flat, pictures, texts, strict=False), start=1
     ):
         axis.imshow(picture)
         axis.set_title(f"task {number}", fontsize=9, pad=3)
-        lines = [f"{name.replace('_', ' ')}: {_numbers(drawn[name])}" for name in names]
         axis.text(
             0.0,
             -0.03,
@@ -64,4 +74,4 @@ def plot_bodies(
 
 def _numbers(value: Any) -> str:
     numbers = np.ravel(value)
-    return "  ".join(f"{0 if abs(n) < _NOTHING else n:.3g}" for n in numbers)
+    return " ".join(f"{0 if abs(n) < _NOTHING else n:.3g}" for n in numbers)

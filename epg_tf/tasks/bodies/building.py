@@ -12,6 +12,8 @@ import numpy as np
 
 from epg_tf.tasks import assets
 
+_GOAL_SIZE = 0.02  # of the model's extent
+_RED = (0.9, 0.1, 0.1, 1.0)
 _MARGIN = 100.0  # m; nothing is farther from the floor
 _WITH_LENGTH = (mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER)
 _WITH_EXTENT = (mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_ELLIPSOID)
@@ -19,7 +21,10 @@ _TURNING = (mujoco.mjtJoint.mjJNT_HINGE.value, mujoco.mjtJoint.mjJNT_BALL.value)
 
 
 def build(
-    file: str, gravity: float | None, factors: Mapping[str, Mapping[int, float]]
+    file: str,
+    gravity: float | None,
+    factors: Mapping[str, Mapping[int, float]],
+    goal: np.ndarray | None = None,
 ) -> mujoco.MjModel:
     """Compiles a model; without factors it is the nominal one to the bit.
 
@@ -29,12 +34,17 @@ def build(
         factors: By quantity (`factors.PARTS`) and number of the part. Mass and inertia are scaled
             together and do not know of the thickness; with the length a part's geometry grows along
             it, and mass and inertia as the compiler makes them of it.
+        goal: Where a site is to show the goal, [2] or [3], m.
 
     Returns:
         The model.
     """
     nominal = assets.nominal_model(file)
     spec = assets.specification(file)
+    if goal is not None:
+        size = _GOAL_SIZE * nominal.stat.extent
+        place = [*goal, size][:3]  # on the floor, unless it says
+        spec.worldbody.add_site(name="goal of the task", pos=place, size=[size] * 3, rgba=_RED)
     if factors.get("length"):
         _lengthen(spec, nominal, factors["length"])
     model = assets.compiled(spec)

@@ -63,7 +63,7 @@ class RandomBody(BodySettings, TaskFamily):
         # Drawn last, so that a body is the same for the same seed whatever it is asked to do.
         heading = np.array(self.directions[rng.integers(len(self.directions))])
         goal = np.array([rng.uniform(*bounds) for bounds in self.goal or ()])
-        model = building.build(self.model, gravity, factors)
+        model = building.build(self.model, gravity, factors, goal if len(goal) else None)
         body, place = self._point_of(model)
         to_point = chain(model, body, place)
         is_reshaped = self.length is not None or self.thickness is not None
@@ -82,21 +82,21 @@ class RandomBody(BodySettings, TaskFamily):
         }
         parameters = drawn | {
             "gravity": -model.opt.gravity[2],
-            "heading": heading,
+            "_heading": heading,
             "direction": heading[0],
             "goal": goal,
-            "lift": np.array([address, height]),
+            "_lift": np.array([address, height]),
             "seconds_per_step": self.frame_skip * model.opt.timestep,
-            "layout": np.array(layout, float),
-            "healthy": self._healthy_ranges(model),
-            "chain": to_point,
+            "_layout": np.array(layout, float),
+            "_healthy": self._healthy_ranges(model),
+            "_chain": to_point,
         }
         return Task(model, parameters)
 
     def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draws a state near the model's own, at rest, as far from the floor as the nominal one."""
         model = task.model
-        address, height = task.parameters["lift"]
+        address, height = task.parameters["_lift"]
         qpos = model.qpos0 + rng.uniform(-1.0, 1.0, model.nq) * self.start_noise
         qvel = rng.uniform(-1.0, 1.0, model.nv) * self.start_noise
         if address >= 0:
@@ -115,22 +115,22 @@ class RandomBody(BodySettings, TaskFamily):
         bound = math.inf if self.velocity_bound is None else self.velocity_bound
         np.clip(qvel, -bound, bound, out=velocity)
         if goal:
-            point = position(qpos, parameters["chain"])
+            point = position(qpos, parameters["_chain"])
             out[:, seen + qvel.shape[1] :] = parameters["goal"] - point[:, :goal]
         return out
 
     @property
     def rules(self) -> Rules:
         """The same for one worker, to be compiled."""
-        known = ("layout", "healthy", "chain", "goal")
+        known = ("_layout", "_healthy", "_chain", "goal")
         return Rules(observe_one, terminated_one, known, self._controls)
 
     def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
         """Velocity in the task's direction and health, minus control and the way to the goal."""
         reward = -self.control_cost * np.einsum("wa,wa->w", action, action, dtype=np.float64)
         if self.velocity_reward:
-            way = position(qpos, parameters["chain"]) - position(qpos_before, parameters["chain"])
-            distance = np.einsum("wi,wi->w", way, parameters["heading"])
+            way = position(qpos, parameters["_chain"]) - position(qpos_before, parameters["_chain"])
+            distance = np.einsum("wi,wi->w", way, parameters["_heading"])
             velocity = distance / parameters["seconds_per_step"]
             if self.velocity_limit is not None:
                 velocity = np.minimum(velocity, self.velocity_limit)
@@ -145,7 +145,7 @@ class RandomBody(BodySettings, TaskFamily):
     def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
         """Where a joint has left its healthy range."""
         ends = np.zeros(len(qpos), bool)
-        healthy = parameters["healthy"]
+        healthy = parameters["_healthy"]
         for number in range(healthy.shape[1]):
             address, low, high = healthy[:, number].T
             value = qpos[:, int(address[0])]

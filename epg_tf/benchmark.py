@@ -32,7 +32,7 @@ from absl import flags
 
 from epg_tf import command_line
 from epg_tf.benchmarking import baseline, parts, peers, processes, table
-from epg_tf.benchmarking.sizes import FAMILIES, FULL, QUICK
+from epg_tf.benchmarking.sizes import BODIES, FAMILIES, FULL, QUICK
 from epg_tf.files import write_json
 
 _FAMILIES = flags.DEFINE_string(
@@ -50,10 +50,10 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     families = list(dict.fromkeys(name.strip() for name in _FAMILIES.value.split(",")))
-    if not set(families) <= set(FAMILIES):
+    if not set(families) <= {*FAMILIES, *BODIES}:
         command_line.fail(
-            f"`--families` (={_FAMILIES.value}) must be one or more of {', '.join(FAMILIES)}, "
-            "separated by commas."
+            f"`--families` (={_FAMILIES.value}) must be one or more of "
+            f"{', '.join((*FAMILIES, *BODIES))}, separated by commas."
         )
     if not processes.horovodrun().exists():
         command_line.fail(f"`{processes.horovodrun()}` must exist; launch/setup.sh builds it.")

@@ -126,7 +126,7 @@ def test_the_exponent_is_that_of_the_larger_sizes():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--families=walker"], "`--families` (=walker) must be one or more of reacher, hopper"),
+        (["--families=robot"], "`--families` (=robot) must be one or more of reacher, hopper"),
         (["--families="], "`--families` (=) must be one or more of"),
         (["--json=/nowhere/figures.json"], "`--json` (=/nowhere/figures.json) must be a file"),
         (["--profile=/dev/null/profile"], "`--profile` (=/dev/null/profile) must be a folder"),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from epg_tf import config
+from epg_tf.benchmarking.sizes import BODIES, FAMILIES
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.inner_loop.seeds import LifetimeSeed
@@ -15,13 +16,7 @@ from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS
 
 # Most epochs of a run on Reacher or Hopper come after guidance has ended; DirHopper's never ends.
-GUIDANCE = {
-    "reacher": 0.0,
-    "hopper": 0.0,
-    "dir_hopper": 0.5,
-    "reacher_fast": 0.0,
-    "hopper_fast": 0.0,
-}
+GUIDANCE = {**dict.fromkeys((*FAMILIES, *BODIES), 0.0), "dir_hopper": 0.5}
 
 
 def read(family: str, bindings: Sequence[str] = ()) -> MetaTraining:

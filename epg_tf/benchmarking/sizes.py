@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 FAMILIES = ("reacher", "hopper", "dir_hopper", "reacher_fast", "hopper_fast")
+BODIES = ("walker", "half_cheetah", "dir_half_cheetah", "swimmer", "ant", "own_robot")
 
 
 @dataclasses.dataclass(frozen=True)

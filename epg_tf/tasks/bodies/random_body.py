@@ -96,7 +96,7 @@ class RandomBody(BodySettings, TaskFamily):
     def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draws a state near the model's own, at rest, as far from the floor as the nominal one."""
         model = task.model
-        address, height = task.parameters["_lift"]
+        address, height = np.asarray(task.parameters["_lift"])
         qpos = model.qpos0 + rng.uniform(-1.0, 1.0, model.nq) * self.start_noise
         qvel = rng.uniform(-1.0, 1.0, model.nv) * self.start_noise
         if address >= 0:

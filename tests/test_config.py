@@ -17,7 +17,8 @@ from epg_tf.run.folder import RunFolder
 from epg_tf.run.training import train
 
 PROJECT = pathlib.Path(__file__).parent.parent
-PRESETS = sorted(path.name for path in (PROJECT / "gin").glob("*.gin") if path.stem != "paper")
+SHARED = ("paper", "fast")  # without a family: others include them
+PRESETS = sorted(path.name for path in (PROJECT / "gin").glob("*.gin") if path.stem not in SHARED)
 TINY = [
     "meta_train.num_workers = 2",
     "meta_train.num_epochs = 1",

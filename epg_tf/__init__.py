@@ -5,6 +5,7 @@
 | lines 2-3, 13-14: the outer loop                 | `outer_loop.meta_train`                    |
 | line 4: epsilon_i, phi + sigma epsilon_i         | `outer_loop.sampling`; `.strategy`, `ask`  |
 | line 5: M_i ~ p(M)                               | `tasks.family`; `tasks.reacher`, `.hopper` |
+| any MJCF file as p(M); other robots              | `tasks.bodies`                             |
 | lines 6-12: one lifetime of K updates            | `inner_loop.lifetime.Workers.live`         |
 | lines 7-11: M steps with resets                  | `agent.driver`, `tasks.simulator`          |
 | line 9: a_t ~ pi_theta(. given s_t)              | `agent.acting`                             |
@@ -20,6 +21,7 @@
 | the guide teaches phi first (ours)               | `teaching`; `outer_loop.taught_epochs`     |
 | a run as it is written down, and read again      | `train`; `run`                             |
 | Figs. 4, 5, 7: learning curves on held-out tasks | `evaluate`; `evaluation.learning_curves`   |
+| outside the distribution                         | `evaluate --shift`; `evaluation.shift`     |
 | opponents off the shelf: TF-Agents' PPO and SAC  | `evaluation.rivals`                        |
 | section 4.3, Figs. 6, 9: what a loss does        | `analyze`; `evaluation.analysis`           |
 | Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.films`; `rendering`  |

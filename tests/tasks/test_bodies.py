@@ -330,6 +330,36 @@ def test_a_file_that_is_no_model_gets_a_sentence(tmp_path):
     assert assets.nominal_model("hopper.xml").nu == 3
 
 
+INTERLEAVED = """
+<mujoco>
+  <worldbody>
+    <body name="a">
+      <joint name="ball" type="ball"/>
+      <body name="b" pos="0 0 0.4">
+        <joint name="hinge"/>
+        <geom name="of_b" type="sphere" size="0.2" pos="0 0 0.2"/>
+      </body>
+      <geom name="of_a" type="capsule" size="0.1 0.2" pos="0 0 0.2"/>
+    </body>
+  </worldbody>
+  <actuator><motor joint="hinge"/></actuator>
+</mujoco>
+"""
+
+
+def test_parts_are_told_apart_wherever_they_stand_in_the_file(tmp_path):
+    (tmp_path / "robot.xml").write_text(INTERLEAVED)
+    thick = {"of_a": (2.0, 2.0), "of_b": (3.0, 3.0)}
+    body = RandomBody(str(tmp_path / "robot.xml"), thickness=thick, length={"a": (1.5, 1.5)})
+    model = body.sample(0).model
+    assert model.geom("of_a").size[0] == pytest.approx(0.2)
+    assert model.geom("of_b").size[0] == pytest.approx(0.6)
+    assert model.geom("of_a").size[1] == pytest.approx(0.3)
+    np.testing.assert_allclose(model.body("b").pos, (0, 0, 0.6))
+    with pytest.raises(ValueError, match="by joints' names: hinge"):
+        dataclasses.replace(body, healthy={"ball": (0, 1)})
+
+
 def test_a_goal_is_there_to_be_seen():
     ant, arm = GoalAnt().sample(1), RandomBody(ARM, goal=((0, 1), (0, 1), (0, 1))).sample(1)
     np.testing.assert_allclose(ant.model.site("goal of the task").pos[:2], ant.parameters["goal"])

@@ -16,7 +16,11 @@ _GOAL_SIZE = 0.02  # of the model's extent
 _RED = (0.9, 0.1, 0.1, 1.0)
 _MARGIN = 100.0  # m; nothing is farther from the floor
 _WITH_LENGTH = (mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER)
-_WITH_EXTENT = (mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_ELLIPSOID)
+_WITH_EXTENT = (
+    mujoco.mjtGeom.mjGEOM_SPHERE,
+    mujoco.mjtGeom.mjGEOM_BOX,
+    mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+)
 _TURNING = (mujoco.mjtJoint.mjJNT_HINGE.value, mujoco.mjtJoint.mjJNT_BALL.value)
 
 
@@ -50,8 +54,8 @@ def build(
     model = assets.compiled(spec)
     if factors.get("thickness"):
         thin = model
-        for number, factor in factors["thickness"].items():
-            spec.geoms[number].size[0] *= factor
+        for geom in spec.geoms:
+            geom.size[0] *= factors["thickness"].get(geom.id, 1.0)
         model = assets.compiled(spec)
         for name in ("body_mass", "body_inertia", "body_ipos", "body_iquat"):
             getattr(model, name)[:] = getattr(thin, name)

@@ -15,6 +15,7 @@ _ROUND = (
     mujoco.mjtGeom.mjGEOM_CAPSULE.value,
     mujoco.mjtGeom.mjGEOM_CYLINDER.value,
 )
+_SIMPLE = (*_ROUND, mujoco.mjtGeom.mjGEOM_BOX.value, mujoco.mjtGeom.mjGEOM_ELLIPSOID.value)
 
 # What can be drawn -> what has it; in the order in which factors are drawn.
 PARTS = {
@@ -37,7 +38,7 @@ def parts(model: mujoco.MjModel, quantity: str) -> dict[int, str]:
     Returns:
         Names by number: of bodies, of the geoms that are not the world's, of joints or actuators.
         A part without a name has its kind and number, such as "body4". Spheres, capsules and
-        cylinders alone have a thickness.
+        cylinders alone have a thickness, and bodies with a mesh have no length.
     """
     kind = PARTS[quantity]
     numbers = range(
@@ -49,6 +50,13 @@ def parts(model: mujoco.MjModel, quantity: str) -> dict[int, str]:
         numbers = [i for i in numbers if model.geom_bodyid[i] > 0]
     if quantity == "thickness":
         numbers = [i for i in numbers if model.geom_type[i] in _ROUND]
+    elif quantity == "length":
+        rigid = {
+            body
+            for body, shape in zip(model.geom_bodyid, model.geom_type, strict=True)
+            if shape not in _SIMPLE
+        }
+        numbers = [i for i in numbers if i not in rigid]
     part = getattr(model, kind)
     return {i: part(i).name or f"{kind}{i}" for i in numbers}
 

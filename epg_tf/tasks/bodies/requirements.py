@@ -61,7 +61,8 @@ def check(body: BodySettings) -> None:
     else:
         is_box = len(body.goal) in (2, 3) and all(map(_is_interval, body.goal))
         require("goal", is_box, "two or three pairs (low, high) with low <= high")
-    joints = _names(model, "joint", model.njnt)
+    ball = mujoco.mjtJoint.mjJNT_BALL.value  # its position is no number
+    joints = [n for n in _names(model, "joint", model.njnt) if model.joint(n).type[0] != ball]
     for joint, bounds in (body.healthy or {}).items():
         require("healthy", joint in joints, f"by joints' names: {', '.join(joints)}")
         require("healthy", _is_open_pair(bounds), "pairs (low, high), of which either may be None")

@@ -24,7 +24,8 @@ class BodySettings:
         friction: Factors on geoms' sliding frictions. Of two geoms that touch the larger counts.
         thickness: Factors on the radii of spheres, capsules and cylinders, whose masses stay.
         length: Factors on bodies' lengths, away from the joint that a body turns about: what is
-            attached to it stays attached. Its mass follows, as MuJoCo's compiler has it.
+            attached to it stays attached. Capsules and cylinders keep their radius, other shapes
+            grow as they are, and masses follow, as MuJoCo's compiler has it.
         damping: Factors on joints' damping.
         gear: Factors on the strength of actuators.
         log_uniform: Which of these are uniform in their logarithm.

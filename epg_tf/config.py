@@ -37,7 +37,7 @@ from epg_tf.tasks.bodies.robots import (
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
-from epg_tf.teaching.teacher import PolicyGradientTeacher
+from epg_tf.teaching.teacher import CriticTeacher, PolicyGradientTeacher
 
 _RENAMED = {"meta_train.simulator_threads": "meta_train.threads_per_rank"}  # by runs of before
 
@@ -70,6 +70,7 @@ for _record in (
     PPO,
     Reinforce,
     PolicyGradientTeacher,
+    CriticTeacher,
     Constant,
     Linear,
     PiecewiseLinear,

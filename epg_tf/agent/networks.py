@@ -20,7 +20,7 @@ OUTPUT_GAIN = 0.01  # a policy that starts close to the same action everywhere
 
 
 class Multilayer(tf.keras.Model):
-    """An MLP per worker with tanh between its layers: [W, T, in] -> [W, T, outputs]."""
+    """An MLP per worker, between its layers an activation: [W, T, in] -> [W, T, outputs]."""
 
     def __init__(
         self,
@@ -28,10 +28,11 @@ class Multilayer(tf.keras.Model):
         hidden_sizes: Sequence[int],
         outputs: int,
         output_gain: float = OUTPUT_GAIN,
+        activation: Callable[[tf.Tensor], tf.Tensor] = tf.tanh,
     ):
         super().__init__()
         hidden = [
-            WorkerDense(num_workers, size, unit_columns(), activation=tf.tanh)
+            WorkerDense(num_workers, size, unit_columns(), activation=activation)
             for size in hidden_sizes
         ]
         self.stack = [*hidden, WorkerDense(num_workers, outputs, unit_columns(output_gain))]

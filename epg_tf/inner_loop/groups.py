@@ -60,6 +60,7 @@ class WorkerGroups:
         on_update: Callable[[Update], object] | None = None,
         num_updates: int | None = None,
         lesson_takers: Sequence[Callable[[Update], object]] | None = None,
+        train_value: bool = False,
     ) -> Lifetimes:
         """Lives one lifetime per worker; see `Workers.live`.
 
@@ -70,13 +71,16 @@ class WorkerGroups:
             on_update: Called K times, whenever the last group comes to an update.
             num_updates: K, where it is not the settings'.
             lesson_takers: One per group, called on its thread; see `Workers.live`.
+            train_value: See `Workers.live`.
 
         Returns:
             What the lifetimes came to, worker after worker.
         """
         takers = lesson_takers or [None] * len(self.groups)
         if len(self.groups) == 1:
-            return self.groups[0].live(phi, seeds, guidance, on_update, num_updates, takers[0])
+            return self.groups[0].live(
+                phi, seeds, guidance, on_update, num_updates, takers[0], train_value
+            )
         ends = list(itertools.accumulate(group.num_workers for group in self.groups))
         arrivals = _last_arrivals(len(self.groups), on_update)
         with ThreadPoolExecutor(len(self.groups)) as threads:
@@ -89,6 +93,7 @@ class WorkerGroups:
                     arrivals,
                     num_updates,
                     taker,
+                    train_value,
                 )
                 for group, taker, start, end in zip(
                     self.groups, takers, [0, *ends], ends, strict=False

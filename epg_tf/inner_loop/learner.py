@@ -133,23 +133,17 @@ class Learner:
         """Trains the value function alone; returns which workers it diverged of, [W]."""
         return self._train_value(self.with_ghosts(batch)).numpy()[: self._num_workers]
 
-    def lesson(self, batch: UpdateBatch) -> tuple[LossInputs, tuple[np.ndarray, ...]]:
-        """What an update can teach phi, before it is made; nothing changes.
+    def seen(self, batch: UpdateBatch) -> LossInputs:
+        """What the loss sees of a batch before its update, [W, ...] each; None for all else."""
+        inputs = self._as_arrays(self._seen(self.with_ghosts(batch)))
+        return LossInputs(**dict.fromkeys(LossInputs._fields, None) | inputs)
 
-        Args:
-            batch: What the agents lived through, with rewards.
+    def guide_gradient(self, batch: UpdateBatch) -> tuple[np.ndarray, ...]:
+        """The guide's gradient with respect to the policy's output before an update.
 
-        Returns:
-            What the loss sees, arrays [W, ...] with None for what it does not see, and the guide's
-            gradient with respect to each part of the policy's output on the M newest steps, a tuple
-            of [W, M, size].
+        That of the M newest steps of a batch with rewards, [W, M, size] for each part.
         """
-        batch = self.with_ghosts(batch)
-        inputs, targets = tf.nest.map_structure(
-            lambda tensor: tensor.numpy()[: self._num_workers], self._lesson(batch)
-        )
-        named = dict.fromkeys(LossInputs._fields, None) | inputs
-        return LossInputs(**named), targets
+        return self._as_arrays(self._guide_gradient(self.with_ghosts(batch)))
 
     def _take_steps(
         self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None
@@ -213,17 +207,23 @@ class Learner:
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
         return tf.concat([tf.reshape(g, [g.shape[0], -1]) for g in gradients], axis=1)
 
+    def _as_arrays(self, tensors):
+        return tf.nest.map_structure(lambda tensor: tensor.numpy()[: self._num_workers], tensors)
+
     @tf.function(jit_compile=True, autograph=False)
-    def _lesson(self, batch: UpdateBatch):
-        given = self.objective.given(batch, tf.constant(1.0), learned=False, guided=True)
+    def _seen(self, batch: UpdateBatch) -> dict:
         inputs = self.objective.inputs(batch, self.agents.policy(batch.observation))
         seen = ("policy", "memory", *self.loss.settings.inputs)
-        inputs = {
+        return {
             name: value
             for name, value in inputs._asdict().items()
             if name == "mask" and value is not None or name in seen
         }
-        return inputs, self.objective.output_gradient(given)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _guide_gradient(self, batch: UpdateBatch) -> tuple[tf.Tensor, ...]:
+        given = self.objective.given(batch, tf.constant(1.0), learned=False, guided=True)
+        return self.objective.output_gradient(given)
 
     def _gradient_step(
         self, given: Given, rows: tf.Tensor, networks: tuple[str, ...] | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +43,7 @@ class Update(NamedTuple):
         batch: What is about to be learned from.
         statistics: What acting normalised by.
         episodes: The returns so far.
+        parameters: What was drawn for the workers' tasks, by name, [W, ...] each; see `Task`.
     """
 
     k: int
@@ -51,6 +52,7 @@ class Update(NamedTuple):
     batch: UpdateBatch
     statistics: Statistics
     episodes: EpisodeReturns
+    parameters: Mapping[str, np.ndarray]
 
 
 class Lifetimes(NamedTuple):
@@ -102,6 +104,7 @@ class Workers:
         on_update: Callable[[Update], object] | None = None,
         num_updates: int | None = None,
         lesson_taker: Callable[[Update], object] | None = None,
+        train_value: bool = False,
     ) -> Lifetimes:
         """Lives one lifetime per worker.
 
@@ -111,9 +114,9 @@ class Workers:
             guidance: alpha in Eq. 6.
             on_update: Called before each update; `learner` then holds the agents as they acted.
             num_updates: K, where it is not the settings'.
-            lesson_taker: Called as `on_update` is, but with rewards in the batch whatever the
-                guidance; the agents' value function then learns from them beside the policy, which
-                it does not reach.
+            lesson_taker: Called as `on_update` is.
+            train_value: Whether rewards are in the batch whatever the guidance, and the agents'
+                value function learns from them beside the policy, which it does not reach.
 
         Returns:
             What the lifetimes came to.
@@ -123,6 +126,7 @@ class Workers:
         minibatches = _generators(seeds, Stream.MINIBATCHES)
         act = functools.partial(ActingPolicy, mean_activation=settings.mean_activation)
         driver = make_driver(self._family, seeds, act, settings.steps_per_update)  # lines 5, 7
+        parameters = driver.env.simulator.parameters
         statistics = start_statistics(settings, self._family, self.num_workers)
         buffer = Experience.empty()
         episodes = EpisodeReturns(self.num_workers)
@@ -139,16 +143,16 @@ class Workers:
             refreshed = refreshed_statistics(acted, experience, num_actions)
             if settings.refresh_statistics == "before_update":
                 statistics = refreshed
-            rewarded = guidance > 0.0 or lesson_taker is not None
+            rewarded = guidance > 0.0 or train_value
             batch = make_update_batch(
                 settings, buffer, statistics, minibatches, num_actions, rewarded
             )
             for observer in (on_update, lesson_taker):
                 if observer is not None:
-                    observer(Update(k, experience, driver.passage, batch, acted, episodes))
-            logs = self.learner.update(  # line 12
-                batch, guidance, train_value=lesson_taker is not None
-            )
+                    observer(
+                        Update(k, experience, driver.passage, batch, acted, episodes, parameters)
+                    )
+            logs = self.learner.update(batch, guidance, train_value=train_value)  # line 12
             statistics = refreshed
             diverged |= logs["diverged"]
             update_seconds += time.perf_counter() - start

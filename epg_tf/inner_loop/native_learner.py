@@ -75,10 +75,15 @@ class NativeLearner(Learner):
         self._hand_over()
         return super().policy_gradient(batch, guidance)
 
-    def lesson(self, batch: UpdateBatch) -> tuple[LossInputs, tuple[np.ndarray, ...]]:
-        """What an update can teach phi; see `Learner.lesson`."""
+    def seen(self, batch: UpdateBatch) -> LossInputs:
+        """What the loss sees of a batch before its update; see `Learner.seen`."""
         self._hand_over()
-        return super().lesson(batch)
+        return super().seen(batch)
+
+    def guide_gradient(self, batch: UpdateBatch) -> tuple[np.ndarray, ...]:
+        """The guide's gradient before an update; see `Learner.guide_gradient`."""
+        self._hand_over()
+        return super().guide_gradient(batch)
 
     def _take_steps(
         self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None

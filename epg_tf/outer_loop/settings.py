@@ -9,7 +9,7 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.strategy import EvolutionStrategy
 from epg_tf.schedules import Schedule, require_schedule
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.teaching.teacher import PolicyGradientTeacher
+from epg_tf.teaching.teacher import Teacher
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class MetaTraining:
     num_workers: int = 32
     seed: int = 0
     num_updates: Schedule | None = None
-    teacher: PolicyGradientTeacher | None = None
+    teacher: Teacher | None = None
     validate_every: int = 0
     start_from: str | None = None
     num_epochs: int = 1
@@ -65,7 +65,7 @@ class MetaTraining:
         require_integer("meta_train.validate_every", self.validate_every, at_least=0)
         self.inner_loop.check_actions(self.family.num_actions)
         if self.teacher is not None:
-            self.teacher.check(self.inner_loop)
+            self.teacher.check(self.inner_loop, self.family)
         self.strategy.check_population(self.num_workers)
         require_schedule("meta_train.guidance", self.guidance, self.num_epochs, highest=1.0)
         rate = self.strategy.learning_rate

@@ -1,11 +1,11 @@
-"""The epochs of a run in which the guide teaches phi; see `teaching.teacher`."""
+"""The epochs of a run in which phi is taught; see `teaching.teacher`."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -18,10 +18,14 @@ from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+from epg_tf.teaching.critic import Critic
 from epg_tf.teaching.fitting import Fit, FitErrors, FitState
 from epg_tf.teaching.lessons import Lessons, LessonTaker, joined
+from epg_tf.teaching.teacher import CriticTeacher
 
 _LESSONS_STREAM = 0x1E55  # keeps the order of lessons apart from all else that is drawn
+_CRITIC_STREAM = 0xC21C  # and what a critic draws
+_CRITIC = "critic_"  # in front of the names of its arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +36,12 @@ class TeachingState:
         fit: phi, and the Adam that fits it.
         lived_with: phi of the newest epochs, from which their lessons can be had again,
             [up to `num_kept_epochs`, P] float32.
+        critic: Where the critic stands that teaches; empty where there is none, or none yet.
     """
 
     fit: FitState
     lived_with: np.ndarray
+    critic: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def start(cls, phi: np.ndarray) -> TeachingState:
@@ -50,12 +56,18 @@ class TeachingState:
             return cls.start(checkpoint.state.phi)
         moments = arrays["first_moment"], arrays["second_moment"]
         fit = FitState(arrays["phi"], *moments, int(arrays["num_steps"]))
-        return cls(fit, arrays["lived_with"])
+        critic = {
+            name.removeprefix(_CRITIC): array
+            for name, array in arrays.items()
+            if name.startswith(_CRITIC)
+        }
+        return cls(fit, arrays["lived_with"], critic)
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """The state as arrays by name, for a checkpoint."""
         fit = {name: np.asarray(value) for name, value in vars(self.fit).items()}
-        return {**fit, "lived_with": self.lived_with}
+        critic = {_CRITIC + name: array for name, array in self.critic.items()}
+        return {**fit, "lived_with": self.lived_with, **critic}
 
 
 class Teaching:
@@ -73,13 +85,10 @@ class Teaching:
         self._share = ranks.share(settings.num_workers)
         self._lifetime: InnerLoop | None = None  # what the workers are made for
         self._fit = Fit(settings.inner_loop, settings.family)
+        self._critic: Critic | None = None
         self._kept: collections.deque[Lessons] = collections.deque(
             maxlen=self._teacher.num_kept_epochs
         )
-
-    def guidance(self, epoch: int) -> float:
-        """The agents' alpha in Eq. 6: the guide alone at first, when phi knows nothing yet."""
-        return 1.0 if epoch == 1 else 0.0
 
     def live(
         self,
@@ -115,13 +124,13 @@ class Teaching:
 
         Returns:
             Where it stands then, and of the last pass `teaching_error`, `teaching_target` (see
-            `FitErrors`) and `teaching_explained`; with them `phi_norm`, and `gradient_norm`, which
-            is not known. Where there was no lesson, every worker having diverged, nothing changes
-            and the errors are NaN.
+            `FitErrors`) and `teaching_explained`; with them `phi_norm`, `gradient_norm`, which is
+            not known, and `critic_error` where a critic teaches (see `Critic.train`). Where there
+            was no lesson, every worker having diverged, nothing changes and the errors are NaN.
         """
         lived_with = np.concatenate([state.lived_with, state.fit.phi[np.newaxis]])
         lived_with = lived_with[max(0, len(lived_with) - self._teacher.num_kept_epochs + 1) :]
-        lessons = joined(self._kept)
+        lessons, critic, logs = self._with_targets(state, joined(self._kept), epoch)
         rng = np.random.default_rng((self._settings.seed, epoch, _LESSONS_STREAM))
         rate = self._teacher.learning_rate
         rate = rate(epoch) if callable(rate) else rate
@@ -131,14 +140,28 @@ class Teaching:
             size = min(self._teacher.minibatch_size, len(order))
             minibatches = order[: len(order) // size * size].reshape(-1, size)
             fit, errors = self._fit.run(fit, lessons, minibatches, rate)
-        logs = {
+        logs |= {
             "teaching_error": errors.error,
             "teaching_target": errors.target,
             "teaching_explained": errors.explained,
             "phi_norm": float(np.linalg.norm(fit.phi)),
             "gradient_norm": math.nan,
         }
-        return TeachingState(fit, lived_with), logs
+        return TeachingState(fit, lived_with, critic), logs
+
+    def _with_targets(
+        self, state: TeachingState, lessons: Lessons, epoch: int
+    ) -> tuple[Lessons, Mapping[str, np.ndarray], dict[str, float]]:
+        """The lessons complete; and where the critic stands then, and `critic_error`."""
+        teacher = self._teacher
+        if not isinstance(teacher, CriticTeacher):
+            return lessons, state.critic, {}
+        if not lessons.number:
+            return lessons, state.critic, {"critic_error": math.nan}
+        self._critic = self._critic or teacher.make_critic(lessons)
+        rng = np.random.default_rng((self._settings.seed, epoch, _CRITIC_STREAM))
+        critic, error = teacher.train(self._critic, state.critic, lessons, rng)
+        return self._critic.with_targets(critic, lessons), critic, {"critic_error": error}
 
     def _live(
         self,
@@ -150,10 +173,11 @@ class Teaching:
         lifetimes = self._workers.live(
             np.broadcast_to(phi, (len(self._share), len(phi))),
             [self._seed(epoch, worker) for worker in self._share],
-            guidance=self.guidance(epoch),
+            guidance=self._teacher.guidance(epoch),
             on_update=on_update,
             num_updates=self._settings.num_updates_in(epoch),
             lesson_takers=self._takers,
+            train_value=self._teacher.trains_value,
         )
         mine = joined([taker.hand_over() for taker in self._takers])
         sound = self._ranks.allgather(mine.are_finite & ~lifetimes.diverged)
@@ -169,7 +193,9 @@ class Teaching:
         self._lifetime = lifetime
         threads = self._ranks.threads(self._settings.threads_per_rank)
         self._workers = WorkerGroups(lifetime, self._settings.family, len(self._share), threads)
-        self._takers = [LessonTaker(group.learner) for group in self._workers.groups]
+        self._takers = [
+            LessonTaker(group.learner, self._teacher.lesson) for group in self._workers.groups
+        ]
 
     def _seed(self, epoch: int, worker: int) -> LifetimeSeed:
         seed = self._settings.seed

@@ -34,6 +34,7 @@ _NOT_ALWAYS = (
     "teaching_error",
     "teaching_target",
     "teaching_explained",
+    "critic_error",
 )
 _BAR = "{desc} {percentage:3.0f}%|{bar:20}| epoch {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
 

@@ -105,7 +105,9 @@ class Fit:
             self._moments, (state.first_moment, state.second_moment), strict=True
         ):
             variable.assign(value)
-        errors = [self._step(*lessons.mapped(lambda a, rows=rows: a[rows])) for rows in minibatches]
+        pairs = lessons._replace(transitions=None)
+        taken = (pairs.mapped(lambda a, rows=rows: a[rows]) for rows in minibatches)
+        errors = [self._step(lesson.inputs, lesson.targets) for lesson in taken]
         first, second = (variable.numpy() for variable in self._moments)
         num_steps = state.num_steps + len(minibatches)
         mean = np.mean([pair.numpy() for pair in errors], axis=0, dtype=np.float64)

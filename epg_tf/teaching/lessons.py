@@ -1,12 +1,12 @@
-"""What teaches phi: the updates that agents lived through, and the guide's gradient in each step.
+"""What teaches phi: the updates that agents lived through, and what the gradient should have been.
 
 A lesson is one update of one agent: the buffer of N steps as the loss sees it, and for each of the
-M newest steps what the guide's own gradient with respect to the policy's output is there.
+M newest steps the gradient with respect to the policy's output that phi's own is to be like.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ import tensorflow as tf
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.loss.inputs import LossInputs
+from epg_tf.teaching.transitions import Transitions
 
 
 class Lessons(NamedTuple):
@@ -23,17 +24,19 @@ class Lessons(NamedTuple):
     Attributes:
         inputs: What the loss sees, arrays as in `LossInputs` with L in place of W; None in the
             place of what it does not see.
-        targets: The guide's gradient with respect to each part of the policy's output, a tuple of
-            [L, M, size].
+        targets: The gradient with respect to each part of the policy's output, a tuple of
+            [L, M, size]; empty where a critic has yet to say it.
+        transitions: What such a critic learns from; None where there is none.
     """
 
     inputs: LossInputs
-    targets: tuple[np.ndarray, ...]
+    targets: tuple[np.ndarray, ...] = ()
+    transitions: Transitions | None = None
 
     @property
     def number(self) -> int:
         """L."""
-        return len(self.targets[0])
+        return len(self.inputs.policy[0])
 
     @property
     def are_finite(self) -> np.ndarray:
@@ -55,18 +58,20 @@ def joined(parts: Sequence[Lessons], axis: int = 0) -> Lessons:
 class LessonTaker:
     """Takes down the lessons of a group of workers as they live."""
 
-    def __init__(self, learner: Learner):
+    def __init__(self, learner: Learner, lesson: Callable[[Learner, Update], Lessons]):
         """Begins with none.
 
         Args:
             learner: The group's.
+            lesson: What an update teaches, before it is made; a lesson per worker.
         """
         self._learner = learner
+        self._lesson = lesson
         self._taken: list[Lessons] = []
 
     def __call__(self, update: Update) -> None:
-        """Takes down the lesson of an update, whose batch must hold rewards, before it is made."""
-        lessons = Lessons(*self._learner.lesson(update.batch))
+        """Takes down the lesson of an update, before it is made."""
+        lessons = self._lesson(self._learner, update)
         self._taken.append(lessons.mapped(lambda array: array[:, np.newaxis]))
 
     def hand_over(self) -> Lessons:

@@ -1,29 +1,42 @@
-"""The guide teaches phi before evolution goes on from there; ours, not the paper's.
+"""Someone teaches phi before evolution goes on from there; ours, not the paper's.
 
-Guidance as in Eq. 6 helps the agents, and phi learns nothing from it. Teaching turns it round: the
-guide says what phi's own gradient should have been. Epoch by epoch agents live with phi as it is
-(in the first one with the guide alone), a value function learns beside them which never reaches
-their policies, and phi is fitted to what the guide said in the newest epochs (`fitting`). As in
-DAgger (Ross et al. 2011) phi is thus taught where its own agents go.
+Guidance as in Eq. 6 helps the agents, and phi learns nothing from it. Teaching turns it round: a
+teacher who knows the rewards says what phi's own gradient should have been. Epoch by epoch agents
+live with phi as it is, and phi is fitted to what the teacher says of the newest epochs (`fitting`).
+As in DAgger (Ross et al. 2011) phi is thus taught where its own agents go. The teacher is the
+agents' guide, a policy gradient of the very M steps, or a critic that learns from all steps of all
+agents (`critic`).
 """
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
+from typing import ClassVar
+
+import numpy as np
 
 from epg_tf.checks import require_integer, require_number
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PolicyGradientGuide
 from epg_tf.schedules import Schedule, require_schedule
+from epg_tf.tasks.family import TaskFamily
+from epg_tf.teaching.critic import Critic, CriticState
+from epg_tf.teaching.lessons import Lessons
+from epg_tf.teaching.transitions import transitions
+
+_FIRST = 3  # times as many gradient steps of a critic that knows nothing
 
 
 @dataclasses.dataclass(frozen=True)
-class PolicyGradientTeacher:
+class Teacher(abc.ABC):
     """Settings of teaching: the first epochs of a run, in which phi is fitted instead of evolved.
 
     Every rank keeps the lessons of `num_kept_epochs` epochs in memory: for each n K N steps with
-    all that the loss sees of them, and the targets, as float32.
+    all that the loss sees of them, and the targets or transitions, as float32.
 
     Attributes:
         num_epochs: Epochs that are taught; evolution has those that come after.
@@ -34,8 +47,9 @@ class PolicyGradientTeacher:
         log_std_floor: The least log standard deviation of the agents that phi is taught with, where
             it is higher than that of `InnerLoop.log_std_bounds`; None for no other, a number, or a
             schedule over epochs, with few values: agents are compiled anew for each. Where there is
-            little noise the guide's gradient is nothing but noise, and where there is much it is
+            little noise a policy gradient is nothing but noise, and where there is much it is
             that of a blurred task.
+        trains_value: Whether the agents' value function is trained beside them.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -48,39 +62,40 @@ class PolicyGradientTeacher:
     num_kept_epochs: int = 6
     log_std_floor: float | Schedule | None = None
 
+    trains_value: ClassVar[bool]
+
     def __post_init__(self) -> None:
         for name in ("num_epochs", "num_passes", "minibatch_size", "num_kept_epochs"):
-            require_integer(f"PolicyGradientTeacher.{name}", getattr(self, name))
+            require_integer(self._named(name), getattr(self, name))
         if callable(self.learning_rate):
-            require_schedule(
-                "PolicyGradientTeacher.learning_rate", self.learning_rate, self.num_epochs
-            )
+            require_schedule(self._named("learning_rate"), self.learning_rate, self.num_epochs)
         else:
-            require_number("PolicyGradientTeacher.learning_rate", self.learning_rate)
+            require_number(self._named("learning_rate"), self.learning_rate)
         if callable(self.log_std_floor):
             require_schedule(
-                "PolicyGradientTeacher.log_std_floor",
-                self.log_std_floor,
-                self.num_epochs,
-                lowest=-math.inf,
+                self._named("log_std_floor"), self.log_std_floor, self.num_epochs, lowest=-math.inf
             )
 
-    def check(self, inner_loop: InnerLoop) -> None:
+    @abc.abstractmethod
+    def guidance(self, epoch: int) -> float:
+        """The agents' alpha in Eq. 6 in an epoch."""
+
+    @abc.abstractmethod
+    def lesson(self, learner: Learner, update: Update) -> Lessons:
+        """What is to be kept of an update, before it is made: a lesson per worker."""
+
+    def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
         """Checks that lifetimes of such a kind can be taught from.
 
         Raises:
             ValueError: If they cannot.
         """
-        if not isinstance(inner_loop.guide, PolicyGradientGuide):
-            raise ValueError(
-                f"`InnerLoop.guide` (={type(inner_loop.guide).__name__}) must have a gradient in "
-                "each step, as PPO and Reinforce do, with `meta_train.teacher`."
-            )
+        del family
         for epoch in range(1, self.num_epochs + 1):
             floor = self._log_std_floor_in(epoch)
             if floor is not None and not floor <= inner_loop.initial_log_std:
                 raise ValueError(
-                    f"`PolicyGradientTeacher.log_std_floor` (={floor:g}) must in epoch {epoch} be "
+                    f"`{self._named('log_std_floor')}` (={floor:g}) must in epoch {epoch} be "
                     f"at most `InnerLoop.initial_log_std` (={inner_loop.initial_log_std:g})."
                 )
 
@@ -94,3 +109,118 @@ class PolicyGradientTeacher:
 
     def _log_std_floor_in(self, epoch: int) -> float | None:
         return self.log_std_floor(epoch) if callable(self.log_std_floor) else self.log_std_floor
+
+    def _named(self, setting: str) -> str:
+        return f"{type(self).__name__}.{setting}"
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyGradientTeacher(Teacher):
+    """The agents' guide teaches phi: its gradient in each step is the target.
+
+    A value function learns beside the agents, which never reaches their policies. In the first
+    epoch, when phi knows nothing, agents follow the guide. `Teacher` has the attributes.
+    """
+
+    trains_value = True
+
+    def guidance(self, epoch: int) -> float:
+        """The guide alone at first, when phi knows nothing yet."""
+        return 1.0 if epoch == 1 else 0.0
+
+    def lesson(self, learner: Learner, update: Update) -> Lessons:
+        """What the loss sees, and the guide's gradient."""
+        return Lessons(learner.seen(update.batch), learner.guide_gradient(update.batch))
+
+    def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
+        """Checks that there is such a gradient; see `Teacher.check`."""
+        super().check(inner_loop, family)
+        if not isinstance(inner_loop.guide, PolicyGradientGuide):
+            raise ValueError(
+                f"`InnerLoop.guide` (={type(inner_loop.guide).__name__}) must have a gradient in "
+                "each step, as PPO and Reinforce do, with `meta_train.teacher`."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class CriticTeacher(Teacher):
+    """A critic teaches phi: what agents do is to get better in its eyes.
+
+    It learns from all kept steps of all agents and is shown what was drawn for their tasks
+    (`Critic`), so that its gradients look farther ahead than a policy gradient of M steps, through
+    a hundredth of the noise. A checkpoint has its networks and their Adams: with two layers of
+    256 units some 4 MB.
+
+    Attributes:
+        discount: gamma.
+        num_steps: Steps whose rewards are added up before the critics are asked (n-step returns).
+        num_gradient_steps: Of the critics in each epoch, thrice as many in the first; their actor
+            takes half as many.
+        critic_minibatch_size: Transitions in each.
+        critic_learning_rate: Of the Adams of critics and actor.
+        hidden_sizes: Units of the hidden layers of critics and actor.
+        actor_sees_task: Whether the actor is shown what was drawn for the task, as the critics are.
+    """
+
+    minibatch_size: int = 32
+    num_passes: int = 2
+    num_kept_epochs: int = 6
+    discount: float = 0.99
+    num_steps: int = 5
+    num_gradient_steps: int = 1500
+    critic_minibatch_size: int = 256
+    critic_learning_rate: float = 3e-4
+    hidden_sizes: tuple[int, ...] = (256, 256)
+    actor_sees_task: bool = False
+
+    trains_value = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("num_steps", "num_gradient_steps", "critic_minibatch_size"):
+            require_integer(self._named(name), getattr(self, name))
+        for size in self.hidden_sizes:
+            require_integer(self._named("hidden_sizes"), size)
+        require_number(self._named("critic_learning_rate"), self.critic_learning_rate)
+        if not 0.0 < self.discount <= 1.0:
+            raise ValueError(f"`{self._named('discount')}` (={self.discount}) must be in (0, 1].")
+
+    def guidance(self, epoch: int) -> float:
+        """None: agents follow phi from the first epoch on."""
+        del epoch
+        return 0.0
+
+    def lesson(self, learner: Learner, update: Update) -> Lessons:
+        """What the loss sees, and what a critic learns from."""
+        steps = transitions(update.experience, update.parameters, self.discount, self.num_steps)
+        return Lessons(learner.seen(update.batch), transitions=steps)
+
+    def make_critic(self, lessons: Lessons) -> Critic:
+        """The critic that says the targets of such lessons."""
+        assert lessons.transitions is not None
+        _, action, *_, later_observation, task = lessons.transitions
+        return Critic(
+            later_observation.shape[-1],
+            action.shape[-1],
+            task.shape[-1],
+            self.hidden_sizes,
+            self.critic_learning_rate,
+            self.actor_sees_task,
+        )
+
+    def train(
+        self, critic: Critic, state: CriticState, lessons: Lessons, rng: np.random.Generator
+    ) -> tuple[CriticState, float]:
+        """Trains a critic on the kept transitions as these settings say; see `Critic.train`."""
+        assert lessons.transitions is not None
+        num_steps = self.num_gradient_steps * (1 if state else _FIRST)
+        return critic.train(state, lessons.transitions, num_steps, self.critic_minibatch_size, rng)
+
+    def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
+        """Checks that actions are a box, in which there are gradients; see `Teacher.check`."""
+        super().check(inner_loop, family)
+        if family.num_actions is not None:
+            raise ValueError(
+                "`meta_train.teacher` (=CriticTeacher) must be PolicyGradientTeacher where "
+                "`meta_train.family` has a finite set of actions."
+            )

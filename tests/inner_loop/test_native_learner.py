@@ -115,7 +115,9 @@ def test_a_value_function_beside_is_trained_as_tensorflow_does():
     values = [learner.agents.value_function.get_weights() for learner in (reference, native)]
     for a, b in zip(*values, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-4)
-    lessons = [learner.lesson(batch) for learner in (reference, native)]
+    lessons = [
+        (learner.seen(batch), learner.guide_gradient(batch)) for learner in (reference, native)
+    ]
     for a, b in zip(lessons[0][1], lessons[1][1], strict=True):
         np.testing.assert_allclose(a, b, atol=5e-2)
     gradients = [learner.policy_gradient(batch, 0.0) for learner in (reference, native)]

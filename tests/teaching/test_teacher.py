@@ -27,14 +27,15 @@ INNER = InnerLoop(
     learned_loss=LearnedLoss(inputs=("observation", "policy"), context_size=0),
 )
 FAMILY = RandomReacher()
+TEACHER = PolicyGradientTeacher()
 SEEDS = [LifetimeSeed(task, (7, task)) for task in (3, 4)]
 
 
 def live(settings, family=FAMILY, guidance=0.0, taken=True, on_update=None):
     workers = Workers(settings, family, len(SEEDS))
     phi = np.repeat(workers.draw_phi(0)[np.newaxis], len(SEEDS), axis=0)
-    taker = LessonTaker(workers.learner) if taken else None
-    lifetimes = workers.live(phi, SEEDS, guidance, on_update, lesson_taker=taker)
+    taker = LessonTaker(workers.learner, TEACHER.lesson) if taken else None
+    lifetimes = workers.live(phi, SEEDS, guidance, on_update, lesson_taker=taker, train_value=taken)
     return workers, lifetimes, taker.hand_over() if taker else None
 
 
@@ -49,8 +50,8 @@ def test_targets_are_those_of_numpy_from_raw_transitions():
 
     workers = Workers(INNER, FAMILY, len(SEEDS))
     phi = np.repeat(workers.draw_phi(0)[np.newaxis], len(SEEDS), axis=0)
-    taker = LessonTaker(workers.learner)
-    workers.live(phi, SEEDS, 0.0, watch, lesson_taker=taker)
+    taker = LessonTaker(workers.learner, TEACHER.lesson)
+    workers.live(phi, SEEDS, 0.0, watch, lesson_taker=taker, train_value=True)
     lessons = taker.hand_over()
     assert lessons.targets[0].shape == (2, 3, 64, 2)
 
@@ -167,17 +168,19 @@ class NoGradient(Guide):
             "`PolicyGradientTeacher.num_kept_epochs` (=0)",
         ),
         (
-            lambda: PolicyGradientTeacher(log_std_floor=0.5).check(INNER),
+            lambda: PolicyGradientTeacher(log_std_floor=0.5).check(INNER, FAMILY),
             "`PolicyGradientTeacher.log_std_floor` (=0.5) must in epoch 1 be at most",
         ),
         (
             lambda: PolicyGradientTeacher(
                 log_std_floor=PiecewiseLinear((3, 4), (-0.5, 0.25))
-            ).check(INNER),
+            ).check(INNER, FAMILY),
             "`PolicyGradientTeacher.log_std_floor` (=0.25) must in epoch 4 be at most",
         ),
         (
-            lambda: PolicyGradientTeacher().check(dataclasses.replace(INNER, guide=NoGradient())),
+            lambda: PolicyGradientTeacher().check(
+                dataclasses.replace(INNER, guide=NoGradient()), FAMILY
+            ),
             "`InnerLoop.guide` (=NoGradient)",
         ),
     ],

@@ -1,0 +1,72 @@
+"""What a critic learns from: single steps, and what came of them within the n that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from epg_tf.agent.experience import Experience
+
+
+class Transitions(NamedTuple):
+    """M steps of each of L updates, float32, with returns of n steps (Sutton 1988).
+
+    Attributes:
+        observation: What was acted on, as the task gave it, [L, M, S].
+        action: As the policy gave it, [L, M, A].
+        partial_return: The discounted rewards of this step and of those after it, n in all or
+            fewer: up to the end of the episode or of the M steps, [L, M].
+        discount: What the worth of where they lead is multiplied by, 0 where nothing follows,
+            [L, M].
+        later_observation: Where they lead, before any reset, [L, M, S].
+        task: What was drawn for the task, see `task_numbers`, [L, M, T].
+    """
+
+    observation: np.ndarray
+    action: np.ndarray
+    partial_return: np.ndarray
+    discount: np.ndarray
+    later_observation: np.ndarray
+    task: np.ndarray
+
+
+def transitions(
+    experience: Experience, parameters: Mapping[str, np.ndarray], discount: float, num_steps: int
+) -> Transitions:
+    """The transitions of W workers' M steps.
+
+    Args:
+        experience: The steps.
+        parameters: What was drawn for the workers' tasks, by name, [W, ...] each.
+        discount: gamma.
+        num_steps: n, at most.
+    """
+    shape = experience.reward.shape
+    partial_return, discounts = np.zeros(shape), np.zeros(shape)
+    later = np.array(experience.next_observation)
+    goes_on = np.ones(shape, bool)
+    for i in range(min(num_steps, shape[1])):
+        # Of all steps at once what came i steps later, where that belongs to the same episode.
+        begun, here = (slice(None), slice(shape[1] - i)), (slice(None), slice(i, None))
+        live = goes_on[begun]
+        partial_return[begun] += np.where(live, discount**i * experience.reward[here], 0.0)
+        follows = discount ** (i + 1) * ~experience.terminated[here].astype(bool)
+        discounts[begun] = np.where(live, follows, discounts[begun])
+        arrived = experience.next_observation[here]
+        later[begun] = np.where(live[..., np.newaxis], arrived, later[begun])
+        goes_on[begun] &= ~experience.ended[here].astype(bool)
+    task = np.repeat(task_numbers(parameters)[:, np.newaxis], shape[1], axis=1)
+    parts = (experience.observation, experience.action, partial_return, discounts, later, task)
+    return Transitions(*(part.astype(np.float32) for part in parts))
+
+
+def task_numbers(parameters: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What was drawn for W tasks, and is for people to know, in a row each, [W, T]."""
+    rows = [
+        np.reshape(values, (len(values), -1))
+        for name, values in sorted(parameters.items())
+        if not name.startswith("_")
+    ]
+    return np.concatenate(rows, axis=1)

@@ -58,6 +58,7 @@ KEYS = [
     "teaching_error",
     "teaching_target",
     "teaching_explained",
+    "critic_error",
     "phi_norm",
     "gradient_norm",
     "diverged_workers",
@@ -254,18 +255,32 @@ TAUGHT = {
     "floor/PiecewiseLinear.epochs": (2, 3),
     "floor/PiecewiseLinear.values": (-0.01, -0.02),
 }
+TAUGHT_BY_A_CRITIC = {
+    name.replace("PolicyGradient", "Critic"): str(value).replace("PolicyGradient", "Critic")
+    for name, value in TAUGHT.items()
+} | {
+    "CriticTeacher.num_steps": 3,
+    "CriticTeacher.num_gradient_steps": 7,
+    "CriticTeacher.critic_minibatch_size": 16,
+    "CriticTeacher.hidden_sizes": (8,),
+    "CriticTeacher.actor_sees_task": True,
+}
 
 
-@pytest.fixture(scope="module")
-def taught(tmp_path_factory):
+@pytest.fixture(scope="module", params=[TAUGHT, TAUGHT_BY_A_CRITIC], ids=["guide", "critic"])
+def taught(request, tmp_path_factory):
+    """A run that was taught, and what it was bound to."""
     root = tmp_path_factory.mktemp("taught") / "run"
-    assert run(root, **TAUGHT)
-    return root
+    assert run(root, **request.param)
+    return root, request.param
 
 
 def test_a_run_may_be_taught_first_and_says_so(taught):
+    taught, settings = taught
     lines = metrics_of(taught)
-    assert [line["guidance"] for line in lines] == [1.0, 0.0, 0.0, 0.0]
+    by_critic = settings is TAUGHT_BY_A_CRITIC
+    assert [line["guidance"] for line in lines] == [0.0 if by_critic else 1.0, 0.0, 0.0, 0.0]
+    assert [line["critic_error"] is not None for line in lines] == [by_critic] * 3 + [False]
     assert [line["teaching_error"] is not None for line in lines] == [True, True, True, False]
     assert [line["outer_learning_rate"] for line in lines] == [None, None, None, 0.01]
     assert [line["validation_return"] is not None for line in lines] == [False, True, False, True]
@@ -289,23 +304,26 @@ def test_a_run_may_be_taught_first_and_says_so(taught):
 
 @pytest.mark.parametrize("stops", [(1, 2, 3), (3,)])
 def test_teaching_goes_on_where_it_stood(stops, taught, tmp_path):
+    taught, settings = taught
     for num_epochs in (*stops, 4):
-        assert run(tmp_path, **(TAUGHT | {"meta_train.num_epochs": num_epochs}))
+        assert run(tmp_path, **(settings | {"meta_train.num_epochs": num_epochs}))
     assert_same_state(tmp_path, taught)
 
 
 def test_the_number_of_ranks_does_not_change_what_is_taught(taught, tmp_path):
-    result = execute(command(tmp_path, TAUGHT, HOROVODRUN, "-np", 3))
+    taught, settings = taught
+    result = execute(command(tmp_path, settings, HOROVODRUN, "-np", 3))
     assert result.returncode == 0, result.stderr
     assert_same_state(tmp_path, taught)
 
 
-def test_workers_that_diverge_teach_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize("settings", [TAUGHT, TAUGHT_BY_A_CRITIC], ids=["guide", "critic"])
+def test_workers_that_diverge_teach_nothing(settings, tmp_path, monkeypatch):
     """Of an epoch of nothing but NaN the run learns nothing, and says so."""
     monkeypatch.setattr(
         RandomReacher, "reward", lambda self, *_: np.full(len(_[0]), np.nan), raising=True
     )
-    two = TAUGHT | {"meta_train.num_epochs": 2, "meta_train.validate_every": 0}
+    two = settings | {"meta_train.num_epochs": 2, "meta_train.validate_every": 0}
     assert run(tmp_path, **two)
     lines = metrics_of(tmp_path)
     assert [line["diverged_workers"] for line in lines] == [4, 4]

@@ -162,7 +162,7 @@ class Critic:
                     behind.assign_add(POLYAK * (ahead - behind))
         return error / len(self.critics)
 
-    @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
+    @tf.function(jit_compile=True, autograph=False)
     def _worth_gradient(self, observation, action, task) -> tf.Tensor:
         """d(Q_1 + Q_2)/2 / d action at the actions taken, of [L, M] steps."""
         observation, task = self._seen(observation, task)

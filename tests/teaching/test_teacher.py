@@ -15,7 +15,7 @@ from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.fitting import Fit, FitState
 from epg_tf.teaching.lessons import Lessons, LessonTaker, joined
-from epg_tf.teaching.teacher import PolicyGradientTeacher
+from epg_tf.teaching.teacher import CriticTeacher, PolicyGradientTeacher
 
 INNER = InnerLoop(
     num_updates=3,
@@ -163,6 +163,13 @@ class NoGradient(Guide):
     ("make", "sentence"),
     [
         (lambda: PolicyGradientTeacher(num_epochs=0), "`PolicyGradientTeacher.num_epochs` (=0)"),
+        (lambda: CriticTeacher(num_steps=0), "`CriticTeacher.num_steps` (=0)"),
+        (lambda: CriticTeacher(hidden_sizes=(8, 0)), "`CriticTeacher.hidden_sizes` (=0)"),
+        (lambda: CriticTeacher(discount=1.5), "`CriticTeacher.discount` (=1.5) must be in (0, 1]."),
+        (
+            lambda: CriticTeacher().check(INNER, DiscreteActions(FAMILY)),
+            "`meta_train.teacher` (=CriticTeacher) must be PolicyGradientTeacher where",
+        ),
         (
             lambda: PolicyGradientTeacher(num_kept_epochs=0),
             "`PolicyGradientTeacher.num_kept_epochs` (=0)",

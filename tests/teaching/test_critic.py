@@ -1,0 +1,158 @@
+"""The critic that teaches: returns of n steps, what it learns, and the gradients it gives."""
+
+import numpy as np
+import pytest
+
+from epg_tf.agent.experience import Experience
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.loss.inputs import LossInputs
+from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.tasks.reacher import RandomReacher
+from epg_tf.teaching.critic import Critic
+from epg_tf.teaching.lessons import Lessons, LessonTaker
+from epg_tf.teaching.teacher import CriticTeacher
+from epg_tf.teaching.transitions import Transitions, task_numbers, transitions
+
+
+def experience(num_workers=3, num_steps=20, seed=0):
+    rng = np.random.default_rng(seed)
+    ended = rng.random((num_workers, num_steps)) < 0.2
+    return Experience(
+        observation=rng.normal(size=(num_workers, num_steps, 2)),
+        action=rng.normal(size=(num_workers, num_steps, 1)),
+        reward=rng.normal(size=(num_workers, num_steps)),
+        terminated=ended & (rng.random(ended.shape) < 0.5),
+        ended=ended,
+        next_observation=rng.normal(size=(num_workers, num_steps, 2)),
+    )
+
+
+@pytest.mark.parametrize("num_steps", [1, 3, 50])
+def test_partial_returns_are_those_that_are_added_up_step_by_step(num_steps):
+    lived = experience()
+    drawn = {"mass": np.arange(6.0).reshape(3, 2), "_private": np.ones(3), "angle": np.ones(3)}
+    found = transitions(lived, drawn, 0.9, num_steps)
+    for worker in range(3):
+        for t in range(20):
+            total, i = 0.0, 0
+            while True:
+                total += 0.9**i * lived.reward[worker, t + i]
+                if lived.ended[worker, t + i] or i + 1 == num_steps or t + i + 1 == 20:
+                    break
+                i += 1
+            last = worker, t + i
+            discount = 0.0 if lived.terminated[last] else 0.9 ** (i + 1)
+            assert found.partial_return[worker, t] == pytest.approx(total, rel=1e-5, abs=1e-6)
+            assert found.discount[worker, t] == pytest.approx(discount)
+            np.testing.assert_allclose(
+                found.later_observation[worker, t], lived.next_observation[last], rtol=1e-6
+            )
+    np.testing.assert_array_equal(task_numbers(drawn)[1], [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(found.task[1], np.tile([1.0, 2.0, 3.0], (20, 1)))
+
+
+def lessons_of_a_known_worth(number=64, seed=0):
+    """Steps whose rewards fall with the distance of the action from what state and task say."""
+    rng = np.random.default_rng(seed)
+    observation = rng.normal(size=(number, 16, 2)).astype(np.float32)
+    task = np.repeat(rng.normal(size=(number, 1, 1)), 16, axis=1).astype(np.float32)
+    mean = rng.uniform(-0.7, 0.7, size=(number, 16, 1)).astype(np.float32)
+    action = mean + rng.normal(scale=0.2, size=mean.shape).astype(np.float32)
+    wanted = 0.4 * np.tanh(observation[..., :1] + task)
+    steps = Transitions(
+        observation=observation,
+        action=action,
+        partial_return=-np.square(action - wanted)[..., 0],
+        discount=np.full((number, 16), 0.5, np.float32),
+        later_observation=rng.permutation(observation),
+        task=task,
+    )
+    inputs = LossInputs(
+        observation=observation,
+        action=None,
+        termination=None,
+        policy=(mean, np.full((number, 1, 1), -1.6, np.float32)),
+        memory=None,
+    )
+    return Lessons(inputs, transitions=steps), wanted
+
+
+def test_its_gradients_point_to_what_is_best_for_the_task():
+    lessons, wanted = lessons_of_a_known_worth()
+    critic = Critic(2, 1, 1, (32, 32), 3e-3, actor_sees_task=True)
+    state, first = critic.train({}, lessons.transitions, 10, 64, np.random.default_rng(0))
+    state, error = critic.train(state, lessons.transitions, 800, 64, np.random.default_rng(1))
+    assert error < first
+    of_mean, of_log_std = critic.with_targets(state, lessons).targets
+    action, mean = lessons.transitions.action, lessons.inputs.policy[0]
+    exact = 2.0 * (action - wanted)
+    assert np.corrcoef(of_mean.ravel(), exact.ravel())[0, 1] > 0.95
+    assert np.sqrt(np.mean(np.square(of_mean))) == pytest.approx(1.0, rel=0.05)
+    np.testing.assert_allclose(of_log_std, of_mean * (action - mean), atol=1e-5)
+    fewer = lessons.mapped(lambda array: array[:7])
+    one, other = (critic.with_targets(state, part).targets[0][:7] for part in (fewer, lessons))
+    ratio = one / other  # their scale is that of the lessons at hand
+    np.testing.assert_allclose(ratio, np.median(ratio), rtol=1e-3)
+
+
+def test_one_that_goes_on_equals_one_that_never_stopped():
+    lessons, _ = lessons_of_a_known_worth(8)
+    critics = [Critic(2, 1, 1, (8,), 1e-3, actor_sees_task=False) for _ in range(2)]
+    state, _ = critics[0].train({}, lessons.transitions, 5, 16, np.random.default_rng(0))
+    ends = [
+        critic.train(state, lessons.transitions, 5, 16, np.random.default_rng(1))[0]
+        for critic in critics
+    ]
+    assert ends[0].keys() == ends[1].keys()
+    for name, array in ends[0].items():
+        np.testing.assert_array_equal(array, ends[1][name])
+        assert not np.array_equal(array, state[name])
+    targets = [critic.with_targets(ends[0], lessons).targets for critic in critics]
+    np.testing.assert_array_equal(targets[0], targets[1])
+
+
+def test_a_step_that_is_not_finite_is_not_taken():
+    lessons, _ = lessons_of_a_known_worth(8)
+    critic = Critic(2, 1, 1, (8,), 1e-3, actor_sees_task=False)
+    state, _ = critic.train({}, lessons.transitions, 2, 16, np.random.default_rng(0))
+    broken = lessons.transitions._replace(
+        partial_return=np.full_like(lessons.transitions.partial_return, np.nan)
+    )
+    state, _ = critic.train(state, broken, 1, 16, np.random.default_rng(1))
+    assert all(np.isfinite(array).all() for array in state.values())
+
+
+def test_its_lessons_change_nothing_in_the_lives_of_those_who_give_them():
+    settings = InnerLoop(
+        num_updates=2,
+        steps_per_update=16,
+        buffer_size=16,
+        hidden_sizes=(8,),
+        learned_loss=LearnedLoss(inputs=("observation", "policy"), context_size=0),
+    )
+    family = RandomReacher()
+    seeds = [LifetimeSeed(task, (7, task)) for task in (3, 4)]
+
+    def live(taken):
+        workers = Workers(settings, family, len(seeds))
+        taker = LessonTaker(workers.learner, CriticTeacher().lesson) if taken else None
+        phi = np.repeat(workers.draw_phi(0)[np.newaxis], len(seeds), axis=0)
+        lifetimes = workers.live(phi, seeds, 0.0, lesson_taker=taker)
+        return lifetimes, workers.learner.policy_weights(), taker and taker.hand_over()
+
+    (taught, ours, lessons), (untaught, theirs, _) = live(True), live(False)
+    np.testing.assert_array_equal(taught.returns, untaught.returns)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert lessons.are_finite.all()
+    assert lessons.transitions.observation.shape == (2, 2, 16, family.observation_size)
+    drawn = [
+        task_numbers({n: v[np.newaxis] for n, v in _parameters(family, s).items()}) for s in seeds
+    ]
+    np.testing.assert_allclose(lessons.transitions.task[:, 0, 0], np.concatenate(drawn), rtol=1e-6)
+
+
+def _parameters(family, seed):
+    return {n: np.asarray(v) for n, v in family.sample(seed.task_seed).parameters.items()}

@@ -18,7 +18,7 @@
 | theta: policy, memory (section 3.3), value       | `agent.networks`                           |
 | buffer of N steps; normalisation (section 4.1)   | `agent.experience`; `agent.normaliser`     |
 | n workers on so many ranks and threads           | `outer_loop.ranks`; `inner_loop.groups`    |
-| the guide teaches phi first (ours)               | `teaching`; `outer_loop.taught_epochs`     |
+| phi is taught first (ours)                       | `teaching`; `outer_loop.taught_epochs`     |
 | a run as it is written down, and read again      | `train`; `run`                             |
 | Figs. 4, 5, 7: learning curves on held-out tasks | `evaluate`; `evaluation.learning_curves`   |
 | outside the distribution                         | `evaluate --shift`; `evaluation.shift`     |

@@ -23,9 +23,8 @@ def provenance(loss: EvolvedLoss) -> dict[str, Any]:
 
     Returns:
         `made`, how it came to be (see `EvolvedLoss`), and `taught_epochs`, the epochs of its run in
-        which it was taught; `epoch` and `env_steps`, what was spent on it, or None where nothing
-        tells; `seed` and
-        `num_workers` of the run; `num_updates` and `guidance`, K and alpha of Eq. 6 in the last of
+        which it was taught, and `teacher`, by whom, or None; `epoch` and `env_steps`, what was
+        spent on it, or None where nothing tells; `seed` and `num_workers` of the run; `num_updates` and `guidance`, K and alpha of Eq. 6 in the last of
         those epochs (or of the run, where the epoch is not known), and `guide`, what the latter is
         the weight of; `command`, which evolves the loss again from a folder with its config, or
         None; `versions`, of what it was exported with.
@@ -39,6 +38,7 @@ def provenance(loss: EvolvedLoss) -> dict[str, Any]:
     return {
         "made": loss.made,
         "taught_epochs": settings.teacher.num_epochs if settings.teacher is not None else 0,
+        "teacher": type(settings.teacher).__name__ if settings.teacher is not None else None,
         "epoch": epoch,
         "env_steps": env_steps,
         "seed": settings.seed,

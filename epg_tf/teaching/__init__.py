@@ -1,1 +1,1 @@
-"""Teaching: the guide shows phi what its gradient should have been. Ours; not in the paper."""
+"""Teaching: phi is shown what its gradient should have been. Ours; not in the paper."""

@@ -41,6 +41,10 @@ _TRAINED = {
         "step size of the fit": "teacher.learning_rate",
         "epochs whose lessons are kept": "teacher.num_kept_epochs",
         "least log standard deviation of the agents": "teacher.log_std_floor",
+        "a critic's discount, γ": "teacher.discount",
+        "steps whose rewards it adds up": "teacher.num_steps",
+        "its gradient steps in each": "teacher.num_gradient_steps",
+        "whether its actor sees the task": "teacher.actor_sees_task",
     },
     "The search": {
         "lifetimes per epoch, n": "num_workers",

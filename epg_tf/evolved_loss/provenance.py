@@ -22,12 +22,13 @@ def provenance(loss: EvolvedLoss) -> dict[str, Any]:
         loss: As it was read; its own config, not overridden.
 
     Returns:
-        `made`, how it came to be (see `EvolvedLoss`), and `taught_epochs`, the epochs of its run in
+        `made`, how it came to be (see `EvolvedLoss`); `taught_epochs`, the epochs of its run in
         which it was taught, and `teacher`, by whom, or None; `epoch` and `env_steps`, what was
-        spent on it, or None where nothing tells; `seed` and `num_workers` of the run; `num_updates` and `guidance`, K and alpha of Eq. 6 in the last of
-        those epochs (or of the run, where the epoch is not known), and `guide`, what the latter is
-        the weight of; `command`, which evolves the loss again from a folder with its config, or
-        None; `versions`, of what it was exported with.
+        spent on it, or None where nothing tells; `seed` and `num_workers` of the run; `num_updates`
+        and `guidance`, K and alpha of Eq. 6 in the last of those epochs (or of the run, where the
+        epoch is not known), and `guide`, what the latter is the weight of; `command`, which evolves
+        the loss again from a folder with its config, or None; `versions`, of what it was exported
+        with.
     """
     known = read_description(loss.path).get("provenance")
     if known:  # exported before, by a stack that may have been another

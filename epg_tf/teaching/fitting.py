@@ -1,9 +1,9 @@
 """Fitting phi so that the gradient of L_phi is, on average, the teacher's.
 
 `min_phi E_t || d(sum_t' L_t') / d output_t - g_t ||^2` over the M newest steps t of all lessons,
-with g_t the teacher's gradient with respect to the policy's output there. The minimiser of a squared
-error is a conditional expectation: of all gradients that agents met with what the loss sees, which
-a batch of M steps shows through noise a hundred times its size. The reward is averaged out of it.
+with g_t the teacher's gradient with respect to the policy's output there. The minimiser of a
+squared error is a conditional expectation: of all gradients that agents met with what the loss
+sees, which a batch of M steps shows through noise. The reward is averaged out of it.
 """
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.

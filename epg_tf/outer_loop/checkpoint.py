@@ -12,11 +12,11 @@ import math
 import pathlib
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from epg_tf.files import write_bytes
 from epg_tf.outer_loop.strategy import EvolutionState
@@ -152,9 +152,31 @@ class CheckpointFolder:
         return path
 
     def latest(self) -> Checkpoint | None:
-        """The newest checkpoint, or None where there is none."""
-        paths = self._paths()
-        return load_checkpoint(paths[-1]) if paths else None
+        """The newest sound checkpoint, or None where there is none at all.
+
+        Damaged ones that are newer are named in a warning.
+
+        Raises:
+            ValueError: If there are checkpoints, and all of them are damaged.
+        """
+        damaged: list[pathlib.Path] = []
+        for path in reversed(self._paths()):
+            try:
+                checkpoint = load_checkpoint(path)
+            except ValueError:
+                damaged.append(path)
+                continue
+            for other in damaged:
+                logging.warning("%s is damaged; %s takes its place.", other, path.name)
+            return checkpoint
+        if not damaged:
+            return None
+        raise ValueError(
+            f"`checkpoint` (={damaged[0]}) must be a readable checkpoint file, and neither it nor "
+            "any older one beside it is: they are damaged."
+            if len(damaged) > 1
+            else f"`checkpoint` (={damaged[0]}) must be a readable checkpoint file; it is damaged."
+        )
 
     def time_of_latest(self) -> float:
         """When the newest checkpoint was written, in seconds since 1970; there must be one."""
@@ -168,13 +190,18 @@ class CheckpointFolder:
 
 
 def load_checkpoint(path: pathlib.Path) -> Checkpoint:
-    """Reads a checkpoint file.
+    """Reads a checkpoint file, once the checksums of all that is in it are found to be right.
 
     Raises:
-        ValueError: If the file is not a checkpoint.
+        ValueError: If the file is not a checkpoint, or damaged.
     """
     try:
-        with open(path, "rb") as file, np.load(file) as data:
+        content = io.BytesIO(path.read_bytes())
+        with zipfile.ZipFile(content) as archive:
+            if archive.testzip() is not None:
+                raise ValueError("a checksum is wrong")
+        content.seek(0)
+        with np.load(content) as data:
             # Runs of before there was teaching know no start and no maker, nor whose the best is.
             known = {"start_epoch": 0, "made": "evolved"} | dict(data)
             state = EvolutionState(
@@ -200,5 +227,5 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
                 int(data["best_env_steps"]) if "best_env_steps" in data else None,
                 str(data["best_made"]) if "best_made" in data else None,
             )
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # a damaged file leads the reader of zip files anywhere
         raise ValueError(f"`checkpoint` (={path}) must be a readable checkpoint file.") from error

@@ -107,3 +107,38 @@ def test_a_damaged_file_gets_a_sentence(tmp_path, damage):
         path.write_bytes(contents.get(damage, flipped + whole[middle + 40 :]))
     with pytest.raises(ValueError, match=r"`checkpoint` \(=.*_000001.npz\) must be a readable"):
         CheckpointFolder(tmp_path).latest()
+
+
+def test_the_newest_sound_one_takes_the_place_of_those_that_are_damaged(tmp_path, caplog):
+    folder = CheckpointFolder(tmp_path)
+    paths = [folder.save(make(epoch)) for epoch in (1, 2, 3)]
+    paths[2].write_bytes(b"")
+    paths[1].write_bytes(paths[1].read_bytes()[:-200])
+    latest = folder.latest()
+    assert latest is not None
+    assert_equal_to_the_bit(latest, make(1))
+    for path in paths[1:]:
+        assert f"{path} is damaged; epoch_000001.npz takes its place." in caplog.text
+    paths[0].unlink()
+    with pytest.raises(ValueError, match=r"epoch_000003.npz\) .* nor any older one beside it is"):
+        folder.latest()
+
+
+def test_no_flipped_bit_makes_another_checkpoint(tmp_path):
+    """Of every 97th bit: a sentence, or the very checkpoint (zip files have bits without a use)."""
+    path = CheckpointFolder(tmp_path).save(make(1))
+    whole = path.read_bytes()
+    refused = 0
+    bits = range(0, 8 * len(whole), 97)
+    for bit in bits:
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        try:
+            found = load_checkpoint(path)
+        except ValueError as error:
+            assert "must be a readable checkpoint file" in str(error)
+            refused += 1
+        else:
+            assert_equal_to_the_bit(found, make(1))
+    assert refused > 0.5 * len(bits)

@@ -115,12 +115,25 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> MetaTraining:
         _parse(f"`--gin_binding` (={binding})", gin.parse_config, binding)
     _parse("The config", gin.finalize)
     try:
-        return _make_meta_training()
+        settings = _make_meta_training()
+        _name_unused(bindings)
+        return settings
     except ValueError as error:
         # gin says below it who called whom.
         raise ValueError(str(error).partition("\n")[0]) from error
     except RecursionError as error:
         raise ValueError("The config is not understood: a binding refers to itself.") from error
+
+
+def _name_unused(bindings: Sequence[str]) -> None:
+    """Names, in a warning each, bindings of things that the run does not use."""
+    used = {line.partition(" =")[0] for line in gin.operative_config_str().splitlines()}
+    used = {".".join(name.split(".")[-2:]) for name in used}
+    for binding in bindings:
+        name = binding.partition("=")[0].strip()
+        thing, dot, _ = name.rpartition(".")
+        if dot and ".".join(name.split(".")[-2:]) not in used:
+            logging.warning("`%s` is set, and nothing uses `%s`.", name, thing)
 
 
 def complete_config() -> str:
@@ -162,6 +175,8 @@ def _parse(where: str, parse: Callable[..., Any], *arguments: str) -> None:
         place = next((f" (in{line[2:]})" for line in lines if line.startswith("In file")), "")
         if isinstance(error, tokenize.TokenError):
             message = error.args[0]
+        if isinstance(error, RecursionError):
+            message = "a file includes itself"
         message = message.removesuffix(" in config string:").removesuffix(".")
         raise ValueError(f"{where} is not understood: {message}{place}.") from error
     finally:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
 
 from epg_tf.checks import require_integer
+
+_MOST_EPOCHS = 100_000
 
 
 class Schedule(Protocol):
@@ -21,6 +24,25 @@ class Schedule(Protocol):
     def __call__(self, epoch: int) -> float:
         """The value in force during `epoch` (1, 2, ...)."""
         ...
+
+
+def epochs_to_look_at(schedule: Schedule, last_epoch: int) -> Iterable[int]:
+    """Epochs up to the last among which are those of a schedule's least and greatest values.
+
+    Of this module's schedules these are a few, however many epochs there are; of others all, up to
+    the first hundred thousand.
+    """
+    knots = {Constant: (), Linear: (), PiecewiseLinear: getattr(schedule, "epochs", ())}.get(
+        type(schedule)
+    )
+    if knots is None:
+        return range(1, min(last_epoch, _MOST_EPOCHS) + 1)
+    near = {
+        1,
+        last_epoch,
+        *(round_ for knot in knots for round_ in (math.floor(knot), math.ceil(knot))),
+    }
+    return sorted(epoch for epoch in near if 1 <= epoch <= last_epoch)
 
 
 def require_schedule(
@@ -35,7 +57,7 @@ def require_schedule(
     Raises:
         ValueError: If it is not a finite number from `lowest` to `highest`.
     """
-    for epoch in range(1, last_epoch + 1):
+    for epoch in epochs_to_look_at(schedule, last_epoch):
         try:
             value = schedule(epoch)
             is_within = lowest <= value <= highest and math.isfinite(value)

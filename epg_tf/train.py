@@ -29,25 +29,30 @@ def main(argv: list[str]) -> None:
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     from epg_tf import config
     from epg_tf.evolved_loss.load import loss_to_start_from
+    from epg_tf.inner_loop.memory import require_memory
     from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.outer_loop.stop import StopRequest
     from epg_tf.run.folder import RunFolder
     from epg_tf.run.training import train
+    from epg_tf.tasks.family import TRAINING_TASK_SEEDS
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
         if not config_flags.GIN_FILE.value:
             raise ValueError("`--gin_file` (=none) must name a preset, such as gin/reacher.gin.")
         settings = config.read(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
-        ranks.share(settings.num_workers)
         config_text = config.complete_config()
+        settings.family.sample(TRAINING_TASK_SEEDS[0])  # before there is a folder
+        require_memory(settings.inner_loop, settings.family, len(ranks.share(settings.num_workers)))
         start = loss_to_start_from(settings)
     with command_line.one_sentence(ranks):
         command = ["python", "-m", "epg_tf.train", *sys.argv[1:]]
         root = config_flags.ROOT_DIR.value or ""
         run = RunFolder(root, settings, ranks, lambda: config_text, command)
     phi, made = (None, None) if start is None else (start.phi, start.made)
-    if not train(settings, ranks, run, phi, made):
-        raise SystemExit(command_line.STOPPED)
+    stop = StopRequest(announce=ranks.is_first)
+    if not train(settings, ranks, run, stop, phi, made):
+        raise SystemExit(stop.exit_code)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ import gymnasium
 import numpy as np
 import tensorflow as tf
 
-path, seed = pathlib.Path(sys.argv[1]), int((*sys.argv, 0)[2])
+path, seed = pathlib.Path((*sys.argv, "")[1]), int((*sys.argv, "", 0)[2] or 0)
+if not (path / "loss.json").is_file():
+    sys.exit(f"LOSS (={path}) must be a folder that epg_tf.export wrote; see {sys.argv[0]}.")
 loss, about = tf.saved_model.load(str(path)), json.loads((path / "loss.json").read_text())
 N, M, update = about["buffer_size"], about["steps_per_update"], about["inner_update"]
 policy, rule, inputs = about["policy"], about["normalisation"], about["inputs"]

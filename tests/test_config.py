@@ -13,17 +13,21 @@ from epg_tf import config
 from epg_tf.files import flatten
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.run.folder import RunFolder
 from epg_tf.run.training import train
 
 PROJECT = pathlib.Path(__file__).parent.parent
-SHARED = ("paper", "fast")  # without a family: others include them
+SHARED = ("paper", "fast", "taught")  # without a family: others include them
 PRESETS = sorted(path.name for path in (PROJECT / "gin").glob("*.gin") if path.stem not in SHARED)
 TINY = [
     "meta_train.num_workers = 2",
     "meta_train.num_epochs = 1",
     "InnerLoop.num_updates = 1",
     "InnerLoop.hidden_sizes = (4,)",
+    "meta_train.num_updates = None",
+    "CriticTeacher.num_gradient_steps = 2",
+    "CriticTeacher.hidden_sizes = (8,)",
 ]
 
 
@@ -32,7 +36,7 @@ def test_a_preset_runs_a_tiny_epoch(preset, tmp_path):
     settings = config.read([f"gin/{preset}"], TINY)
     ranks = Ranks()
     run = RunFolder(str(tmp_path), settings, ranks, config.complete_config)
-    assert train(settings, ranks, run)
+    assert train(settings, ranks, run, StopRequest(announce=False))
     metrics = json.loads((tmp_path / "metrics.jsonl").read_text())
     assert metrics["epoch"] == 1
     assert np.isfinite(metrics["return_mean"])

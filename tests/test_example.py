@@ -47,7 +47,7 @@ def returns_of(result):
 
 def test_it_is_short_and_needs_tensorflow_and_gymnasium_alone():
     text = EXAMPLE.read_text()
-    assert len(text.splitlines()) <= 87
+    assert len(text.splitlines()) <= 90
     imported = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):

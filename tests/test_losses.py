@@ -14,6 +14,7 @@ from epg_tf.evaluation.report.page import render_page
 from epg_tf.evaluation.report.parts import read_parts
 from epg_tf.files import CONFIG_FILE, SETTINGS_FILE, differs_from_run
 from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.run.folder import RunFolder
 from epg_tf.run.records import read_run
 from epg_tf.run.training import train
@@ -79,7 +80,8 @@ def test_a_run_of_before_goes_on_and_reports(tmp_path):
         [str(root / CONFIG_FILE)], [f"meta_train.num_epochs = {before.num_epochs + 1}"]
     )
     ranks = Ranks()
-    assert train(settings, ranks, RunFolder(str(root), settings, ranks, config.complete_config))
+    run = RunFolder(str(root), settings, ranks, config.complete_config)
+    assert train(settings, ranks, run, StopRequest(announce=False))
     after = read_run(root)
     assert after.num_epochs == before.num_epochs + 1
     assert after.setting("num_epochs") == after.num_epochs

@@ -77,7 +77,8 @@ def run(root, **changes):
     changes = {name.replace("__", "."): value for name, value in changes.items()}
     settings = config.read(["gin/reacher.gin"], bindings(changes))
     ranks = Ranks()
-    return train_in(settings, ranks, RunFolder(str(root), settings, ranks, config.complete_config))
+    folder = RunFolder(str(root), settings, ranks, config.complete_config)
+    return train_in(settings, ranks, folder, StopRequest(announce=False))
 
 
 def command(root, changes, *launcher):
@@ -425,7 +426,7 @@ def test_sigterm_ends_with_a_checkpoint_from_which_the_run_goes_on(tmp_path):
             out, err = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert process.returncode == command_line.STOPPED, err
+    assert process.returncode == 128 + signal.SIGTERM, err
     assert "Traceback" not in err
     assert err.count("SIGTERM: stopping at the end of this epoch") == 1
     epoch = state_of(root).epoch

@@ -46,6 +46,7 @@ def measure(
     from epg_tf import config
     from epg_tf.agent.driver import CompiledDriver
     from epg_tf.inner_loop.learner import Learner
+    from epg_tf.outer_loop.stop import StopRequest
     from epg_tf.run.folder import RunFolder
     from epg_tf.run.training import train
 
@@ -75,7 +76,8 @@ def measure(
         mock.patch.object(Learner, "update", noted("update", Learner.update)),
         contextlib.suppress(_SeenEnough),
     ):
-        train(settings, ranks, RunFolder(root, settings, ranks, config.complete_config))
+        run = RunFolder(root, settings, ranks, config.complete_config)
+        train(settings, ranks, run, StopRequest(announce=False))
     created = psutil.Process().create_time()
     result: dict[str, Any] = {
         "first_step": ends["step"][0] - created,

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn
 
-from absl import app, logging
+from absl import app, flags, logging
 
 from epg_tf.native import trial
 from epg_tf.rendering import opengl
@@ -41,7 +42,6 @@ opengl.withhold()
 logging.set_verbosity(logging.WARNING)
 
 BAD_INPUT = 2
-STOPPED = 130
 
 
 def run(main: Callable[[list[str]], None], lives: bool = False) -> NoReturn:
@@ -60,8 +60,22 @@ def run(main: Callable[[list[str]], None], lives: bool = False) -> NoReturn:
             trial.begin()
         main(arguments)
 
-    app.run(start)
+    app.run(start, flags_parser=_parse)
     raise SystemExit
+
+
+def _parse(arguments: list[str]) -> list[str]:
+    """Parses the flags as absl does, but for its exit codes; the arguments that are none."""
+    try:
+        return flags.FLAGS(arguments)
+    except flags.Error as error:
+        missing = re.fullmatch(
+            r"flag --(\w+)=None: .* must have a value other than None\.", str(error)
+        )
+        named = f"`--{missing[1]}` (=none) must be given" if missing else str(error).rstrip(".")
+        fail(f"{named}; see --help.")
+    except SystemExit:  # of --help and its like, which have been answered
+        raise SystemExit(0) from None
 
 
 def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:

@@ -150,7 +150,7 @@ def loss_to_start_from(settings: MetaTraining) -> EvolvedLoss | None:
         if there != here:
             raise ValueError(
                 f"`{name}` (={settings.start_from}) must be built like the run's own loss: "
-                f"`InnerLoop.{part}` is {there} there and {here} here."
+                f"{_differences(part, there, here)}."
             )
     there, here = (
         (type(of.family).__name__, of.family.observation_size, of.family.action_features)
@@ -163,6 +163,19 @@ def loss_to_start_from(settings: MetaTraining) -> EvolvedLoss | None:
             f"{here[1]} and {here[2]}."
         )
     return start
+
+
+def _differences(name: str, there: Any, here: Any) -> str:
+    """Which of a record's settings differ, or how the setting itself does."""
+    if not dataclasses.is_dataclass(here):
+        return f"`InnerLoop.{name}` is {there} there and {here} here"
+    fields = [field.name for field in dataclasses.fields(here)]
+    pairs = [(field, getattr(there, field), getattr(here, field)) for field in fields]
+    return "; ".join(
+        f"`{type(here).__name__}.{field}` is {theirs} there and {ours} here"
+        for field, theirs, ours in pairs
+        if theirs != ours
+    )
 
 
 def run_of(path: pathlib.Path) -> pathlib.Path | None:
@@ -199,6 +212,7 @@ def _saved_phi(folder: pathlib.Path, flag: str) -> np.ndarray:
         variables = tf.saved_model.load(str(folder)).phi
     except Exception as error:  # of many kinds, all of them about the files
         raise ValueError(
-            f"`{flag}` (={folder}) must be a SavedModel that epg_tf exported."
+            f"`{flag}` (={folder}) must be a SavedModel that epg_tf exported; it is damaged, or of "
+            "something else."
         ) from error
     return np.concatenate([variable.numpy().ravel() for variable in variables])

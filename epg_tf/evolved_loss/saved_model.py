@@ -111,8 +111,18 @@ def export_loss(
 
 
 def read_description(path: pathlib.Path) -> dict[str, Any]:
-    """What the `loss.json` of a SavedModel says; nothing where there is none."""
-    return read_json(path / DESCRIPTION_FILE) or {}
+    """What the `loss.json` of a SavedModel says; nothing where there is none.
+
+    Raises:
+        ValueError: If there is one that does not say what such a file says.
+    """
+    file = path / DESCRIPTION_FILE
+    description = read_json(file)
+    if file.exists() and not {"family", "inputs", "inner_update"} <= (description or {}).keys():
+        raise ValueError(
+            f"`{DESCRIPTION_FILE}` (={file}) must be as epg_tf wrote it; it is damaged."
+        )
+    return description or {}
 
 
 def _for_one_or_several(

@@ -6,6 +6,7 @@ import os
 import signal
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALLED = 128  # shells add it to the number of the signal
 
 
 class StopRequest:
@@ -13,6 +14,8 @@ class StopRequest:
 
     Attributes:
         requested: Whether a signal has come.
+        exit_code: What the process is to end with, as one that the signal had ended; on ranks that
+            heard none, as after Ctrl-C.
     """
 
     def __init__(self, announce: bool):
@@ -22,6 +25,7 @@ class StopRequest:
             announce: Whether this process says that it has heard.
         """
         self.requested = False
+        self.exit_code = _SIGNALLED + signal.SIGINT
         self._announce = announce
         self._previous: dict[int, object] = {}
 
@@ -38,6 +42,7 @@ class StopRequest:
     def _note(self, number: int, frame) -> None:
         del frame
         self.requested = True
+        self.exit_code = _SIGNALLED + number
         signal.signal(number, signal.SIG_DFL)
         if self._announce:
             sentence = (

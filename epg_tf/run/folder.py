@@ -187,6 +187,12 @@ class RunFolder:
             return str(error)
         if self._latest is None:
             return None
+        done, wanted = self._latest.state.epoch, self._settings.num_epochs
+        if wanted < done:
+            return (
+                f"`meta_train.num_epochs` (={wanted}) must be at least the {done} epochs that the "
+                f"run in {self._root} has done."
+            )
         found = differs_from_run(self._settings, self._latest.config)
         if not found:
             return None

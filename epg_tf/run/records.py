@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import pathlib
@@ -10,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from epg_tf.files import CONFIG_FILE, METRICS_FILE, SETTINGS_FILE, crc32_of, read_json
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
@@ -149,11 +149,13 @@ def read_run(root: pathlib.Path) -> RunRecords:
 
 def _read_metrics(lines: list[str]) -> dict[str, np.ndarray]:
     rows = []
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         # A line is cut short where the run was killed, or is just being written.
-        with contextlib.suppress(ValueError, TypeError, KeyError):
+        try:
             metrics = json.loads(line)
             rows.append([_number(metrics, name) for name in _METRICS])
+        except (ValueError, TypeError, KeyError):
+            logging.warning("Line %d of %s is damaged, and left out.", number, METRICS_FILE)
     table = np.array(rows, dtype=np.float64).reshape(-1, len(_METRICS))
     return dict(zip(_METRICS, table.T, strict=True))
 

@@ -17,6 +17,7 @@ def train(
     settings: MetaTraining,
     ranks: Ranks,
     run: RunFolder,
+    stop: StopRequest,
     start_phi: np.ndarray | None = None,
     start_made: str | None = None,
 ) -> bool:
@@ -26,6 +27,7 @@ def train(
         settings: The settings of the run.
         ranks: The processes that share its workers.
         run: Where it is written down.
+        stop: Where a signal that comes meanwhile is noted.
         start_phi: The loss that `settings.start_from` names, [P].
         start_made: How that loss came to be; see `Checkpoint.made`.
 
@@ -36,7 +38,7 @@ def train(
     workers = WorkerGroups(settings.inner_loop, settings.family, len(share), threads)
     first_phi = workers.draw_phi(settings.seed) if start_phi is None else start_phi
     start = settings.strategy.init(first_phi)
-    with run, StopRequest(announce=ranks.is_first) as stop:
+    with run, stop:
         checkpoint = ranks.broadcast(run.open(start, start_made))
         records = meta_train(
             settings, ranks, workers, checkpoint, run.show_update, lambda: stop.requested

@@ -120,11 +120,18 @@ class TaskFamily(abc.ABC):
             The task, the same for the same seed and family.
 
         Raises:
-            ValueError: If the seed is negative or not an integer.
+            ValueError: If the seed is negative or not an integer, or MuJoCo refuses what was drawn.
         """
         if not isinstance(task_seed, int | np.integer) or task_seed < 0:
             raise ValueError(f"`task_seed` (={task_seed!r}) must be a non-negative integer.")
-        return self.draw(np.random.default_rng((int(task_seed), _TASK_STREAM)))
+        try:
+            return self.draw(np.random.default_rng((int(task_seed), _TASK_STREAM)))
+        except ValueError as error:
+            said = str(error).splitlines()[0]
+            if not said.startswith("Error: "):  # MuJoCo's
+                raise
+            what = f"`{type(self).__name__}` (task {task_seed}) must draw what MuJoCo takes"
+            raise ValueError(f"{what}; it says: {said.removeprefix('Error: ')}.") from error
 
     @abc.abstractmethod
     def draw(self, rng: np.random.Generator) -> Task:

@@ -18,6 +18,7 @@ from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from epg_tf.checks import require_integer
 from epg_tf.tasks.family import TaskFamily, stack_parameters
 from epg_tf.tasks.mujoco_process import silence_mujoco_warnings
 from epg_tf.tasks.simulator import START_TIME, BatchSimulator, control_bounds
@@ -45,6 +46,9 @@ class TaskEnv(gymnasium.Env):
             family: A family, or where to find one: "module:Class".
             task_seed: Which of the family's tasks.
             **family_options: The family's fields, where it is given by name.
+
+        Raises:
+            ValueError: If it is to render.
         """
         silence_mujoco_warnings()
         self.family = _resolve(family, family_options)
@@ -54,7 +58,7 @@ class TaskEnv(gymnasium.Env):
         self.observation_space, self.action_space = _spaces(self.family)
         self._parameters = stack_parameters([self.task])
         self._lowest_control, self._highest_control = control_bounds(self.model)
-        self._steps = 0
+        self._steps, self._is_reset = 0, False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -64,13 +68,13 @@ class TaskEnv(gymnasium.Env):
         mujoco.mj_resetData(self.model, self.data)
         qpos, qvel = self.family.initial_state(self.task, self.np_random)
         self._set_state(START_TIME, qpos, qvel)
-        self._steps = 0
+        self._steps, self._is_reset = 0, True
         return self._observe(), {}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Steps once; a step that MuJoCo cannot integrate terminates the episode where it stood."""
         family, data = self.family, self.data
-        actions = np.asarray(action)[None]
+        actions = _checked(action, self.action_space, self._is_reset)[None]
         control = np.clip(family.control(actions)[0], self._lowest_control, self._highest_control)
         time, qpos_before, qvel_before = data.time, data.qpos.copy(), data.qvel.copy()
         data.ctrl[:] = np.where(np.isnan(control), 0.0, control)
@@ -130,8 +134,9 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
             **family_options: The family's fields, where it is given by name.
 
         Raises:
-            ValueError: If there are not W task seeds.
+            ValueError: If W is not positive, or there are not W task seeds, or it is to render.
         """
+        require_integer("num_envs", num_envs)
         family = _resolve(family, family_options)
         self.num_envs = num_envs
         seeds = _one_per_worker("task_seed", task_seed, num_envs)
@@ -144,6 +149,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         self.single_observation_space, self.single_action_space = _spaces(family)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self._is_reset = False
 
     def reset(
         self,
@@ -174,13 +180,14 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
                 rng, _ = gymnasium.utils.seeding.np_random(seeds[worker])
                 self.simulator.rngs[worker] = rng
         self.simulator.reset(workers)
+        self._is_reset = True
         return self.simulator.observation.copy(), {}
 
     def step(
         self, actions: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Steps all workers, and starts the next episode of those whose episode ended."""
-        step = self.simulator.step(np.asarray(actions))
+        step = self.simulator.step(_checked(actions, self.action_space, self._is_reset))
         info: dict[str, Any] = {}
         ended = step.terminated | step.truncated
         if ended.any():
@@ -194,12 +201,28 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
 
 
 def _resolve(family: TaskFamily | str, options: dict[str, Any]) -> TaskFamily:
+    render_mode = options.pop("render_mode", None)  # what gymnasium passes on
+    if render_mode is not None:
+        raise ValueError(
+            f"`render_mode` (={render_mode!r}) must be None: epg_tf draws in a process of its own, "
+            "see `python -m epg_tf.render`."
+        )
     if isinstance(family, str):
         # gymnasium's loader of "module:name" strings: it takes any callable, a family's class too.
         return cast(TaskFamily, load_env_creator(family)(**options))
     if options:
         raise ValueError(f"`family_options` (={options}) must be empty where `family` is a family.")
     return family
+
+
+def _checked(action: Any, space: gymnasium.Space, is_reset: bool) -> np.ndarray:
+    """An action, or several; that there is no episode, or their shape is wrong, is an error."""
+    if not is_reset:
+        raise gymnasium.error.ResetNeeded("`reset` must be called before `step`.")
+    action = np.asarray(action)
+    if action.shape != space.shape:
+        raise ValueError(f"`action` (of shape {action.shape}) must be of shape {space.shape}.")
+    return action
 
 
 def _spaces(family: TaskFamily) -> tuple[gymnasium.spaces.Box, gymnasium.Space]:

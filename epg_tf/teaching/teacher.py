@@ -22,7 +22,7 @@ from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PolicyGradientGuide
-from epg_tf.schedules import Schedule, require_schedule
+from epg_tf.schedules import Constant, Schedule, epochs_to_look_at, require_schedule
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.teaching.critic import Critic, CriticState
 from epg_tf.teaching.lessons import Lessons
@@ -91,7 +91,8 @@ class Teacher(abc.ABC):
             ValueError: If they cannot.
         """
         del family
-        for epoch in range(1, self.num_epochs + 1):
+        floors = self.log_std_floor if callable(self.log_std_floor) else Constant(0.0)
+        for epoch in epochs_to_look_at(floors, self.num_epochs):
             floor = self._log_std_floor_in(epoch)
             if floor is not None and not floor <= inner_loop.initial_log_std:
                 raise ValueError(

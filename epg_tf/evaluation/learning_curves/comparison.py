@@ -16,6 +16,8 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
 
+_MOST_AGENTS = 1_000_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
@@ -53,6 +55,11 @@ class Comparison:
     def __post_init__(self) -> None:
         for name in ("num_tasks", "num_seeds", "num_updates"):
             require_integer(f"--{name}", getattr(self, name))
+        if self.num_tasks * self.num_seeds > _MOST_AGENTS:
+            raise ValueError(
+                f"`--num_tasks` (={self.num_tasks}) times `--num_seeds` (={self.num_seeds}) must "
+                f"be at most {_MOST_AGENTS:,} agents."
+            )
         if self.ppo_learning_rate is not None:
             require_number("--ppo_learning_rate", self.ppo_learning_rate)
         if self.ppo_num_passes is not None:

@@ -11,11 +11,13 @@ import pytest
 
 from epg_tf import config
 from epg_tf.files import flatten
+from epg_tf.inner_loop.memory import require_memory
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.run.folder import RunFolder
 from epg_tf.run.training import train
+from epg_tf.schedules import PiecewiseLinear, epochs_to_look_at
 
 PROJECT = pathlib.Path(__file__).parent.parent
 SHARED = ("paper", "fast", "taught")  # without a family: others include them
@@ -259,3 +261,66 @@ def test_a_file_that_is_not_there_gets_one_sentence(tmp_path, capfd):
 def test_a_preset_without_a_family_gets_one_sentence(capfd):
     sentence = sentence_of(["gin/paper.gin"], [], capfd)
     assert sentence == "`meta_train.family` is missing: a preset must bind it."
+
+
+@pytest.mark.parametrize("num_epochs", [10**9, 10**21])
+def test_very_many_epochs_take_no_time_to_check(num_epochs):
+    bindings = [f"meta_train.num_epochs = {num_epochs}", "Linear.num_epochs = 100"]
+    assert config.read(["gin/reacher_fast.gin"], bindings).num_epochs == num_epochs
+    with pytest.raises(ValueError, match=re.escape(f"must map epoch {num_epochs} to a number")):
+        config.read(
+            ["gin/reacher.gin"],
+            [
+                *bindings,
+                "meta_train.num_updates = @PiecewiseLinear()",
+                f"PiecewiseLinear.epochs = (1, {num_epochs})",
+                "PiecewiseLinear.values = (2, 0)",
+            ],
+        )
+
+
+def test_the_few_epochs_that_are_looked_at_have_the_extremes_of_a_schedule():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        epochs = np.unique(rng.uniform(-3, 40, size=5))
+        schedule = PiecewiseLinear(tuple(epochs), tuple(rng.normal(size=len(epochs))))
+        every = [schedule(epoch) for epoch in range(1, 31)]
+        few = [schedule(epoch) for epoch in epochs_to_look_at(schedule, 30)]
+        assert min(few) == pytest.approx(min(every)) and max(few) == pytest.approx(max(every))
+    assert list(epochs_to_look_at(lambda epoch: epoch, 4)) == [1, 2, 3, 4]
+
+
+def test_a_file_that_includes_itself_gets_one_sentence(tmp_path, capfd):
+    loop = tmp_path / "loop.gin"
+    loop.write_text(f"include '{loop}'\n")
+    assert "a file includes itself" in sentence_of([str(loop)], [], capfd)
+
+
+def test_bindings_of_what_nothing_uses_are_named(caplog):
+    bindings = ["Linear.num_epochs = 7", "InnerLoop.num_updates = 3", "Reinforce.discount = 0.5"]
+    config.read(["gin/reacher_fast.gin"], bindings)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "`Linear.num_epochs` is set, and nothing uses `Linear`.",
+        "`Reinforce.discount` is set, and nothing uses `Reinforce`.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "binding",
+    [
+        "meta_train.num_workers = 1000000000",
+        "InnerLoop.buffer_size = 1000000000",
+        "InnerLoop.hidden_sizes = (64, 1000000000)",
+        "LearnedLoss.hidden_size = 100000000",
+    ],
+)
+def test_what_no_host_has_the_memory_for_is_refused(binding):
+    settings = config.read(["gin/quickstart.gin"], [binding])
+    name, _, value = binding.partition(" = ")
+    with pytest.raises(ValueError) as error:
+        require_memory(settings.inner_loop, settings.family, settings.num_workers)
+    sentence = str(error.value)
+    assert f"`{name}` (={value}" in sentence and "must fit into the host's memory" in sentence
+    fitting = config.read(["gin/quickstart.gin"], [])
+    require_memory(fitting.inner_loop, fitting.family, fitting.num_workers)

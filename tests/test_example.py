@@ -107,3 +107,12 @@ def test_it_learns_from_the_shipped_loss():
     returns = returns_of(run_example(SHIPPED, 0))
     assert returns[-1] > returns[0] > -60  # from -110, in 1,024 steps and again as many
     assert returns[-1] > -20
+
+
+@pytest.mark.parametrize("arguments", [[], ["nowhere"]])
+def test_what_is_no_loss_gets_a_sentence(arguments):
+    result = subprocess.run(
+        [sys.executable, EXAMPLE, *arguments], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "must be a folder that epg_tf.export wrote" in result.stderr

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -363,15 +364,18 @@ def damaged(path):
     path.write_bytes(path.read_bytes()[:100])
 
 
-def test_what_is_no_loss_is_refused(run, tmp_path, capfd):
+def test_what_is_no_loss_is_refused(run, exported, tmp_path, capfd):
     out = tmp_path / "out"
     subprocess.run(["cp", "-a", run, tmp_path / "run"], check=True)
     checkpoint = tmp_path / "run" / "checkpoints" / "epoch_000003.npz"
-    damaged(checkpoint)
+    for path in checkpoint.parent.iterdir():
+        damaged(path)
     best, latest = (tmp_path / "run" / "export" / name for name in ("best", "latest"))
     damaged(best / "saved_model.pb")
     damaged(next((latest / "variables").glob("*.data*")))
     subprocess.run(["cp", "-a", run / "export" / "best", tmp_path / "alone"], check=True)
+    undescribed = shutil.copytree(exported, tmp_path / "undescribed")
+    (undescribed / "loss.json").write_text("{}")
     (tmp_path / "empty").mkdir()
     readable = "must be a readable checkpoint file"
     for source, rule in (
@@ -380,8 +384,9 @@ def test_what_is_no_loss_is_refused(run, tmp_path, capfd):
         (tmp_path / "nowhere.npz", readable),
         (checkpoint, readable),
         (tmp_path / "run", readable),
-        (best, "must be a SavedModel that epg_tf exported"),
-        (latest, "must be a SavedModel that epg_tf exported"),
+        (best, "must be a SavedModel that epg_tf exported; it is damaged"),
+        (latest, "must be a SavedModel that epg_tf exported; it is damaged"),
+        (undescribed, f"`loss.json` (={undescribed / 'loss.json'}) must be as epg_tf wrote it"),
         (tmp_path / "alone", "must have its operative_config.gin beside it"),
     ):
         assert rule in refusal(capfd, checkpoint=source, out=out)

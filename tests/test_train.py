@@ -350,7 +350,10 @@ def test_a_run_may_start_from_the_loss_of_another(two_epochs, tmp_path):
     ("changes", "sentence"),
     [
         ({"meta_train.start_from": "'nowhere'"}, "`meta_train.start_from` (=nowhere) must be the"),
-        ({"LearnedLoss.hidden_size": 8}, "`InnerLoop.learned_loss` is LearnedLoss(inputs="),
+        (
+            {"LearnedLoss.hidden_size": 8},
+            "own loss: `LearnedLoss.hidden_size` is 16 there",
+        ),
         ({"meta_train.family": "@RandomHopper()"}, "it is for RandomReacher, of 10 and 2, and the"),
     ],
 )
@@ -578,11 +581,58 @@ def test_a_loss_that_was_evolved_without_reward_is_not_shown_one(two_epochs, cap
     assert everything_in(two_epochs) == before
 
 
-def test_a_damaged_checkpoint_is_refused(copy_of_two, capfd):
-    path = copy_of_two / "checkpoints" / "epoch_000002.npz"
-    path.write_bytes(path.read_bytes()[:1000])
+def test_a_run_whose_newest_checkpoint_is_damaged_goes_on_from_the_one_before(
+    copy_of_two, two_epochs, capfd
+):
+    first, second = sorted((copy_of_two / "checkpoints").iterdir())
+    whole = second.read_bytes()
+    second.write_bytes(whole[:1000])
+    assert run(copy_of_two)
+    assert_same_state(copy_of_two, two_epochs)
+    assert [line["epoch"] for line in metrics_of(copy_of_two)] == [1, 2]
+    for path in (first, second):
+        path.write_bytes(whole[:1000])
     sentence = refusal(copy_of_two, {}, capfd)
-    assert f"`checkpoint` (={path}) must be a readable checkpoint file" in sentence
+    assert f"`checkpoint` (={second}) must be a readable checkpoint file, and neither" in sentence
+
+
+def test_fewer_epochs_than_are_done_are_refused(two_epochs, capfd):
+    before = everything_in(two_epochs)
+    sentence = refusal(two_epochs, {"meta_train.num_epochs": 1}, capfd)
+    assert "`meta_train.num_epochs` (=1) must be at least the 2 epochs that the run" in sentence
+    assert everything_in(two_epochs) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"meta_train.num_workers": 10**9}, "must fit into the host's memory"),
+        ({"InnerLoop.buffer_size": 10**9}, "must fit into the host's memory"),
+        (
+            {"RandomReacher.link_length": (1e-300, 1e300)},
+            "`RandomReacher` (task 0) must draw what MuJoCo takes; it says: mass and inertia",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_before_there_is_a_folder(changes, part, tmp_path, capfd):
+    assert part in refusal(tmp_path / "run", changes, capfd)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("flags_given", "code", "said"),
+    [
+        (["--help"], 0, ""),
+        (["--nonsense"], 2, "epg_tf: Unknown command line flag 'nonsense'; see --help.\n"),
+        ([], 2, "epg_tf: `--root_dir` (=none) must be given; see --help.\n"),
+        (["--root_dir=x", "more"], 2, "epg_tf: `more` is not a flag; see --help.\n"),
+    ],
+)
+def test_flags_end_with_the_codes_of_all_other_input(flags_given, code, said, tmp_path):
+    module = [sys.executable, "-m", "epg_tf.train", *flags_given]
+    result = subprocess.run(module, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (code, said)
+    assert ("--gin_file" in result.stdout) == (code == 0)
 
 
 def test_from_a_shell_too_bad_input_is_one_line_and_a_code(tmp_path):

@@ -111,3 +111,22 @@ def test_importing_the_tasks_imports_no_tensorflow():
         "assert not {'tensorflow', 'tf_agents'} & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*render:UserWarning")  # gymnasium's own, before
+def test_what_gymnasium_would_not_take_is_refused():
+    with pytest.raises(ValueError, match=r"`num_envs` \(=0\) must be a positive integer"):
+        TaskVectorEnv(RandomReacher(), num_envs=0)
+    for make in (gymnasium.make, gymnasium.make_vec):
+        with pytest.raises(ValueError, match=r"`render_mode` \(='human'\) must be None"):
+            make("epg/RandomReacher-v0", render_mode="human")
+    for env, wrong in (
+        (TaskEnv(RandomReacher()), np.zeros(3)),
+        (TaskVectorEnv(RandomReacher(), num_envs=2), np.zeros((1, 2))),
+    ):
+        with pytest.raises(gymnasium.error.ResetNeeded):
+            env.step(env.action_space.sample())
+        env.reset(seed=0)
+        with pytest.raises(ValueError, match=r"`action` \(of shape .*\) must be of shape"):
+            env.step(wrong)
+        env.step(env.action_space.sample())

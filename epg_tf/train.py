@@ -30,7 +30,7 @@ def main(argv: list[str]) -> None:
     from epg_tf import config
     from epg_tf.evolved_loss.load import loss_to_start_from
     from epg_tf.inner_loop.memory import require_memory
-    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.outer_loop.ranks import RankLost, Ranks
     from epg_tf.outer_loop.stop import StopRequest
     from epg_tf.run.folder import RunFolder
     from epg_tf.run.training import train
@@ -51,7 +51,11 @@ def main(argv: list[str]) -> None:
         run = RunFolder(root, settings, ranks, lambda: config_text, command)
     phi, made = (None, None) if start is None else (start.phi, start.made)
     stop = StopRequest(announce=ranks.is_first)
-    if not train(settings, ranks, run, stop, phi, made):
+    try:
+        is_done = train(settings, ranks, run, stop, phi, made)
+    except RankLost as error:
+        command_line.fail(str(error), command_line.RANK_LOST)
+    if not is_done:
         raise SystemExit(stop.exit_code)
 
 

@@ -560,7 +560,7 @@ def test_from_a_shell_it_takes_seconds_and_no_tensorflow(bare_run):
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
+    assert result.stderr == "epg_tf: Line 7 of metrics.jsonl is damaged, and left out.\n"
     assert result.stdout.startswith(f"Wrote {bare_run}/report.html (0.")
     assert f"evaluation: python -m epg_tf.evaluate --loss {bare_run}" in result.stdout
     assert (bare_run / "report.html").read_text(encoding="utf-8") == render(bare_run)

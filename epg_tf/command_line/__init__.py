@@ -13,6 +13,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from logging import Formatter
 from typing import TYPE_CHECKING, NoReturn
 
 from absl import app, flags, logging
@@ -33,15 +34,19 @@ for _name, _value in {
     # Horovod looks for work every so many milliseconds; ranks speak once an epoch, and at its
     # default of 1 the looking alone takes a tenth of the cores.
     "HOROVOD_CYCLE_TIME": "25",
-    # A rank that waits for ever hangs the others: say so after a minute, give up after an hour.
+    # A rank that waits for ever hangs the others: say so after a minute, give up after an hour. For
+    # one that does not answer at all, suspended or cut off, wait ten minutes instead of 30 s.
     "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "3600",
+    "HOROVOD_GLOO_TIMEOUT_SECONDS": "600",
 }.items():
     os.environ.setdefault(_name, _value)
 
 opengl.withhold()
 logging.set_verbosity(logging.WARNING)
+logging.get_absl_handler().setFormatter(Formatter("epg_tf: %(message)s"))  # as all else is said
 
 BAD_INPUT = 2
+RANK_LOST = 1
 
 
 def run(main: Callable[[list[str]], None], lives: bool = False) -> NoReturn:

@@ -81,7 +81,7 @@ def meta_train(
             gathered = _gather(ranks, lifetimes, before, stop_requested())
             taught_so_far, logs = teaching.fit(taught_so_far, epoch)
             state = settings.strategy.init(taught_so_far.fit.phi, epoch)
-            kept = taught_so_far.as_arrays()
+            kept = taught_so_far.as_arrays() if settings.is_taught(epoch + 1) else None
         else:
             teaching, kept = None, None
             guidance = settings.guidance(epoch)

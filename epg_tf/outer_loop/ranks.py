@@ -6,12 +6,19 @@ epoch; no parameter ever does, because every rank can compute every parameter.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import horovod.tensorflow as hvd
 import numpy as np
 import tensorflow as tf
+from horovod.common.exceptions import HorovodInternalError
+
+
+class RankLost(RuntimeError):
+    """Another rank has ended, or has not answered for too long."""
 
 
 class Ranks:
@@ -66,16 +73,30 @@ class Ranks:
         """Stacks all ranks' arrays along the first axis, in rank order."""
         if self.size == 1:
             return array
-        with tf.device("CPU:0"):
+        with self._together(), tf.device("CPU:0"):
             return hvd.allgather(tf.constant(array)).numpy()
 
     def gather(self, value: Any) -> list[Any]:
         """All ranks' values, in rank order; anything that can be pickled."""
-        return [value] if self.size == 1 else hvd.allgather_object(value)
+        with self._together():
+            return [value] if self.size == 1 else hvd.allgather_object(value)
 
     def broadcast(self, value: Any) -> Any:
         """Rank 0's value, on every rank; anything that can be pickled."""
-        return value if self.size == 1 else hvd.broadcast_object(value, 0)
+        with self._together():
+            return value if self.size == 1 else hvd.broadcast_object(value, 0)
+
+    @contextlib.contextmanager
+    def _together(self) -> Iterator[None]:
+        try:
+            yield
+        except (HorovodInternalError, tf.errors.UnknownError) as error:
+            raise RankLost(
+                f"rank {self.rank} of {self.size} ends because another one has ended, or has not "
+                "answered for HOROVOD_GLOO_TIMEOUT_SECONDS "
+                f"(={os.environ.get('HOROVOD_GLOO_TIMEOUT_SECONDS', '30')}); the same command goes "
+                "on from the last checkpoint."
+            ) from error
 
     def threads(self, wanted: int | None = None) -> int:
         """On how many threads this rank's workers live; 0 for none but the main one.

@@ -122,12 +122,15 @@ def main(argv: list[str]) -> None:
 
 def _compare(ranks: Ranks, *bindings: str) -> Comparison:
     """What the flags ask for, with a few settings changed."""
+    from epg_tf import config
     from epg_tf.evaluation.learning_curves.comparison import Comparison
     from epg_tf.evaluation.rivals.meta_training.trained import load_rivals
     from epg_tf.evolved_loss.load import load
 
     with command_line.one_sentence(ranks):
-        rivals = load_rivals(_RIVALS.value)  # before the loss, whose config is to stand
+        rivals = load_rivals(
+            _RIVALS.value, config.read_rival
+        )  # before the loss, whose config is to stand
         loss = load(
             loss_flags.LOSS.value or "",
             config_flags.GIN_FILE.value,

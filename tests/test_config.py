@@ -21,9 +21,16 @@ from epg_tf.schedules import PiecewiseLinear, epochs_to_look_at
 
 PROJECT = pathlib.Path(__file__).parent.parent
 SHARED = ("paper", "fast", "taught")  # without a family: others include them
-RIVALS = sorted(
-    path.name for path in (PROJECT / "gin").glob("*.gin") if "train_rival" in path.read_text()
-)
+
+
+def is_of_a_rival(path):
+    """Whether a preset, or one that it includes, binds what `epg_tf.train_rival` reads."""
+    text = path.read_text()
+    included = re.findall(r"^include '(.*)'", text, re.MULTILINE)
+    return "train_rival." in text or any(is_of_a_rival(PROJECT / name) for name in included)
+
+
+RIVALS = sorted(path.name for path in (PROJECT / "gin").glob("*.gin") if is_of_a_rival(path))
 PRESETS = sorted(
     path.name
     for path in (PROJECT / "gin").glob("*.gin")

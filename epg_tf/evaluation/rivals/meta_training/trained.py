@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from epg_tf import config
 from epg_tf.evaluation.rivals.meta_training.checkpoint import RivalCheckpointFolder
 from epg_tf.evaluation.rivals.meta_training.rival import Arrays, MetaLearner
 from epg_tf.evaluation.rivals.meta_training.settings import RivalTraining
@@ -68,20 +67,21 @@ class TrainedRival:
             )
 
 
-def load_rivals(paths: Sequence[str]) -> dict[str, TrainedRival]:
+def load_rivals(
+    paths: Sequence[str], read: Callable[[Sequence[str], Sequence[str]], RivalTraining]
+) -> dict[str, TrainedRival]:
     """Reads rivals, by method.
-
-    Reads their configs: what gin held before is gone afterwards.
 
     Args:
         paths: Folders of runs of `epg_tf.train_rival`.
+        read: Reads configs: `config.read_rival`, after which what gin held before is gone.
 
     Raises:
         ValueError: In one sentence, if one is none, or two are of one method.
     """
     found: dict[str, TrainedRival] = {}
     for path in paths:
-        rival = _load(pathlib.Path(path))
+        rival = _load(pathlib.Path(path), read)
         if rival.method in found:
             raise ValueError(
                 f"`--rivals` (={','.join(paths)}) must be of one method each: {path} and "
@@ -91,7 +91,7 @@ def load_rivals(paths: Sequence[str]) -> dict[str, TrainedRival]:
     return found
 
 
-def _load(path: pathlib.Path) -> TrainedRival:
+def _load(path: pathlib.Path, read: Callable[..., RivalTraining]) -> TrainedRival:
     try:
         checkpoint = RivalCheckpointFolder(path / "checkpoints").latest()
     except ValueError as error:
@@ -101,7 +101,7 @@ def _load(path: pathlib.Path) -> TrainedRival:
             f"`--rivals` (={path}) must be the folder of a run of epg_tf.train_rival, with "
             f"`checkpoints` and {CONFIG_FILE} in it."
         )
-    settings = config.read_rival([str(path / CONFIG_FILE)], [])
+    settings = read([str(path / CONFIG_FILE)], [])
     return TrainedRival(
         path, settings, checkpoint.best_state, checkpoint.best_epoch, checkpoint.best_env_steps
     )

@@ -128,9 +128,8 @@ def _compare(ranks: Ranks, *bindings: str) -> Comparison:
     from epg_tf.evolved_loss.load import load
 
     with command_line.one_sentence(ranks):
-        rivals = load_rivals(
-            _RIVALS.value, config.read_rival
-        )  # before the loss, whose config is to stand
+        # Before the loss, whose config is to stand.
+        rivals = load_rivals(_RIVALS.value, config.read_rival)
         loss = load(
             loss_flags.LOSS.value or "",
             config_flags.GIN_FILE.value,

@@ -40,12 +40,12 @@ def bindings(changes):
     return [f"{name} = {value}" for name, value in (TINY | changes).items()]
 
 
-def run(root, **changes):
+def run(root, preset="rl2_reacher.gin", **changes):
     """What `python -m epg_tf.train_rival` does, in this process."""
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
     changes = {name.replace("__", "."): value for name, value in changes.items()}
-    values = {"gin_file": ["gin/rl2_reacher.gin"], "gin_binding": bindings(changes)}
+    values = {"gin_file": [f"gin/{preset}"], "gin_binding": bindings(changes)}
     with flagsaver.flagsaver(root_dir=str(root), **values):
         train_rival.main(["train_rival"])
 
@@ -99,6 +99,17 @@ def test_every_epoch_is_written_down(rivals):
     assert (checkpoint.best_epoch, checkpoint.best_env_steps) == (2, 480)
     assert list((rivals[0] / "events").glob("events.out*"))
     assert config.read_rival([str(rivals[0] / CONFIG_FILE)], []).num_tasks == 2
+
+
+@pytest.mark.parametrize(
+    ("preset", "method"),
+    [("rl2_hopper", "rl2"), ("rl2_dir_hopper", "rl2"), ("e_rl2_reacher", "e_rl2")],
+)
+def test_a_preset_trains_an_epoch(preset, method, tmp_path, capfd):
+    run(tmp_path, f"{preset}.gin", RL2__trial_steps=240, train_rival__num_epochs=1)
+    assert f"RL2 ({method}), 2 tasks of" in capfd.readouterr().out
+    (only,) = metrics_of(tmp_path)
+    assert np.isfinite([only["return_mean"], only["value_loss"], only["gradient_norm"]]).all()
 
 
 def test_a_run_that_is_carried_on_equals_one_that_was_not(rivals, tmp_path, capfd):

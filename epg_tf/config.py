@@ -19,6 +19,8 @@ import gin
 import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
 
 from epg_tf.checks import require_types
+from epg_tf.evaluation.rivals.meta_training.settings import RivalTraining
+from epg_tf.evaluation.rivals.rl2.settings import RL2
 from epg_tf.files import RETIRED_SETTINGS
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
@@ -63,6 +65,9 @@ def _checked(record: type, name: str) -> Any:
 _make_meta_training: Any = gin.external_configurable(
     _checked(MetaTraining, "meta_train"), name="meta_train", module="epg_tf"
 )
+_make_rival_training: Any = gin.external_configurable(
+    _checked(RivalTraining, "train_rival"), name="train_rival", module="epg_tf"
+)
 for _record in (
     InnerLoop,
     EvolutionStrategy,
@@ -71,6 +76,7 @@ for _record in (
     Reinforce,
     PolicyGradientTeacher,
     CriticTeacher,
+    RL2,
     Constant,
     Linear,
     PiecewiseLinear,
@@ -106,6 +112,19 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> MetaTraining:
     Raises:
         ValueError: In one sentence, if a file is missing, a name unknown or a value bad.
     """
+    return _read(_make_meta_training, files, bindings)
+
+
+def read_rival(files: Sequence[str], bindings: Sequence[str]) -> RivalTraining:
+    """The settings of a rival's training, read as `read` reads those of a loss's.
+
+    Raises:
+        ValueError: In one sentence, if a file is missing, a name unknown or a value bad.
+    """
+    return _read(_make_rival_training, files, bindings)
+
+
+def _read(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
     gin.clear_config()
     for file in files:
         if not pathlib.Path(resolve(file)).is_file():
@@ -115,7 +134,7 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> MetaTraining:
         _parse(f"`--gin_binding` (={binding})", gin.parse_config, binding)
     _parse("The config", gin.finalize)
     try:
-        settings = _make_meta_training()
+        settings = make()
         _name_unused(bindings)
         return settings
     except ValueError as error:

@@ -9,7 +9,10 @@ fresh losses of its architecture, both without reward, and two PPOs with reward,
 and minibatches of the agents with the losses, and their step size and number of passes unless
 --ppo_learning_rate and --ppo_num_passes say what suits it better) and TF-Agents' own. With
 --methods evolved,ppo,tf_agents_sac,no_action, TF-Agents' SAC too, which reuses every step and takes
-longer, and agents that never act.
+longer, and agents that never act. RL² and E-RL² (--methods evolved,ppo,rl2,e_rl2) see the reward
+too, and have been meta-trained before, as losses are, by `epg_tf.train_rival`:
+--rivals runs/rl2_reacher,runs/e_rl2_reacher says where. Of each its best state on validation tasks
+counts.
 
 In --root_dir: `summary.json` and the table that is printed (interquartile means of the final return
 and of the area under the learning curve, with 95% intervals; how likely an agent is to beat PPO's
@@ -66,6 +69,9 @@ _SHIFT = flags.DEFINE_string(
     "shift", None, "A setting of the tasks and values for it; see above. Numbers stand for ranges."
 )
 
+_RIVALS = flags.DEFINE_list(
+    "rivals", [], "Folders of runs of epg_tf.train_rival, one for each such method."
+)
 _PPO_LEARNING_RATE = flags.DEFINE_float(
     "ppo_learning_rate", None, "Step size of our PPO; by default that of the loss's agents."
 )
@@ -116,17 +122,21 @@ def main(argv: list[str]) -> None:
 
 def _compare(ranks: Ranks, *bindings: str) -> Comparison:
     """What the flags ask for, with a few settings changed."""
+    from epg_tf import config
     from epg_tf.evaluation.learning_curves.comparison import Comparison
+    from epg_tf.evaluation.rivals.meta_training.trained import load_rivals
     from epg_tf.evolved_loss.load import load
 
     with command_line.one_sentence(ranks):
+        # Before the loss, whose config is to stand.
+        rivals = load_rivals(_RIVALS.value, config.read_rival)
         loss = load(
             loss_flags.LOSS.value or "",
             config_flags.GIN_FILE.value,
             [*config_flags.GIN_BINDING.value, *bindings],
         )
     # A run that still goes on may have written another epoch between two ranks' reading.
-    loss = ranks.broadcast(loss)
+    loss, rivals = ranks.broadcast((loss, rivals))
     with command_line.one_sentence(ranks):
         comparison = Comparison(
             loss,
@@ -137,6 +147,7 @@ def _compare(ranks: Ranks, *bindings: str) -> Comparison:
             _GIVE_REWARD.value,
             _PPO_LEARNING_RATE.value,
             _PPO_NUM_PASSES.value,
+            rivals,
         )
         comparison.check_ranks(ranks)
     return comparison

@@ -31,6 +31,8 @@ _FREE_SETTINGS = (
     "meta_train.threads_per_rank",
     "meta_train.compare_at_end",
     "InnerLoop.backend",
+    "train_rival.num_epochs",
+    "train_rival.num_threads",
 )
 
 
@@ -116,14 +118,15 @@ def crc32_of(phi: np.ndarray) -> int:
     return zlib.crc32(phi.astype("<f4").tobytes())
 
 
-def flatten(settings: Any, free: bool = False) -> dict[str, Any]:
+def flatten(settings: Any, free: bool = False, root: str = "meta_train") -> dict[str, Any]:
     """The settings of a run as names and values, named like gin's; nested records by their class.
 
     Args:
         settings: The settings of the run.
         free: Whether those are among them that no number depends on.
+        root: What gin calls the settings themselves.
     """
-    return dict(_flattened(settings, "meta_train", free))
+    return dict(_flattened(settings, root, free))
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,12 +134,13 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(values, default=_as_json))
 
 
-def differs_from_run(settings: Any, config: Mapping[str, Any]) -> str:
-    """Says by name in what settings differ from the config of a run.
+def differs_from_run(settings: Any, config: Mapping[str, Any], root: str = "meta_train") -> str:
+    """Says by name in what settings differ from the config of a run; `root` as for `flatten`.
 
     A setting that is younger than the run counts as its default there.
     """
-    return differences({**plain(_defaults(settings)), **config}, plain(flatten(settings)))
+    there = {**plain(_defaults(settings, root)), **config}
+    return differences(there, plain(flatten(settings, root=root)))
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
@@ -158,7 +162,7 @@ def _flattened(settings: Any, prefix: str, free: bool) -> Iterator[tuple[str, An
             yield name, repr(value) if callable(value) else value
 
 
-def _defaults(settings: Any, prefix: str = "meta_train") -> dict[str, Any]:
+def _defaults(settings: Any, prefix: str) -> dict[str, Any]:
     """What `flatten` would give if every setting that has a default had it."""
     values: dict[str, Any] = {}
     for name, default, value in _fields(settings, prefix, free=False):

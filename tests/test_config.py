@@ -21,7 +21,21 @@ from epg_tf.schedules import PiecewiseLinear, epochs_to_look_at
 
 PROJECT = pathlib.Path(__file__).parent.parent
 SHARED = ("paper", "fast", "taught")  # without a family: others include them
-PRESETS = sorted(path.name for path in (PROJECT / "gin").glob("*.gin") if path.stem not in SHARED)
+
+
+def is_of_a_rival(path):
+    """Whether a preset, or one that it includes, binds what `epg_tf.train_rival` reads."""
+    text = path.read_text()
+    included = re.findall(r"^include '(.*)'", text, re.MULTILINE)
+    return "train_rival." in text or any(is_of_a_rival(PROJECT / name) for name in included)
+
+
+RIVALS = sorted(path.name for path in (PROJECT / "gin").glob("*.gin") if is_of_a_rival(path))
+PRESETS = sorted(
+    path.name
+    for path in (PROJECT / "gin").glob("*.gin")
+    if path.stem not in SHARED and path.name not in RIVALS
+)
 TINY = [
     "meta_train.num_workers = 2",
     "meta_train.num_epochs = 1",
@@ -324,3 +338,16 @@ def test_what_no_host_has_the_memory_for_is_refused(binding):
     assert f"`{name}` (={value}" in sentence and "must fit into the host's memory" in sentence
     fitting = config.read(["gin/quickstart.gin"], [])
     require_memory(fitting.inner_loop, fitting.family, fitting.num_workers)
+
+
+@pytest.mark.parametrize("preset", RIVALS)
+def test_every_preset_of_a_rival_is_read_and_written_in_full(preset, tmp_path):
+    settings = config.read_rival([f"gin/{preset}"], [])
+    complete = tmp_path / "complete.gin"
+    complete.write_text(config.complete_config())
+    assert config.read_rival([str(complete)], []) == settings
+
+
+def test_a_rival_that_is_missing_gets_a_sentence():
+    with pytest.raises(ValueError, match=r"`train_rival.rival` is missing: a preset must bind it"):
+        config.read_rival([], ["train_rival.family = @RandomReacher()"])

@@ -16,6 +16,8 @@ class Method(NamedTuple):
         sees_reward: Whether its agents always know the reward.
         is_rival: Whether its agents learn in a way of their own: the module of `rivals` of this
             name has it, with a function `learn`.
+        is_meta_trained: Whether what it learns by has been trained on the family's tasks before, by
+            `epg_tf.train_rival`.
         needs_box: Whether it cannot take one of finitely many actions.
     """
 
@@ -24,6 +26,7 @@ class Method(NamedTuple):
     line: str = "-"
     sees_reward: bool = False
     is_rival: bool = False
+    is_meta_trained: bool = False
     needs_box: bool = False
 
 
@@ -35,6 +38,8 @@ METHODS = {
     "tf_agents_sac": Method(
         "SAC (TF-Agents)", "#009E73", "-.", sees_reward=True, is_rival=True, needs_box=True
     ),
+    "rl2": Method("RL²", "#56B4E9", sees_reward=True, is_meta_trained=True),
+    "e_rl2": Method("E-RL²", "#E69F00", "--", sees_reward=True, is_meta_trained=True),
     "no_action": Method("no action at all", "#000000", ":", is_rival=True, needs_box=True),
 }
 # Those of a comparison unless it names others; SAC takes longer than they do together.

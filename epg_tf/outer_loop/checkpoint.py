@@ -1,27 +1,22 @@
 """Checkpoints: the state of the search, the best loss so far, and the config that led there.
 
-There is never half of one (`files.replacing`).
+As files they are `checkpoint_files`'.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import math
 import pathlib
-import re
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from absl import logging
 
-from epg_tf.files import write_bytes
+from epg_tf.outer_loop.checkpoint_files import CheckpointFiles, read_arrays
 from epg_tf.outer_loop.strategy import EvolutionState
 
-_NAME = re.compile(r"epoch_(\d+)\.npz")
 _ARRAYS = ("phi", "first_moment", "second_moment")  # of the state
 _TEACHING = "teaching_"  # in front of the names of its arrays
 _BEST = (
@@ -124,69 +119,24 @@ def made_after(made: str, taught: bool) -> str:
     return made if made.endswith(last) else f"{made}, then {last}".removeprefix(", then ")
 
 
-class CheckpointFolder:
+class CheckpointFolder(CheckpointFiles[Checkpoint]):
     """A folder of checkpoints, of which the last few are kept."""
 
     def __init__(self, path: pathlib.Path, num_kept: int = 3):
-        self.path = path
-        self._num_kept = num_kept
+        super().__init__(path, load_checkpoint, num_kept)
 
     def save(self, checkpoint: Checkpoint) -> pathlib.Path:
         """Writes a checkpoint and removes the oldest beyond those to keep."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        path = self.path / f"epoch_{checkpoint.state.epoch:06d}.npz"
         best = {name: getattr(checkpoint, name) for name in _BEST}
-        content = io.BytesIO()
-        np.savez(
-            content,
+        arrays = {
             **vars(checkpoint.state),
-            env_steps=checkpoint.env_steps,
-            config=json.dumps(checkpoint.config),
-            made=checkpoint.made,
+            "env_steps": checkpoint.env_steps,
+            "config": json.dumps(checkpoint.config),
+            "made": checkpoint.made,
             **{name: value for name, value in best.items() if value is not None},
             **{_TEACHING + name: value for name, value in checkpoint.teaching.items()},
-        )
-        write_bytes(path, content.getvalue())
-        for old in self._paths()[: -self._num_kept]:
-            old.unlink()
-        return path
-
-    def latest(self) -> Checkpoint | None:
-        """The newest sound checkpoint, or None where there is none at all.
-
-        Damaged ones that are newer are named in a warning.
-
-        Raises:
-            ValueError: If there are checkpoints, and all of them are damaged.
-        """
-        damaged: list[pathlib.Path] = []
-        for path in reversed(self._paths()):
-            try:
-                checkpoint = load_checkpoint(path)
-            except ValueError:
-                damaged.append(path)
-                continue
-            for other in damaged:
-                logging.warning("%s is damaged; %s takes its place.", other, path.name)
-            return checkpoint
-        if not damaged:
-            return None
-        raise ValueError(
-            f"`checkpoint` (={damaged[0]}) must be a readable checkpoint file, and neither it nor "
-            "any older one beside it is: they are damaged."
-            if len(damaged) > 1
-            else f"`checkpoint` (={damaged[0]}) must be a readable checkpoint file; it is damaged."
-        )
-
-    def time_of_latest(self) -> float:
-        """When the newest checkpoint was written, in seconds since 1970; there must be one."""
-        return self._paths()[-1].stat().st_mtime
-
-    def _paths(self) -> list[pathlib.Path]:
-        if not self.path.is_dir():
-            return []
-        names = [match for path in self.path.iterdir() if (match := _NAME.fullmatch(path.name))]
-        return [self.path / name[0] for name in sorted(names, key=lambda name: int(name[1]))]
+        }
+        return self.write(checkpoint.state.epoch, arrays)
 
 
 def load_checkpoint(path: pathlib.Path) -> Checkpoint:
@@ -196,36 +146,31 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
         ValueError: If the file is not a checkpoint, or damaged.
     """
     try:
-        content = io.BytesIO(path.read_bytes())
-        with zipfile.ZipFile(content) as archive:
-            if archive.testzip() is not None:
-                raise ValueError("a checksum is wrong")
-        content.seek(0)
-        with np.load(content) as data:
-            # Runs of before there was teaching know no start and no maker, nor whose the best is.
-            known = {"start_epoch": 0, "made": "evolved"} | dict(data)
-            state = EvolutionState(
-                int(data["epoch"]),
-                *(np.array(data[name]) for name in _ARRAYS),
-                start_epoch=int(known["start_epoch"]),
-            )
-            teaching = {
-                name.removeprefix(_TEACHING): np.array(value)
-                for name, value in data.items()
-                if name.startswith(_TEACHING)
-            }
-            return Checkpoint(
-                state,
-                np.array(data["best_phi"]),
-                float(data["best_return"]),
-                float(data["best_guidance"]),
-                int(data["env_steps"]),
-                json.loads(str(data["config"])),
-                teaching,
-                str(known["made"]),
-                int(data["best_epoch"]) if "best_epoch" in data else None,
-                int(data["best_env_steps"]) if "best_env_steps" in data else None,
-                str(data["best_made"]) if "best_made" in data else None,
-            )
+        data = read_arrays(path)
+        # Runs of before there was teaching know no start and no maker, nor whose the best is.
+        known = {"start_epoch": 0, "made": "evolved"} | data
+        state = EvolutionState(
+            int(data["epoch"]),
+            *(np.array(data[name]) for name in _ARRAYS),
+            start_epoch=int(known["start_epoch"]),
+        )
+        teaching = {
+            name.removeprefix(_TEACHING): np.array(value)
+            for name, value in data.items()
+            if name.startswith(_TEACHING)
+        }
+        return Checkpoint(
+            state,
+            np.array(data["best_phi"]),
+            float(data["best_return"]),
+            float(data["best_guidance"]),
+            int(data["env_steps"]),
+            json.loads(str(data["config"])),
+            teaching,
+            str(known["made"]),
+            int(data["best_epoch"]) if "best_epoch" in data else None,
+            int(data["best_env_steps"]) if "best_env_steps" in data else None,
+            str(data["best_made"]) if "best_made" in data else None,
+        )
     except Exception as error:  # a damaged file leads the reader of zip files anywhere
         raise ValueError(f"`checkpoint` (={path}) must be a readable checkpoint file.") from error

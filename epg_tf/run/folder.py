@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import math
-import os
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -17,6 +15,7 @@ from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionState
+from epg_tf.run.lock import FolderLock
 from epg_tf.run.reporter import Reporter
 
 _EPOCHS_PER_EXPORT = 10
@@ -49,7 +48,6 @@ class RunFolder:
             ValueError: On all ranks alike, if the folder cannot be written to or holds a run with
                 another config.
         """
-        self._lock: int | None = None
         if not root_dir:
             raise ValueError("`--root_dir` (='') must name a folder.")
         self._ranks = ranks
@@ -57,13 +55,14 @@ class RunFolder:
         self._config_text = config_text
         self._command = command
         self._root = pathlib.Path(root_dir)
+        self._lock = FolderLock(self._root)
         self._config = plain(flatten(settings))
         self._checkpoints = CheckpointFolder(self._root / "checkpoints")
         self._latest: Checkpoint | None = None
         self._reporter: Reporter | None = None
         problem = ranks.broadcast(self._problem() if ranks.is_first else None)
         if problem:
-            self._release_lock()
+            self._lock.release()
             raise ValueError(problem)
 
     def open(self, start: EvolutionState, start_made: str | None = None) -> Checkpoint | None:
@@ -102,11 +101,7 @@ class RunFolder:
         """Closes the records, and lets other runs in."""
         if self._reporter is not None:
             self._reporter.close()
-        self._release_lock()
-
-    def __del__(self) -> None:
-        """Lets other runs in where this one was only looked at."""
-        self._release_lock()
+        self._lock.release()
 
     def show_update(self, update: Update) -> None:
         """Moves the progress bar on by an update."""
@@ -147,11 +142,6 @@ class RunFolder:
             write_json(path, result, allow_nan=True)
             self._reporter.say_comparison(result)
 
-    def _release_lock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
     def _is_exported(self) -> bool:
         """Whether the exported losses are as new as the latest checkpoint."""
         exports = [self._root / "export" / name for name in ("latest", "best")]
@@ -166,21 +156,9 @@ class RunFolder:
 
     def _problem(self) -> str | None:
         """Takes the folder and reads where the run stands; what is wrong with it, as a sentence."""
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            probe = self._root / f".writable_{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            return (
-                f"`--root_dir` (={self._root}) must be a folder one can write to "
-                f"({error.strerror})."
-            )
-        self._lock = os.open(self._root / ".lock", os.O_CREAT | os.O_RDWR)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return f"`--root_dir` (={self._root}) must not be in use by another run."
+        problem = self._lock.take()
+        if problem is not None:
+            return problem
         try:
             self._latest = self._checkpoints.latest()
         except ValueError as error:

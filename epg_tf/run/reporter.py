@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
-import shlex
 import sys
 from collections.abc import Sequence
 
@@ -13,7 +11,6 @@ import tensorflow as tf
 import tqdm
 
 from epg_tf.files import (
-    COMMANDS_FILE,
     CONFIG_FILE,
     METRICS_FILE,
     SETTINGS_FILE,
@@ -25,6 +22,7 @@ from epg_tf.files import (
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.run.log import append_metrics, forget_after, note_command
 from epg_tf.text import number
 
 # What only some runs and some epochs have.
@@ -80,10 +78,10 @@ class Reporter:
                 f"`meta_train.num_epochs` is {settings.num_epochs}; raise it to go on."
             )
         else:
-            self._forget_after(epoch)
+            forget_after(self._metrics, epoch)
             write_text(root / CONFIG_FILE, config_text)
             write_json(root / SETTINGS_FILE, plain(flatten(settings, free=True)), allow_nan=True)
-            self._note_command(num_ranks, command)
+            note_command(root, num_ranks, command)
             with self._events.as_default(step=epoch):
                 # TensorBoard renders Markdown: four spaces make it code.
                 text = "\n".join("    " + line for line in config_text.splitlines())
@@ -134,10 +132,7 @@ class Reporter:
             "physics_seconds": float(np.mean(workers["physics_seconds"])),
             "update_seconds": float(np.mean(workers["update_seconds"])),
         }
-        with open(self._metrics, "a") as file:
-            # JSON has no NaN: a number that is none is null.
-            clean = {k: None if v != v or abs(v) == np.inf else v for k, v in metrics.items()}
-            file.write(json.dumps(clean) + "\n")
+        append_metrics(self._metrics, metrics)
         with self._events.as_default(step=state.epoch):
             for name, value in metrics.items():
                 if name != "epoch" and not (name in _NOT_ALWAYS and np.isnan(value)):
@@ -177,28 +172,6 @@ class Reporter:
         """Ends the bar and the events file."""
         self._bar.close()
         self._events.close()
-
-    def _note_command(self, num_ranks: int, command: Sequence[str]) -> None:
-        """Adds the command line to those that the run was started and carried on with."""
-        path = self._root / COMMANDS_FILE
-        launcher = ["horovodrun", "-np", str(num_ranks)] if num_ranks > 1 else []
-        known = path.read_text().splitlines() if path.exists() else []
-        line = shlex.join([*launcher, *command])
-        if command and known[-1:] != [line]:
-            write_text(path, "\n".join([*known, line]) + "\n")
-
-    def _forget_after(self, epoch: int) -> None:
-        """Drops what was written of epochs that no checkpoint remembers."""
-        if not self._metrics.exists():
-            return
-        kept = []
-        for line in self._metrics.read_text().splitlines():
-            try:
-                if json.loads(line)["epoch"] <= epoch:
-                    kept.append(line + "\n")
-            except (ValueError, TypeError, KeyError):  # cut short when the run was killed
-                continue
-        write_text(self._metrics, "".join(kept))
 
     def say(self, text: str) -> None:
         """Prints a line."""

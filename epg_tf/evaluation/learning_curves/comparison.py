@@ -7,9 +7,11 @@ number of environment steps.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from epg_tf.checks import require_integer, require_member, require_number
 from epg_tf.evaluation.methods import BASELINE, DEFAULT_METHODS, METHODS
+from epg_tf.evaluation.rivals.meta_training.trained import TrainedRival
 from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.inner_loop.seeds import LifetimeSeed, held_out_seed
 from epg_tf.inner_loop.settings import InnerLoop
@@ -28,7 +30,8 @@ class Comparison:
         methods: Out of `METHODS`: "evolved", the loss; "random_loss", fresh losses of its
             architecture, of which the first is the one that the evolution started from; "ppo", our
             PPO with the networks and minibatches of the loss's agents; "tf_agents_ppo" and
-            "tf_agents_sac", TF-Agents' own PPO and SAC; "no_action", agents that never act.
+            "tf_agents_sac", TF-Agents' own PPO and SAC; "rl2" and "e_rl2", which `rivals` must
+            have; "no_action", agents that never act.
         num_tasks: Held-out tasks.
         num_seeds: Agents per task.
         num_updates: K, for all methods.
@@ -37,6 +40,7 @@ class Comparison:
         ppo_learning_rate: Step size of our PPO; None for that of the loss's agents.
         ppo_num_passes: Passes of our PPO over the M newest steps; None for as many as the loss's
             agents make.
+        rivals: What has been meta-trained, by method.
 
     Raises:
         ValueError: If a value is outside its range, or the loss sees rewards it is not to have, or
@@ -51,6 +55,7 @@ class Comparison:
     give_reward: bool = False
     ppo_learning_rate: float | None = None
     ppo_num_passes: int | None = None
+    rivals: Mapping[str, TrainedRival] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("num_tasks", "num_seeds", "num_updates"):
@@ -79,11 +84,28 @@ class Comparison:
                     f"actions are not a box: {type(family).__name__} has {family.num_actions} of "
                     "them."
                 )
+        self._check_rivals()
         if self.loss.sees_reward and not self.give_reward:
             raise ValueError(
                 f"`--loss` (={self.loss.path}) must not see the reward, as by "
                 "`LearnedLoss.inputs` it does, unless --give_reward is given."
             )
+
+    def _check_rivals(self) -> None:
+        """Checks that what has been meta-trained is there, is compared, and fits the tasks."""
+        for method in self.methods:
+            if METHODS[method].is_meta_trained and method not in self.rivals:
+                raise ValueError(
+                    f"`--rivals` (={_paths(self.rivals)}) must name the folder of a run of "
+                    f"epg_tf.train_rival for {method!r}, which --methods asks for."
+                )
+        for method, rival in self.rivals.items():
+            if method not in self.methods:
+                raise ValueError(
+                    f"`--rivals` (={_paths(self.rivals)}) must be of methods that are compared: "
+                    f"{rival.path} is of {method!r}, which --methods does not name."
+                )
+            rival.check(self.loss.settings.family)
 
     @property
     def inner_loop(self) -> InnerLoop:
@@ -132,3 +154,7 @@ class Comparison:
                 f"`--num_tasks` (={self.num_tasks}) times `--num_seeds` (={self.num_seeds}) must "
                 f"be at least the number of ranks (={ranks.size})."
             )
+
+
+def _paths(rivals: Mapping[str, TrainedRival]) -> str:
+    return ",".join(str(rival.path) for rival in rivals.values()) or "none"

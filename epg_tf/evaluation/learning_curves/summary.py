@@ -44,6 +44,7 @@ def fingerprint(comparison: Comparison) -> dict[str, Any]:
         "--num_updates": comparison.num_updates,
         "--give_reward": comparison.give_reward,
         **{f"--ppo_{name}": value for name, value in _of_ppo_alone(comparison).items()},
+        **{f"crc32 of {name}": rival.crc32 for name, rival in comparison.rivals.items()},
     }
 
 
@@ -131,6 +132,10 @@ def table(summary: Mapping[str, Any]) -> str:
         for method, count in about["diverged_runs"].items()
         if count
     ]
+    lines += [
+        f"{about['labels'][method]}: meta-trained for {steps:,} environment steps."
+        for method, steps in about.get("rivals_env_steps", {}).items()
+    ]
     return "\n".join(lines)
 
 
@@ -152,6 +157,8 @@ def _provenance(
         "sees_reward": comparison.loss.sees_reward,
         "guidance": comparison.loss.guidance,
         "labels": labels(comparison),
+        "rivals": {method: str(rival.path) for method, rival in comparison.rivals.items()},
+        "rivals_env_steps": {name: rival.env_steps for name, rival in comparison.rivals.items()},
         "diverged_runs": {method: int(run.diverged.sum()) for method, run in runs.items()},
         "bootstrap_resamples": len(bootstrap.tasks),
         "config": flatten(loss.settings),

@@ -70,7 +70,9 @@ class AgentTraining:
         Returns:
             All ranks' runs.
         """
-        live = self._live_in_own_way if METHODS[method].is_rival else self._live
+        live = self._live
+        if METHODS[method].is_rival or METHODS[method].is_meta_trained:
+            live = self._live_in_own_way
         curves, diverged = [], []
         for batch in self._batches():
             batch_curves, batch_diverged = live(method, batch, on_update)
@@ -110,16 +112,18 @@ class AgentTraining:
     def _live_in_own_way(
         self, method: str, agents: list[int], on_update: Callable[[], object]
     ) -> tuple[np.ndarray, np.ndarray]:
-        # TF-Agents' are slow to import, and not always wanted.
-        learn = importlib.import_module(f"epg_tf.evaluation.rivals.{method}").learn
         comparison = self._comparison
-        episodes = learn(
-            comparison.inner_loop,
-            comparison.loss.settings.family,
-            [self._seeds[agent] for agent in agents],
-            self._threads,
-            lambda k: on_update(),
-        )
+        family, seeds = comparison.loss.settings.family, [self._seeds[agent] for agent in agents]
+        how = self._threads, lambda k: on_update()
+        if METHODS[method].is_meta_trained:
+            rival = comparison.rivals[method]
+            lifetime = _budget(comparison.inner_loop)
+            learner = rival.make_learner()
+            episodes = learner.learn(rival.state, family, seeds, *lifetime, *how)
+        else:
+            # TF-Agents' are slow to import, and not always wanted.
+            learn = importlib.import_module(f"epg_tf.evaluation.rivals.{method}").learn
+            episodes = learn(comparison.inner_loop, family, seeds, *how)
         curves = learning_curves(episodes, *_budget(comparison.inner_loop))
         return curves, ~np.isfinite(curves).all(axis=1)
 

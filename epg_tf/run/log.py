@@ -1,0 +1,42 @@
+"""What a run writes down line by line: its commands and the metrics of its epochs."""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+import shlex
+from collections.abc import Mapping, Sequence
+
+from epg_tf.files import COMMANDS_FILE, write_text
+
+
+def append_metrics(path: pathlib.Path, metrics: Mapping[str, float]) -> None:
+    """Adds an epoch to metrics.jsonl; JSON has no NaN, so a number that is not finite is null."""
+    clean = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+    with open(path, "a") as file:
+        file.write(json.dumps(clean) + "\n")
+
+
+def note_command(root: pathlib.Path, num_ranks: int, command: Sequence[str]) -> None:
+    """Adds the command line to those that the run was started and carried on with."""
+    path = root / COMMANDS_FILE
+    launcher = ["horovodrun", "-np", str(num_ranks)] if num_ranks > 1 else []
+    known = path.read_text().splitlines() if path.exists() else []
+    line = shlex.join([*launcher, *command])
+    if command and known[-1:] != [line]:
+        write_text(path, "\n".join([*known, line]) + "\n")
+
+
+def forget_after(path: pathlib.Path, epoch: int) -> None:
+    """Drops from metrics.jsonl what was written of epochs that no checkpoint remembers."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text().splitlines():
+        try:
+            if json.loads(line)["epoch"] <= epoch:
+                kept.append(line + "\n")
+        except (ValueError, TypeError, KeyError):  # cut short when the run was killed
+            continue
+    write_text(path, "".join(kept))

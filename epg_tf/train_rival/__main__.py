@@ -1,0 +1,56 @@
+"""Meta-trains a rival of evolved losses on a family of tasks: RL² or E-RL².
+
+    python -m epg_tf.train_rival --gin_file gin/rl2_reacher.gin --root_dir runs/rl2_reacher
+
+A setting of the preset is changed with --gin_binding, for instance
+--gin_binding "train_rival.num_epochs=100" --gin_binding "RL2.trial_steps=4096". The same command
+goes on where the run in --root_dir stands; Ctrl-C stops it at the end of the epoch at hand. What
+was trained is compared with a loss by `epg_tf.evaluate --methods evolved,ppo,rl2 --rivals
+runs/rl2_reacher`. It is one process.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from absl import flags
+
+from epg_tf import command_line
+from epg_tf.command_line import config_flags
+
+flags.adopt_module_key_flags(config_flags)
+
+
+def main(argv: list[str]) -> None:
+    """Does what the flags say."""
+    if len(argv) > 1:
+        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    from epg_tf import config
+    from epg_tf.command_line.held_out_flags import refuse_ranks
+    from epg_tf.evaluation.rivals.meta_training.folder import RivalFolder
+    from epg_tf.evaluation.rivals.meta_training.training import train
+    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.outer_loop.stop import StopRequest
+    from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+
+    ranks = Ranks()
+    with command_line.one_sentence(ranks):
+        refuse_ranks(ranks.size, "train_rival")
+        if not config_flags.GIN_FILE.value:
+            raise ValueError(
+                "`--gin_file` (=none) must name a preset, such as gin/rl2_reacher.gin."
+            )
+        settings = config.read_rival(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
+        settings.family.sample(TRAINING_TASK_SEEDS[0])  # before there is a folder
+        command = ["python", "-m", "epg_tf.train_rival", *sys.argv[1:]]
+        root = config_flags.ROOT_DIR.value or ""
+        run = RivalFolder(root, settings, config.complete_config(), command)
+    stop = StopRequest(announce=True)
+    if not train(settings, run, stop):
+        raise SystemExit(stop.exit_code)
+
+
+if __name__ == "__main__":
+    flags.mark_flag_as_required("root_dir")  # here, so that importers need not have it
+    command_line.run(main)

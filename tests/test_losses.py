@@ -21,6 +21,7 @@ from epg_tf.run.training import train
 
 LOSSES = pathlib.Path(__file__).parent.parent / "losses"
 PRESETS = {
+    "dir_hopper_taught": "gin/dir_hopper_taught.gin",
     "dir_half_cheetah_taught": "gin/dir_half_cheetah_taught.gin",
     "half_cheetah_taught": "gin/half_cheetah_taught.gin",
     "hopper": "gin/hopper_fast.gin",

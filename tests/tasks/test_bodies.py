@@ -167,9 +167,11 @@ def worst_gap(model):
     return worst
 
 
-def test_a_limb_grows_away_from_its_joint():
+@pytest.mark.parametrize("goal", [None, ((0.2, 0.2), (0.1, 0.1), (0.3, 0.3))])
+def test_a_limb_grows_away_from_its_joint(goal):
     nominal, model = (
-        RandomBody(ARM, length={"upper": (factor, factor)}).sample(0).model for factor in (1.0, 1.5)
+        RandomBody(ARM, length={"upper": (factor, factor)}, goal=goal).sample(0).model
+        for factor in (1.0, 1.5)
     )
     for name, height in (("base", 0.12), ("upper", 0.22), ("fore", 0.22 + 0.3 * 1.5)):
         data = mujoco.MjData(model)

@@ -45,12 +45,12 @@ def build(
     """
     nominal = assets.nominal_model(file)
     spec = assets.specification(file)
-    if goal is not None:
+    if factors.get("length"):
+        _lengthen(spec, nominal, factors["length"])
+    if goal is not None:  # after it: with another part in it a specification knows no numbers
         size = _GOAL_SIZE * nominal.stat.extent
         place = [*goal, size][:3]  # on the floor, unless it says
         spec.worldbody.add_site(name="goal of the task", pos=place, size=[size] * 3, rgba=_RED)
-    if factors.get("length"):
-        _lengthen(spec, nominal, factors["length"])
     model = assets.compiled(spec)
     if factors.get("thickness"):
         thin = model

@@ -27,10 +27,33 @@
 | section 4.3, Figs. 6, 9: what a loss does        | `analyze`; `evaluation.analysis`           |
 | Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.films`; `rendering`  |
 | a loss to take away, and a page about it         | `export`; `evolved_loss`; `report`         |
+| losses by name                                   | `load_loss`; `losses`                      |
 | the experiments' settings                        | `gin/`, read by `config`                   |
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import gym_notices.notices
+
+if TYPE_CHECKING:
+    from epg_tf.evolved_loss.use import load_loss as load_loss
 
 # TF-Agents imports the old gym, which then asks every user to upgrade what is not theirs.
 gym_notices.notices.notices.clear()
+
+_PUBLIC = {"load_loss": "evolved_loss.use"}  # name -> where it lives
+
+
+def __getattr__(name: str) -> Any:
+    """What users take from here, imported when it is asked for: TensorFlow takes seconds."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'epg_tf' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"epg_tf.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_PUBLIC]

@@ -39,13 +39,12 @@ def main(argv: list[str]) -> None:
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     import pathlib
 
-    import tqdm
-
     from epg_tf.evaluation.analysis.analysis import Analysis
     from epg_tf.evaluation.analysis.results import fingerprint, write
     from epg_tf.evaluation.analysis.summary import sentences
     from epg_tf.evaluation.results_folder import ResultsFolder
     from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.run.progress import progress_bar
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
@@ -54,12 +53,7 @@ def main(argv: list[str]) -> None:
         analysis = Analysis(held_out_flags.read_loss(), num_tasks)
         root = pathlib.Path(config_flags.ROOT_DIR.value or "")
         ResultsFolder(root, "analyze", fingerprint(analysis)).open()
-    with tqdm.tqdm(
-        total=analysis.inner_loop.num_updates,
-        desc=root.name,
-        bar_format=_BAR,
-        mininterval=0.5 if sys.stderr.isatty() else 15.0,
-    ) as bar:
+    with progress_bar(analysis.inner_loop.num_updates, _BAR, desc=root.name) as bar:
         found = analysis.run(bar.update)
     summary = write(root, analysis, found, ["python", "-m", "epg_tf.analyze", *sys.argv[1:]])
     print(f"{sentences(summary)}\nFiles: {root}. TensorBoard: tensorboard --logdir {root}")

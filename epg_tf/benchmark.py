@@ -25,15 +25,14 @@ with tensorboard-plugin-profile shows TensorFlow's side.
 from __future__ import annotations
 
 import pathlib
-import sys
 
-import tqdm
 from absl import flags
 
 from epg_tf import command_line
 from epg_tf.benchmarking import baseline, parts, peers, processes, table
 from epg_tf.benchmarking.sizes import BODIES, FAMILIES, FULL, QUICK
 from epg_tf.files import write_json
+from epg_tf.run.progress import progress_bar
 
 _FAMILIES = flags.DEFINE_string(
     "families", ",".join(FAMILIES), "Which presets to measure, separated by commas."
@@ -65,7 +64,7 @@ def main(argv: list[str]) -> None:
     profile = _made_folder("profile", _PROFILE.value)
     sizes = QUICK if _QUICK.value else FULL
     todo = parts.list_parts(families, sizes, profile)
-    with tqdm.tqdm(total=len(todo), file=sys.stderr, bar_format=_BAR) as bar:
+    with progress_bar(len(todo), _BAR) as bar:
 
         def announce(title: str) -> None:
             bar.update(bool(bar.desc))

@@ -21,7 +21,7 @@ import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
 from epg_tf.checks import require_types
 from epg_tf.evaluation.rivals.meta_training.settings import RivalTraining
 from epg_tf.evaluation.rivals.rl2.settings import RL2
-from epg_tf.files import RETIRED_SETTINGS
+from epg_tf.files import RETIRED_SETTINGS, SHIPPED
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
@@ -42,8 +42,6 @@ from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.teacher import CriticTeacher, PolicyGradientTeacher
 
 _RENAMED = {"meta_train.simulator_threads": "meta_train.threads_per_rank"}  # by runs of before
-
-_PROJECT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def _checked(record: type, name: str) -> Any:
@@ -95,8 +93,8 @@ for _record in (
         _checked(_record, _record.__name__), name=_record.__name__, module=_record.__module__
     )
 
-# Presets include one another by the path from the project's root, wherever they are read from.
-gin.add_config_file_search_path(str(_PROJECT))
+# Presets include one another by the path from there, wherever they are read from.
+gin.add_config_file_search_path(str(SHIPPED))
 
 
 def read(files: Sequence[str], bindings: Sequence[str]) -> MetaTraining:
@@ -128,7 +126,11 @@ def _read(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
     gin.clear_config()
     for file in files:
         if not pathlib.Path(resolve(file)).is_file():
-            raise ValueError(f"`--gin_file` (={file}) must be an existing file.")
+            presets = ", ".join(sorted(path.stem for path in (SHIPPED / "gin").glob("*.gin")))
+            raise ValueError(
+                f"`--gin_file` (={file}) must be an existing file, or the name of a preset: "
+                f"{presets}."
+            )
         _parse(f"`--gin_file` (={file})", _parse_file, file)
     for binding in bindings:
         _parse(f"`--gin_binding` (={binding})", gin.parse_config, binding)
@@ -161,19 +163,17 @@ def complete_config() -> str:
 
 
 def resolve(path: str) -> str:
-    """A path of the project's that a config names, such as a preset, from wherever it is read."""
-    return (
-        path
-        if pathlib.Path(path).exists() or not (_PROJECT / path).exists()
-        else str(_PROJECT / path)
-    )
+    """The path of something that ships and a user names: gin/reacher.gin, or reacher for short."""
+    names = [path, f"gin/{path}.gin"] if path else []
+    found = (str(SHIPPED / name) for name in names if (SHIPPED / name).exists())
+    return path if pathlib.Path(path).exists() else next(found, path)
 
 
 def _parse_file(file: str) -> None:
     """Lets gin parse a file, in which settings may have the names that runs of before know."""
     text = pathlib.Path(resolve(file)).read_text()
     if not any(name in text for name in (*_RENAMED, *RETIRED_SETTINGS)):
-        gin.parse_config_file(file)
+        gin.parse_config_file(resolve(file))
         return
     for old, new in _RENAMED.items():
         text = text.replace(old, new)

@@ -191,18 +191,16 @@ def _train_what_is_missing(
     comparison: Comparison, ranks: Ranks, results: EvaluationResults, title: str
 ) -> dict[str, Runs]:
     """Trains the methods that the folder does not have yet, with a progress bar on rank 0."""
-    import tqdm
-
     from epg_tf.evaluation.learning_curves.training import AgentTraining
+    from epg_tf.run.progress import progress_bar
 
     runs = ranks.broadcast(results.known() if ranks.is_first else None)
     training = AgentTraining(comparison, ranks)
     updates = training.num_batches * comparison.num_updates
-    with tqdm.tqdm(
-        total=updates * len(comparison.methods),
+    with progress_bar(
+        updates * len(comparison.methods),
+        _BAR,
         initial=updates * len(runs),
-        bar_format=_BAR,
-        mininterval=0.5 if sys.stderr.isatty() else 15.0,
         disable=not ranks.is_first,
     ) as bar:
         for method in comparison.methods:

@@ -1,12 +1,13 @@
-"""Exports an evolved loss: a SavedModel that plain TensorFlow uses, with a card beside it.
+"""Exports an evolved loss: as arrays and as a SavedModel, with a card beside them.
 
     python -m epg_tf.export --checkpoint runs/reacher --out runs/reacher/loss
     python -m epg_tf.export --checkpoint runs/reacher/export/best --out runs/reacher/loss
     python examples/use_evolved_loss.py runs/reacher/loss
 
---out becomes a folder with the SavedModel (`saved_model.pb`, `variables/`), `README.md` (the model
-card: tasks, inputs, use, scores, provenance, limits), `loss.json` (the same for programs) and
-`operative_config.gin`, so that --loss of the other commands takes it too. The scores are those that
+--out becomes a folder with the arrays (`loss.npz`), the SavedModel that plain TensorFlow uses
+(`saved_model.pb`, `variables/`), `README.md` (the model card: tasks, inputs, use, scores,
+provenance, limits), `loss.json` (the same for programs) and `operative_config.gin`, so that --loss
+of the other commands takes it too. The scores are those that
 epg_tf.evaluate left in the run's folder `evaluation`, or in --evaluation.
 
 An earlier export of the same loss in --out is replaced. Any other folder that is there is refused.
@@ -88,16 +89,12 @@ def _holds_earlier_export(out: pathlib.Path, phi_crc32: int) -> bool:
     Raises:
         ValueError: If something else is there.
     """
-    from epg_tf.evolved_loss.saved_model import (
-        DESCRIPTION_FILE,
-        SAVED_MODEL_FILES,
-        read_description,
-    )
+    from epg_tf.evolved_loss.folder import LOSS_FILES, read_description
     from epg_tf.files import CONFIG_FILE
 
     if not out.exists() or out.is_dir() and not any(out.iterdir()):
         return False
-    ours = {"README.md", CONFIG_FILE, DESCRIPTION_FILE, *SAVED_MODEL_FILES}
+    ours = {"README.md", CONFIG_FILE, *LOSS_FILES}
     is_export = out.is_dir() and {path.name for path in out.iterdir()} <= ours
     if is_export and read_description(out).get("phi_crc32") == phi_crc32:
         return True
@@ -115,8 +112,8 @@ def _scores(loss: EvolvedLoss, phi_crc32: int) -> tuple[dict[str, Any] | None, s
     """
     import pathlib
 
+    from epg_tf.evolved_loss.folder import read_description
     from epg_tf.evolved_loss.load import run_of
-    from epg_tf.evolved_loss.saved_model import read_description
     from epg_tf.evolved_loss.scores import read_scores
 
     if _EVALUATION.value is not None:

@@ -21,6 +21,10 @@ SETTINGS_FILE = "config.json"
 COMMANDS_FILE = "commands.txt"
 METRICS_FILE = "metrics.jsonl"
 
+# Where presets, losses and examples lie: in the package where it was installed, else beside it.
+_PACKAGE = pathlib.Path(__file__).resolve().parent
+SHIPPED = _PACKAGE / "shipped" if (_PACKAGE / "shipped").is_dir() else _PACKAGE.parent
+
 # Settings that runs of before have and that are gone, with the only value they may have there.
 RETIRED_SETTINGS = {"InnerLoop.num_fresh_episodes": 0}
 

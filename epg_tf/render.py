@@ -55,12 +55,11 @@ def main(argv: list[str]) -> None:
 def _render(process: RenderProcess) -> None:
     import pathlib
 
-    import tqdm
-
     from epg_tf.evaluation.films.files import Show, table
     from epg_tf.evaluation.films.showcase import Showcase
     from epg_tf.evaluation.results_folder import ResultsFolder
     from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.run.progress import progress_bar
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
@@ -70,11 +69,7 @@ def _render(process: RenderProcess) -> None:
         root = pathlib.Path(config_flags.ROOT_DIR.value or "")
         ResultsFolder(root, "render", showcase.fingerprint).open()
     show = Show(showcase, root)
-    with tqdm.tqdm(
-        total=show.num_ticks,
-        bar_format=_BAR,
-        mininterval=0.5 if sys.stderr.isatty() else 15.0,
-    ) as bar:
+    with progress_bar(show.num_ticks, _BAR) as bar:
 
         def tick(doing: str) -> None:
             bar.set_description_str(doing, refresh=False)

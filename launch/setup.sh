@@ -51,5 +51,8 @@ if ! .venv/bin/python -c 'import horovod.tensorflow' 2>/dev/null; then
     pip install --no-build-isolation --no-cache-dir -r launch/horovod.txt
 fi
 pip install --no-deps --no-build-isolation --editable .
+# horovodrun imports TensorFlow before anything of ours could keep its notices off the terminal.
+grep -q TF_CPP_MIN_LOG_LEVEL .venv/bin/activate ||
+  echo 'export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-3}"' >>.venv/bin/activate
 echo "$wanted" >.venv/epg_tf_installed
 echo "setup: done"

@@ -20,6 +20,7 @@ from epg_tf.evolved_loss.card import model_card
 from epg_tf.evolved_loss.description import describe
 from epg_tf.evolved_loss.load import load
 from epg_tf.evolved_loss.provenance import provenance
+from epg_tf.files import write_npz
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO
@@ -49,6 +50,7 @@ FILES = {
     "fingerprint.pb",
     "loss.json",
     "operative_config.gin",
+    "loss.npz",
     "saved_model.pb",
     "variables",
 }
@@ -371,8 +373,11 @@ def test_what_is_no_loss_is_refused(run, exported, tmp_path, capfd):
     for path in checkpoint.parent.iterdir():
         damaged(path)
     best, latest = (tmp_path / "run" / "export" / name for name in ("best", "latest"))
-    damaged(best / "saved_model.pb")
+    damaged(best / "loss.npz")
+    (latest / "loss.npz").unlink()  # as losses were exported before there were arrays
     damaged(next((latest / "variables").glob("*.data*")))
+    others = shutil.copytree(exported, tmp_path / "others")
+    write_npz(others / "loss.npz", {"hidden.kernel": np.zeros(3, np.float32)})
     subprocess.run(["cp", "-a", run / "export" / "best", tmp_path / "alone"], check=True)
     undescribed = shutil.copytree(exported, tmp_path / "undescribed")
     (undescribed / "loss.json").write_text("{}")
@@ -384,7 +389,8 @@ def test_what_is_no_loss_is_refused(run, exported, tmp_path, capfd):
         (tmp_path / "nowhere.npz", readable),
         (checkpoint, readable),
         (tmp_path / "run", readable),
-        (best, "must be a SavedModel that epg_tf exported; it is damaged"),
+        (best, f"`loss.npz` (={best / 'loss.npz'}) must be as epg_tf wrote it; it is damaged"),
+        (others, "must have the checksum that loss.json names"),
         (latest, "must be a SavedModel that epg_tf exported; it is damaged"),
         (undescribed, f"`loss.json` (={undescribed / 'loss.json'}) must be as epg_tf wrote it"),
         (tmp_path / "alone", "must have its operative_config.gin beside it"),

@@ -6,6 +6,7 @@ LOSS = flags.DEFINE_string(
     "loss",
     None,
     "An evolved loss: the folder of a run (its latest epoch counts), one of its checkpoint files, "
-    "or a loss that it (RUN/export/best) or epg_tf.export wrote. The config is the loss's own; "
+    "a loss that it (RUN/export/best) or epg_tf.export wrote, or the name of one that ships, such "
+    "as reacher (python -m epg_tf.losses lists them). The config is the loss's own; "
     "--gin_file and --gin_binding are read after it.",
 )

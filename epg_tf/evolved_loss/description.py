@@ -14,10 +14,12 @@ import numpy as np
 from epg_tf.agent import networks
 from epg_tf.agent.adam import BETA_1, BETA_2
 from epg_tf.agent.normaliser import STD_FLOOR, RunningStatistics
+from epg_tf.evolved_loss.folder import ARRAYS_FILE
 from epg_tf.files import crc32_of
 from epg_tf.inner_loop.inputs import input_shapes, policy_outputs
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import PER_STEP_INPUTS
+from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.family import Description, TaskFamily
 
 _FORMAT = 1
@@ -46,6 +48,7 @@ def describe(settings: InnerLoop, family: TaskFamily, phi: np.ndarray) -> dict[s
             "per_step_loss": "one number for each of the buffer_size steps, oldest first",
         },
         "inputs": _inputs(settings, family),
+        "network": _network(settings.learned_loss),
         "sees_reward": settings.learned_loss.sees_reward,
         "not_seen": [n for n in PER_STEP_INPUTS if n not in settings.learned_loss.inputs],
         "normalisation": _normalisation(settings),
@@ -104,6 +107,21 @@ def _inputs(settings: InnerLoop, family: TaskFamily) -> list[dict[str, Any]]:
         }
         for name, shape in input_shapes(settings, family).items()
     ]
+
+
+def _network(loss: LearnedLoss) -> dict[str, Any]:
+    return dataclasses.asdict(loss) | {
+        "rule": "A layer maps x to activation(x @ kernel + bias). Inputs are put side by side in "
+        "the order of `inputs`, what has length 1 repeated in time; leaky_relu has the slope "
+        "leaky_slope below 0, silu is x * sigmoid(x). With a context_size the inputs, times the "
+        "mask, go through the convolutions (width, stride, channels; no padding), each with its "
+        "activation, and what comes out, flattened position by position or averaged over them "
+        "(pooling), through the dense layer context, which has no activation; no gradient flows "
+        "through the memory there. The dense layers hidden (of hidden_size units, with its "
+        "activation) and loss (one unit, without) make of each step's inputs, and the context "
+        f"after them, its loss. `{ARRAYS_FILE}` has NAME.kernel and NAME.bias of the layers "
+        "convolution_1, convolution_2 and so on, context, hidden and loss.",
+    }
 
 
 def _normalised(settings: InnerLoop) -> tuple[str, ...]:

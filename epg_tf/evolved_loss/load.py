@@ -1,4 +1,4 @@
-"""An evolved loss as the command lines take it: from a run, a checkpoint or a SavedModel."""
+"""An evolved loss as the command lines take it: from a run, a checkpoint or an export."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from epg_tf import config
-from epg_tf.evolved_loss.saved_model import read_description
+from epg_tf.evolved_loss.arrays import read_phi
+from epg_tf.evolved_loss.folder import (
+    ARRAYS_FILE,
+    SAVED_MODEL_FILES,
+    find_loss,
+    read_description,
+    shipped_losses,
+)
 from epg_tf.files import CONFIG_FILE, crc32_of, flatten
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.settings import InnerLoop
@@ -85,8 +92,8 @@ def load(
     """Reads a loss.
 
     Args:
-        path: The folder of a run, whose latest checkpoint counts, a checkpoint of a run, or the
-            folder of a SavedModel.
+        path: The folder of a run, whose latest checkpoint counts, a checkpoint of a run, the
+            folder of an exported loss, or the name of one that ships.
         gin_files: Presets to read after the loss's own config.
         bindings: Bindings to read after those.
         flag: Which flag the path came from.
@@ -97,7 +104,8 @@ def load(
     Raises:
         ValueError: In one sentence, if there is no loss, or it does not fit the config's sizes.
     """
-    folder, run = pathlib.Path(path), run_of(pathlib.Path(path))
+    folder = find_loss(path)
+    run = run_of(folder)
     if folder.suffix == ".npz":
         checkpoint = load_checkpoint(folder)
     else:
@@ -105,15 +113,16 @@ def load(
     if checkpoint is not None:
         phi, made = checkpoint.state.phi, checkpoint.made
         epoch, env_steps = checkpoint.state.epoch, checkpoint.env_steps
-    elif (folder / "saved_model.pb").is_file():
-        phi = _saved_phi(folder, flag)
+    elif any((folder / name).is_file() for name in (ARRAYS_FILE, SAVED_MODEL_FILES[0])):
+        phi = _exported_phi(folder, flag)
         known = read_description(folder).get("provenance") or _known_to_run(run, phi)
         epoch, env_steps = known.get("epoch"), known.get("env_steps")
         made = known.get("made") or "evolved"
     else:
         raise ValueError(
             f"`{flag}` (={path}) must be the folder of a run or of an exported loss, with "
-            "`checkpoints` or a `saved_model.pb` in it, or a checkpoint of a run."
+            f"`checkpoints` or a `{ARRAYS_FILE}` in it, a checkpoint of a run, or the name of a "
+            f"loss that ships: {', '.join(shipped_losses())}."
         )
     configs = [folder, run] if run is not None else [folder]
     found = [str(place / CONFIG_FILE) for place in configs if (place / CONFIG_FILE).is_file()]
@@ -207,7 +216,10 @@ def _known_to_run(run: pathlib.Path | None, phi: np.ndarray) -> dict[str, Any]:
     return {}
 
 
-def _saved_phi(folder: pathlib.Path, flag: str) -> np.ndarray:
+def _exported_phi(folder: pathlib.Path, flag: str) -> np.ndarray:
+    """The parameters from arrays, or from the SavedModel of a loss that has none yet."""
+    if (folder / ARRAYS_FILE).is_file():
+        return read_phi(folder, read_description(folder).get("phi_crc32"))
     try:
         variables = tf.saved_model.load(str(folder)).phi
     except Exception as error:  # of many kinds, all of them about the files

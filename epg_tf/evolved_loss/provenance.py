@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from epg_tf.evolved_loss.folder import read_description
 from epg_tf.evolved_loss.load import EvolvedLoss
-from epg_tf.evolved_loss.saved_model import read_description
 from epg_tf.files import CONFIG_FILE
 
 _STACK = ("epg_tf", "tf-agents", "numpy", "mujoco", "gymnasium")

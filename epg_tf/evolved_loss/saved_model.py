@@ -7,6 +7,7 @@ the gradient with respect to the policy's output and the memory is what trains a
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,15 +15,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from epg_tf.evolved_loss.arrays import named_arrays
 from epg_tf.evolved_loss.description import describe
-from epg_tf.files import read_json, replacing, write_json, write_text
-from epg_tf.inner_loop.inputs import input_shapes, policy_outputs
+from epg_tf.evolved_loss.folder import ARRAYS_FILE, DESCRIPTION_FILE
+from epg_tf.files import replacing, write_json, write_npz, write_text
+from epg_tf.inner_loop.inputs import input_shapes
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
+from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.family import TaskFamily
-
-DESCRIPTION_FILE = "loss.json"
-SAVED_MODEL_FILES = ("saved_model.pb", "fingerprint.pb", "variables", "assets")  # TensorFlow's
 
 Tensors = dict[str, tf.Tensor]
 
@@ -42,25 +43,46 @@ class ExportedLoss(tf.Module):
     * `mask` [N, 1] where N > M: 1 for a step, 0 before the first, where any numbers will do.
     """
 
-    def __init__(self, settings: InnerLoop, family: TaskFamily, phi: np.ndarray):
-        """Fixes phi [P] in a network of the settings' architecture."""
+    def __init__(
+        self,
+        architecture: LearnedLoss,
+        num_newest: int,
+        shapes: Mapping[str, tuple[int, int]],
+        phi: np.ndarray,
+    ):
+        """Fixes the parameters in a network.
+
+        Args:
+            architecture: The network's.
+            num_newest: M.
+            shapes: What the loss takes of one agent, name to shape, as `input_shapes` lists it.
+            phi: The parameters, [P].
+
+        Raises:
+            ValueError: If there are more or fewer of them than the network has.
+        """
         super().__init__()
-        network, num_newest = settings.learned_loss.build(1), settings.steps_per_update
-        shapes = input_shapes(settings, family)
-        policy = policy_outputs(family)
+        network = architecture.build(1)
+        policy = [name for name in shapes if name.startswith("policy_")]
+        length = shapes[policy[0]][0]
 
         def inputs_of(tensors: Tensors) -> LossInputs:
             outputs = tuple(tensors[name] for name in policy)
             num_agents = tf.shape(outputs[0])[0]
             # What the loss does not see has to be there and is not looked at.
-            unseen = tf.zeros([num_agents, settings.buffer_size, 1])
+            unseen = tf.zeros([num_agents, length, 1])
             named = dict.fromkeys(("observation", "action", "termination", "memory"), unseen)
             named |= {name: tensors[name] for name in shapes if name not in policy}
             return LossInputs(policy=outputs, **named)
 
         network(inputs_of({n: tf.zeros((1, *shape)) for n, shape in shapes.items()}), num_newest)  # pyright: ignore[reportCallIssue]
+        if len(phi) != network.size:
+            raise ValueError(
+                f"`phi` (of {len(phi):,} numbers) must have the {network.size:,} of its network."
+            )
         network.assign(phi[np.newaxis])
         self.phi = network.phi_variables
+        self.arrays = functools.partial(named_arrays, network)  # a Keras model would be saved too
         self.loss = _for_one_or_several(
             lambda **tensors: network(inputs_of(tensors), num_newest),  # pyright: ignore[reportCallIssue]
             shapes,
@@ -87,7 +109,7 @@ def export_loss(
     more: Mapping[str, Any] | None = None,
     texts: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes a SavedModel with its description, and then puts it in the place of an older one.
+    """Writes a SavedModel, its arrays and its description, and replaces an older one by them.
 
     Args:
         settings: The settings of the lifetimes that the loss is for.
@@ -101,28 +123,15 @@ def export_loss(
         OSError: If the folder cannot be written; then there is nothing of it.
     """
     description = describe(settings, family, phi) | dict(more or {})
-    module = ExportedLoss(settings, family, phi)
+    shapes = input_shapes(settings, family)
+    module = ExportedLoss(settings.learned_loss, settings.steps_per_update, shapes, phi)
     with replacing(path) as aside:
         aside.mkdir(parents=True)
         tf.saved_model.save(module, str(aside), signatures=module.of_several())
+        write_npz(aside / ARRAYS_FILE, module.arrays())
         write_json(aside / DESCRIPTION_FILE, description)
         for name, text in (texts or {}).items():
             write_text(aside / name, text)
-
-
-def read_description(path: pathlib.Path) -> dict[str, Any]:
-    """What the `loss.json` of a SavedModel says; nothing where there is none.
-
-    Raises:
-        ValueError: If there is one that does not say what such a file says.
-    """
-    file = path / DESCRIPTION_FILE
-    description = read_json(file)
-    if file.exists() and not {"family", "inputs", "inner_update"} <= (description or {}).keys():
-        raise ValueError(
-            f"`{DESCRIPTION_FILE}` (={file}) must be as epg_tf wrote it; it is damaged."
-        )
-    return description or {}
 
 
 def _for_one_or_several(

@@ -16,7 +16,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.agent.layers import WorkerConv1D, WorkerDense, lecun_normal
+from epg_tf.agent.layers import WorkerConv1D, WorkerDense, WorkerLayer, lecun_normal
 from epg_tf.checks import require_integer, require_member, require_number
 from epg_tf.loss.inputs import PER_STEP_INPUTS, LossInputs
 
@@ -194,7 +194,8 @@ class LossNetwork(tf.keras.Model):
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """A fresh phi [P]."""
-        arrays = [array for layer in self._stack for array in layer.draw(rng)]
+        layers = self.layers_by_name.values()
+        arrays = [array for layer in layers for array in layer.draw(rng)]
         return np.concatenate([array.ravel() for array in arrays])
 
     def assign(self, phi: np.ndarray | tf.Tensor) -> None:
@@ -213,9 +214,11 @@ class LossNetwork(tf.keras.Model):
     @property
     def phi_variables(self) -> list[tf.Variable]:
         """The variables that make up phi, in its order."""
-        return [variable for layer in self._stack for variable in layer.weights]
+        return [v for layer in self.layers_by_name.values() for v in layer.weights]
 
     @property
-    def _stack(self) -> list:
-        context = [] if self.to_context is None else [self.to_context]
-        return [*self.convolutions, *context, self.to_hidden, self.to_loss]
+    def layers_by_name(self) -> dict[str, WorkerLayer]:
+        """The layers in the order in which phi has their weights: convolution_1, ..., loss."""
+        convolutions = {f"convolution_{i}": c for i, c in enumerate(self.convolutions, 1)}
+        context = {} if self.to_context is None else {"context": self.to_context}
+        return {**convolutions, **context, "hidden": self.to_hidden, "loss": self.to_loss}

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-import horovod.tensorflow as hvd
 import numpy as np
 import tensorflow as tf
-from horovod.common.exceptions import HorovodInternalError
+
+try:
+    import horovod.tensorflow as hvd
+    from horovod.common.exceptions import HorovodInternalError
+except ImportError:  # of the package without the extra "horovod": one process
+    hvd: Any = None
+    HorovodInternalError = tf.errors.UnknownError
+
+# How launchers say how many processes there are.
+_LAUNCHERS = ("HOROVOD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 
 
 class RankLost(RuntimeError):
@@ -37,10 +46,17 @@ class Ranks:
         Ranks that share a host share its cores, so TensorFlow gets one thread each, which also
         makes its sums independent of the number of cores. With GPUs, rank r takes GPU r modulo
         their number and claims memory as it needs it.
+
+        Raises:
+            SystemExit: If a launcher has started several processes and Horovod is not installed.
         """
-        hvd.init()
-        self.rank, self.size = hvd.rank(), hvd.size()
-        self.local_rank, self.local_size = hvd.local_rank(), hvd.local_size()
+        self.rank, self.size, self.local_rank, self.local_size = 0, 1, 0, 1
+        if hvd is not None:
+            hvd.init()
+            self.rank, self.size = hvd.rank(), hvd.size()
+            self.local_rank, self.local_size = hvd.local_rank(), hvd.local_size()
+        else:
+            _refuse_launchers()
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         gpus = tf.config.list_physical_devices("GPU")
@@ -48,6 +64,7 @@ class Ranks:
             gpu = gpus[self.local_rank % len(gpus)]
             tf.config.set_visible_devices(gpu, "GPU")
             tf.config.experimental.set_memory_growth(gpu, True)
+        _let_compiler_announce_itself()
 
     @property
     def is_first(self) -> bool:
@@ -107,3 +124,32 @@ class Ranks:
         cores = len(os.sched_getaffinity(0)) // self.local_size
         share = cores if cores > 1 else 0
         return share if wanted is None else wanted
+
+
+def _refuse_launchers() -> None:
+    """Ends a process that was started as one of several, which would all do the same."""
+    for name in _LAUNCHERS:
+        if int(os.environ.get(name) or 1) > 1:
+            print(
+                f"epg_tf: `{name}` (={os.environ[name]}) must be 1 where Horovod is not installed, "
+                "as the extra epg_tf[horovod].",
+                file=sys.stderr,
+            )
+            raise SystemExit(2)
+
+
+def _let_compiler_announce_itself() -> None:
+    """Compiles something small with nobody listening.
+
+    XLA writes two lines to the terminal, whatever the log level, when it first compiles, and no
+    more.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            tf.function(tf.square, jit_compile=True)(tf.constant(1.0))
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from epg_tf.files import (
     CONFIG_FILE,
@@ -23,6 +22,7 @@ from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.run.log import append_metrics, forget_after, note_command
+from epg_tf.run.progress import progress_bar
 from epg_tf.text import number
 
 # What only some runs and some epochs have.
@@ -93,13 +93,11 @@ class Reporter:
                 f"{len(checkpoint.state.phi):,} parameters.\n"
                 f"Watch it with: tensorboard --logdir {root}"
             )
-        self._bar = tqdm.tqdm(
-            total=settings.num_epochs,
+        self._bar = progress_bar(
+            settings.num_epochs,
+            _BAR,
             initial=min(epoch, settings.num_epochs),
             desc=root.name,
-            bar_format=_BAR,
-            mininterval=0.5 if sys.stderr.isatty() else 15.0,
-            file=sys.stderr,
             disable=done,
         )
 

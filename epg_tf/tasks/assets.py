@@ -10,15 +10,16 @@ import warnings
 import gymnasium
 import mujoco
 
+from epg_tf.files import SHIPPED
+
 _GYMNASIUM = pathlib.Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
-_PROJECT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def specification(file: str) -> mujoco.MjSpec:
     """Returns a fresh, editable copy of a robot.
 
     Args:
-        file: The path of an MJCF file, from here or from the project's root, or the name of one of
+        file: The path of an MJCF file, from here or from where examples lie, or the name of one of
             gymnasium's, such as "hopper.xml".
 
     Raises:
@@ -42,7 +43,7 @@ def compiled(spec: mujoco.MjSpec) -> mujoco.MjModel:
 
 @functools.cache
 def _specification(file: str) -> mujoco.MjSpec:
-    for path in (pathlib.Path(file), _GYMNASIUM / file, _PROJECT / file):
+    for path in (pathlib.Path(file), _GYMNASIUM / file, SHIPPED / file):
         if path.is_file():
             spec = mujoco.MjSpec.from_file(str(path))
             compiled(spec)  # numbers its parts

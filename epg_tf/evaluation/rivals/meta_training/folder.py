@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
-import tqdm
 
 from epg_tf.evaluation.rivals.meta_training.checkpoint import (
     RivalCheckpoint,
@@ -29,6 +28,7 @@ from epg_tf.files import (
 )
 from epg_tf.run.lock import FolderLock
 from epg_tf.run.log import append_metrics, forget_after, note_command
+from epg_tf.run.progress import progress_bar
 
 ROOT = "train_rival"  # what gin calls the settings of such a run
 
@@ -97,14 +97,8 @@ class RivalFolder:
             )
         else:
             self._begin(epoch)
-        self._bar = tqdm.tqdm(
-            total=last,
-            initial=min(epoch, last),
-            desc=self._root.name,
-            bar_format=_BAR,
-            mininterval=0.5 if sys.stderr.isatty() else 15.0,
-            file=sys.stderr,
-            disable=done,
+        self._bar = progress_bar(
+            last, _BAR, initial=min(epoch, last), desc=self._root.name, disable=done
         )
         return checkpoint
 

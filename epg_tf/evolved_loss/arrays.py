@@ -1,0 +1,62 @@
+"""The parameters of a loss as arrays by name: what epg_tf itself, and any other framework, reads.
+
+`loss.npz` holds plain numbers, and reading it executes nothing; a SavedModel is a program, which
+TensorFlow executes.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import zipfile
+
+import numpy as np
+
+from epg_tf.evolved_loss.folder import ARRAYS_FILE
+from epg_tf.files import crc32_of
+from epg_tf.loss.learned_loss import LossNetwork
+
+
+def named_arrays(network: LossNetwork) -> dict[str, np.ndarray]:
+    """The weights of a lone worker's loss, float32.
+
+    Args:
+        network: The loss, for one worker.
+
+    Returns:
+        For each layer of `LossNetwork.layers_by_name` its `NAME.kernel`, [inputs, units], of a
+        convolution [width, inputs, units], and its `NAME.bias`, [units], in the order of phi.
+    """
+    arrays = {}
+    for name, layer in network.layers_by_name.items():
+        arrays[f"{name}.kernel"] = layer.kernel.numpy()[0]
+        arrays[f"{name}.bias"] = layer.bias.numpy()[0, 0]
+    return arrays
+
+
+def read_phi(folder: pathlib.Path, phi_crc32: int | None) -> np.ndarray:
+    """The parameters that `loss.npz` holds, as one vector.
+
+    Args:
+        folder: Of an exported loss.
+        phi_crc32: What `loss.json` says their checksum is; None where it does not say.
+
+    Returns:
+        phi [P] float32.
+
+    Raises:
+        ValueError: If the file is damaged, or is not that of `loss.json`.
+    """
+    file = folder / ARRAYS_FILE
+    try:
+        with open(file, "rb") as content, np.load(content, allow_pickle=False) as arrays:
+            phi = np.concatenate([arrays[name].ravel() for name in arrays.files])
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        raise ValueError(
+            f"`{ARRAYS_FILE}` (={file}) must be as epg_tf wrote it; it is damaged."
+        ) from error
+    if phi_crc32 is not None and crc32_of(phi) != phi_crc32:
+        raise ValueError(
+            f"`{ARRAYS_FILE}` (={file}) must have the checksum that loss.json names "
+            f"({phi_crc32}), and has {crc32_of(phi)}: it is damaged, or another loss's."
+        )
+    return phi

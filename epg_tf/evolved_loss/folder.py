@@ -1,0 +1,52 @@
+"""The folder of a loss that was exported: what is in it, and those that ship, by name."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from epg_tf.files import SHIPPED, read_json
+
+ARRAYS_FILE = "loss.npz"
+DESCRIPTION_FILE = "loss.json"
+SAVED_MODEL_FILES = ("saved_model.pb", "fingerprint.pb", "variables", "assets")  # TensorFlow's
+LOSS_FILES = (DESCRIPTION_FILE, ARRAYS_FILE, *SAVED_MODEL_FILES)
+
+_TAUGHT = "_taught"
+
+
+def read_description(path: pathlib.Path) -> dict[str, Any]:
+    """What the `loss.json` of a loss says; nothing where there is none.
+
+    Raises:
+        ValueError: If there is one that does not say what such a file says.
+    """
+    file = path / DESCRIPTION_FILE
+    description = read_json(file)
+    if file.exists() and not {"family", "inputs", "inner_update"} <= (description or {}).keys():
+        raise ValueError(
+            f"`{DESCRIPTION_FILE}` (={file}) must be as epg_tf wrote it; it is damaged."
+        )
+    return description or {}
+
+
+def shipped_losses() -> dict[str, pathlib.Path]:
+    """The folders of the losses that ship, by name."""
+    found = sorted((SHIPPED / "losses").glob(f"*/{DESCRIPTION_FILE}"))
+    return {file.parent.name: file.parent for file in found}
+
+
+def find_loss(name: str) -> pathlib.Path:
+    """The folder of a loss.
+
+    Args:
+        name: A path, or the name of a loss that ships, such as "reacher_taught"; "_taught" may be
+            left out where no other loss has the name without it.
+
+    Returns:
+        The path itself where there is something, or nothing ships by that name.
+    """
+    shipped = shipped_losses()
+    known = shipped.get(name) or shipped.get(name + _TAUGHT)
+    path = pathlib.Path(name)
+    return path if known is None or path.exists() else known

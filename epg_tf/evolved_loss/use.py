@@ -1,0 +1,75 @@
+"""A loss to be used from Python, by name or folder, made of nothing but numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from epg_tf.evolved_loss.arrays import read_phi
+from epg_tf.evolved_loss.folder import (
+    ARRAYS_FILE,
+    DESCRIPTION_FILE,
+    find_loss,
+    read_description,
+    shipped_losses,
+)
+from epg_tf.evolved_loss.saved_model import ExportedLoss
+from epg_tf.loss.learned_loss import LearnedLoss
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedLoss:
+    """A loss to be used.
+
+    Attributes:
+        loss: L_phi, differentiable, of tensors by name; see `ExportedLoss`.
+        per_step_loss: L_t of all N steps of the buffer; see `ExportedLoss`.
+        arrays: The parameters by name, as `loss.npz` has them.
+        phi: The same as one vector, [P] float32.
+        description: The content of `loss.json`.
+    """
+
+    loss: Callable[..., tf.Tensor]
+    per_step_loss: Callable[..., tf.Tensor]
+    arrays: dict[str, np.ndarray]
+    phi: np.ndarray
+    description: dict[str, Any]
+
+
+def load_loss(name: str | pathlib.Path) -> LoadedLoss:
+    """Loads a loss to be used, in TensorFlow; `arrays` are for any other framework.
+
+    It is made of the numbers in `loss.npz` and the architecture in `loss.json`; nothing that came
+    with the loss is executed.
+
+    Args:
+        name: One of the losses that ship ("reacher", `python -m epg_tf.losses` lists them), or a
+            folder that epg_tf.export wrote.
+
+    Raises:
+        ValueError: If there is no such loss, or it is damaged.
+    """
+    folder = find_loss(str(name))
+    description = read_description(folder)
+    if not description or not (folder / ARRAYS_FILE).is_file() or "network" not in description:
+        names = ", ".join(shipped_losses())
+        raise ValueError(
+            f"`name` (={name}) must be a folder that epg_tf.export wrote, with {DESCRIPTION_FILE} "
+            f"and {ARRAYS_FILE} in it, or one of the losses that ship: {names}."
+        )
+    network = {
+        key: _as_tuple(value) for key, value in description["network"].items() if key != "rule"
+    }
+    shapes = {one["name"]: tuple(one["shape"]) for one in description["inputs"]}
+    phi = read_phi(folder, description["phi_crc32"])
+    of = ExportedLoss(LearnedLoss(**network), description["steps_per_update"], shapes, phi)
+    return LoadedLoss(of.loss, of.per_step_loss, of.arrays(), phi, description)
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value

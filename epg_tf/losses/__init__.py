@@ -1,0 +1,1 @@
+"""The door to the losses that ship: `python -m epg_tf.losses`."""

@@ -1,0 +1,94 @@
+"""Lists the losses that ship: what for, how good, how they were made.
+
+    python -m epg_tf.losses
+    python -m epg_tf.losses --json losses.json
+
+Every command's --loss, and `epg_tf.load_loss`, take their names; "_taught" may be left out where no
+other loss has the name without it. Returns are interquartile means on held-out tasks, after as many
+updates of 128 steps as stand beside them; the loss's card has their intervals, and where it lies
+`path` says in --json.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from epg_tf import command_line
+
+if TYPE_CHECKING:
+    import pathlib
+
+_JSON = flags.DEFINE_string("json", None, "A file to write the same to, as JSON.")
+
+_HEAD = ("name", "tasks", "reward", "made", "steps", "P", "KB", "return (updates)", "PPO's")
+
+
+def main(argv: list[str]) -> None:
+    """Does what the flags say."""
+    if len(argv) > 1:
+        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    import pathlib
+
+    from epg_tf.evolved_loss.folder import shipped_losses
+    from epg_tf.files import write_json
+    from epg_tf.text import aligned
+
+    found = {name: _summary(folder) for name, folder in shipped_losses().items()}
+    if _JSON.value is not None:
+        try:
+            write_json(pathlib.Path(_JSON.value), found)
+        except OSError as error:
+            command_line.fail(
+                f"`--json` (={_JSON.value}) must be a file one can write ({error.strerror})."
+            )
+    for line in aligned([_HEAD, *(_row(name, about) for name, about in found.items())]):
+        print(line)
+
+
+def _summary(folder: pathlib.Path) -> dict[str, Any]:
+    """What there is to say of a loss."""
+    from epg_tf.evolved_loss.folder import read_description
+
+    about = read_description(folder)
+    provenance, scores = about["provenance"], about["scores"]
+    return {
+        "path": str(folder),
+        "family": about["family"]["name"],
+        "sees_reward": about["sees_reward"],
+        "made": provenance["made"],
+        "env_steps": provenance["env_steps"],
+        "num_parameters": about["num_parameters"],
+        "bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+        "early_update": scores.get("early_update") or about["inner_update"]["num_updates"],
+        "num_updates": scores["num_updates"],
+        "returns": {
+            name: {key: method[key] for key in ("early_iqm", "final_iqm")}
+            for name, method in scores["methods"].items()
+        },
+    }
+
+
+def _row(name: str, about: dict[str, Any]) -> tuple[str, ...]:
+    from epg_tf.text import number
+
+    ours, ppo = about["returns"]["evolved"], about["returns"]["ppo"]
+    updates = (about["early_update"], about["num_updates"])
+    ends = (ours["early_iqm"], ours["final_iqm"])
+    pairs = [f"{number(value, 3)} ({k})" for value, k in zip(ends, updates, strict=True)]
+    return (
+        name,
+        about["family"],
+        "seen" if about["sees_reward"] else "no",
+        about["made"],
+        f"{about['env_steps'] / 1e6:.1f} M",
+        f"{about['num_parameters']:,}",
+        f"{about['bytes'] / 1000:.0f}",
+        ", ".join(pairs),
+        f"{number(ppo['early_iqm'], 3)}, {number(ppo['final_iqm'], 3)}",
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -24,10 +24,10 @@ class Batch(NamedTuple):
         log_prob: log pi(a | s) of the weights that acted, [W, T].
     """
 
-    observation: tf.Tensor | np.ndarray
-    action: tf.Tensor | np.ndarray
-    advantage: tf.Tensor | np.ndarray
-    log_prob: tf.Tensor | np.ndarray
+    observation: Any
+    action: Any
+    advantage: Any
+    log_prob: Any
 
 
 def surrogate(policy: AdaptablePolicy, weights: Sequence[tf.Tensor], batch: Batch) -> tf.Tensor:
@@ -60,7 +60,7 @@ def adapted(
     with tf.GradientTape() as tape:
         tape.watch(weights)
         loss = tf.reduce_sum(surrogate(policy, weights, batch))
-    gradients = tape.gradient(loss, weights)
+    gradients: Any = tape.gradient(loss, weights)
     if first_order:
         gradients = [tf.stop_gradient(gradient) for gradient in gradients]
     return [
@@ -83,7 +83,7 @@ class InnerStep:
     def log_prob(
         self, weights: Sequence[np.ndarray], observation: np.ndarray, action: np.ndarray
     ) -> np.ndarray:
-        """The log-probabilities log pi(a | s) of steps, [W, T]; arguments as for `AdaptablePolicy.log_prob`."""
+        """What `AdaptablePolicy.log_prob` gives, [W, T]; its arguments."""
         wide = _widened([*weights, observation, action])
         return self._log_prob(wide[:-2], *wide[-2:]).numpy()[: len(observation)]
 

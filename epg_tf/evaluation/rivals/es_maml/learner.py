@@ -107,5 +107,10 @@ def _search_as_arrays(search: EvolutionState) -> dict[str, np.ndarray]:
 
 
 def _search_of(state: Arrays) -> EvolutionState:
-    kept = {name: state[f"search_{name}"] for name in _FIELDS}
-    return EvolutionState(**{name: v if v.ndim else int(v) for name, v in kept.items()})
+    return EvolutionState(
+        int(state["search_epoch"]),
+        state["search_phi"],
+        state["search_first_moment"],
+        state["search_second_moment"],
+        int(state["search_start_epoch"]),
+    )

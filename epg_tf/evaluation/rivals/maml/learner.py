@@ -32,7 +32,9 @@ class MAMLLearner(AdaptationLearner):
         """Makes variables and their Adam; arguments as for `AdaptationLearner`."""
         super().__init__(settings, family, num_threads)
         self._settings = settings
-        self._variables = [tf.Variable(w) for w in self._policy.draw(np.random.default_rng(0))]
+        self._variables = [
+            tf.Variable(tf.constant(w)) for w in self._policy.draw(np.random.default_rng(0))
+        ]
         self._optimizer = self._make_optimizer()
         self._update = MetaUpdate(settings, self._policy, self._variables, self._optimizer)
 

@@ -125,19 +125,21 @@ class Navigation(_Tasks):
     kind = _NavigationSimulator
 
 
+class _LineSimulator(_Simulator):
+    def begin(self, generators):
+        self.family, self.num_workers = Line(), len(generators)
+        self.observation = self.state = np.zeros((len(generators), 1))
+
+    def reset(self, workers):
+        pass
+
+    def step(self, action):
+        ended = np.ones(len(action), bool)
+        return Step(self.observation, -np.square(action[:, 0] - 1.0), ended, ~ended)
+
+
 class Line(_Tasks):
     """One step along a line, in an episode of its own: reward -(action - 1)², whatever the task."""
 
     observation_size, action_size, num_actions, time_limit = 1, 1, None, 1
-
-    class kind(_Simulator):  # noqa: N801
-        def begin(self, generators):
-            self.family, self.num_workers = Line(), len(generators)
-            self.observation = self.state = np.zeros((len(generators), 1))
-
-        def reset(self, workers):
-            pass
-
-        def step(self, action):
-            ended = np.ones(len(action), bool)
-            return Step(self.observation, -np.square(action[:, 0] - 1.0), ended, ~ended)
+    kind = _LineSimulator

@@ -110,8 +110,7 @@ def test_an_inner_step_finds_the_way_to_a_goal_that_is_not_seen():
     learner, state, _ = trained(settings, Navigation(), 60, num_tasks=20)
     episodes = learner.learn(state, Navigation(), SEEDS, 2, 200).completed
     before, after = (np.mean([of[part] for of in episodes]) for part in (slice(10), slice(10, 20)))
-    # Without meta-training an inner step gains a tenth, here a third. The noise of the actions costs
-    # so much that who stands still (-3.3) is still paid more.
+    # Without meta-training an inner step gains a tenth, here a third; standing still pays -3.3.
     assert before < -2.5
     assert after > 0.75 * before
 

@@ -19,6 +19,8 @@ import gin
 import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
 
 from epg_tf.checks import require_types
+from epg_tf.evaluation.rivals.es_maml.settings import ESMAML
+from epg_tf.evaluation.rivals.maml.settings import MAML
 from epg_tf.evaluation.rivals.meta_training.settings import RivalTraining
 from epg_tf.evaluation.rivals.rl2.settings import RL2
 from epg_tf.files import RETIRED_SETTINGS, SHIPPED
@@ -75,6 +77,8 @@ for _record in (
     PolicyGradientTeacher,
     CriticTeacher,
     RL2,
+    MAML,
+    ESMAML,
     Constant,
     Linear,
     PiecewiseLinear,

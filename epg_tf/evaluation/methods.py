@@ -40,6 +40,8 @@ METHODS = {
     ),
     "rl2": Method("RL²", "#56B4E9", sees_reward=True, is_meta_trained=True),
     "e_rl2": Method("E-RL²", "#E69F00", "--", sees_reward=True, is_meta_trained=True),
+    "maml": Method("MAML", "#F0E442", "-.", sees_reward=True, is_meta_trained=True),
+    "es_maml": Method("ES-MAML", "#999933", ":", sees_reward=True, is_meta_trained=True),
     "no_action": Method("no action at all", "#000000", ":", is_rival=True, needs_box=True),
 }
 # Those of a comparison unless it names others; SAC takes longer than they do together.

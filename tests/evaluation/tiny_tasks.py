@@ -91,3 +91,55 @@ class Grid(_Tasks):
 
     observation_size, num_actions, time_limit = 2, 4, 12
     kind = _GridSimulator
+
+
+class _NavigationSimulator(_Simulator):
+    def begin(self, generators):
+        self.family, self.num_workers = Navigation(), len(generators)
+        self.goals = np.stack([rng.uniform(-0.5, 0.5, 2) for rng in generators])
+        self.observation = np.zeros(self.goals.shape)
+        self.steps = np.zeros(len(self.goals), int)
+
+    @property
+    def state(self):
+        return self.observation
+
+    def reset(self, workers):
+        self.observation[workers], self.steps[workers] = 0.0, 0
+
+    def step(self, action):
+        self.observation += np.clip(action, -0.1, 0.1)
+        self.steps += 1
+        reward = -np.square(self.observation - self.goals).sum(axis=1)
+        ended = self.steps >= self.family.time_limit
+        return Step(self.observation.copy(), reward, np.zeros_like(ended), ended)
+
+
+class Navigation(_Tasks):
+    """Points in the plane, each with a goal that it does not see (Finn et al. 2017, section 5.3).
+
+    The reward is minus the squared distance; episodes begin in the middle and have 20 steps.
+    """
+
+    observation_size, action_size, num_actions, time_limit = 2, 2, None, 20
+    kind = _NavigationSimulator
+
+
+class _LineSimulator(_Simulator):
+    def begin(self, generators):
+        self.family, self.num_workers = Line(), len(generators)
+        self.observation = self.state = np.zeros((len(generators), 1))
+
+    def reset(self, workers):
+        pass
+
+    def step(self, action):
+        ended = np.ones(len(action), bool)
+        return Step(self.observation, -np.square(action[:, 0] - 1.0), ended, ~ended)
+
+
+class Line(_Tasks):
+    """One step along a line, in an episode of its own: reward -(action - 1)², whatever the task."""
+
+    observation_size, action_size, num_actions, time_limit = 1, 1, None, 1
+    kind = _LineSimulator

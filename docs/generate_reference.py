@@ -175,13 +175,16 @@ def as_markdown(docstring: str) -> str:
 
 def presets() -> str:
     """Every preset as it stands, its comment as prose."""
-    text = ["# Presets", "`--gin_file gin/NAME.gin` reads one. What they include comes before them."]
+    text = [
+        "# Presets",
+        "`--gin_file gin/NAME.gin` reads one. What they include comes before them.",
+    ]
     for file in sorted(PROJECT.glob("gin/*.gin")):
         lines = file.read_text().splitlines()
         num_comments = next(n for n, line in enumerate(lines) if not line.startswith("#"))
         about = " ".join(line.lstrip("# ") for line in lines[:num_comments])
         body = "\n".join(lines[num_comments:]).strip()
-        text += [f"## {file.stem}", about, f"```python title=\"gin/{file.name}\"\n{body}\n```"]
+        text += [f"## {file.stem}", about, f'```python title="gin/{file.name}"\n{body}\n```']
     return "\n\n".join(text) + "\n"
 
 

@@ -45,7 +45,11 @@ def on_files(files, config):
         for link in _LINK.finditer(_expand(page)):
             path = (PROJECT / link[2].partition("#")[0]).resolve()
             name = _in_site(path)
-            if path.is_file() and path.is_relative_to(PROJECT) and not files.get_file_from_path(name):
+            if (
+                path.is_file()
+                and path.is_relative_to(PROJECT)
+                and not files.get_file_from_path(name)
+            ):
                 files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
 

@@ -1,4 +1,4 @@
-"""The documentation: every command on its pages names doors, flags, presets and losses that exist."""
+"""The documentation: its commands name doors, flags, presets and losses that exist."""
 
 import copy
 import importlib.util
@@ -35,7 +35,7 @@ def commands():
             yield pytest.param(line.strip(), id=f"{page.name}: {line.strip()[:60]}")
 
 
-@pytest.mark.parametrize("line", commands())
+@pytest.mark.parametrize("line", list(commands()))
 def test_a_command_names_what_is_there(line):
     words = shlex.split(line, comments=True)
     name = words[words.index("-m") + 1].removeprefix("epg_tf.")

@@ -156,7 +156,7 @@ def door(name: str):
 
 
 def key_flags(module) -> list[flags.Flag]:
-    """The flags of a command line, also where another one has since defined one of the same name."""
+    """The flags of a command line, also those that another one has since defined anew."""
     found = {flag.name: flag for flag in flags.FLAGS.get_key_flags_for_module(module)}
     holders = [value for value in vars(module).values() if isinstance(value, flags.FlagHolder)]
     hidden = [flags.FLAGS[holder.name] for holder in holders if holder.name not in found]

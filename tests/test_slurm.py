@@ -48,7 +48,9 @@ def test_a_job_that_is_signalled_goes_back_to_the_queue_and_on_to_the_same_phi(t
         assert process.wait(timeout=60) != 0
     assert (tmp_path / "requeued").read_text() == "requeue 7\n"
     subprocess.run(job, env=env, check=True, timeout=90)
-    epochs = [json.loads(line)["epoch"] for line in (root / "metrics.jsonl").open()]
+    epochs = [
+        json.loads(line)["epoch"] for line in (root / "metrics.jsonl").read_text().splitlines()
+    ]
     assert epochs == [1, 2, 3, 4, 5, 6]
     subprocess.run(
         [sys.executable, *command(tmp_path / "whole")], cwd=PROJECT, check=True, timeout=90

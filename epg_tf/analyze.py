@@ -23,11 +23,12 @@ import sys
 from absl import flags
 
 from epg_tf import command_line
-from epg_tf.command_line import config_flags, held_out_flags, loss_flags
+from epg_tf.command_line import config_flags, held_out_flags, loss_flags, result_flags
 
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(loss_flags)
 flags.adopt_module_key_flags(held_out_flags)
+flags.adopt_module_key_flags(result_flags)
 
 _BAR = "{desc} {percentage:3.0f}%|{bar:20}| update {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 
@@ -36,6 +37,7 @@ def main(argv: list[str]) -> None:
     """Does what the flags say."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    result_flags.require_json_file()
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     import pathlib
 
@@ -56,6 +58,7 @@ def main(argv: list[str]) -> None:
     with progress_bar(analysis.inner_loop.num_updates, _BAR, desc=root.name) as bar:
         found = analysis.run(bar.update)
     summary = write(root, analysis, found, ["python", "-m", "epg_tf.analyze", *sys.argv[1:]])
+    result_flags.write_result(summary)
     print(f"{sentences(summary)}\nFiles: {root}. TensorBoard: tensorboard --logdir {root}")
 
 

@@ -31,14 +31,14 @@ from absl import flags
 from epg_tf import command_line
 from epg_tf.benchmarking import baseline, parts, peers, processes, table
 from epg_tf.benchmarking.sizes import BODIES, FAMILIES, FULL, QUICK
-from epg_tf.files import write_json
+from epg_tf.command_line import result_flags
 from epg_tf.run.progress import progress_bar
 
+flags.adopt_module_key_flags(result_flags)
 _FAMILIES = flags.DEFINE_string(
     "families", ",".join(FAMILIES), "Which presets to measure, separated by commas."
 )
 _QUICK = flags.DEFINE_bool("quick", False, "Fewer repetitions, no costs, no more than two ranks.")
-_JSON = flags.DEFINE_string("json", None, "A file for the figures.")
 _BASELINE = flags.DEFINE_string("baseline", None, "An older checkout to measure beside.")
 _PEERS = flags.DEFINE_string("peers", None, "A folder for other libraries, to measure them too.")
 _PROFILE = flags.DEFINE_string("profile", None, "A folder for profiles of a lifetime.")
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
         )
     if not processes.horovodrun().exists():
         command_line.fail(f"`{processes.horovodrun()}` must exist; launch/setup.sh builds it.")
-    _check_file(_JSON.value)
+    result_flags.require_json_file()
     older = None if _BASELINE.value is None else pathlib.Path(_BASELINE.value).resolve()
     if older is not None and not (older / "epg_tf" / "benchmarking").is_dir():
         command_line.fail(f"`--baseline` (={_BASELINE.value}) must be a checkout of the project.")
@@ -90,22 +90,10 @@ def main(argv: list[str]) -> None:
             command_line.fail(str(error), code=1)
         bar.update(1)
     print(table.render(figures))
-    if _JSON.value:
-        write_json(pathlib.Path(_JSON.value), figures)
+    result_flags.write_result(figures)
 
 
 _BAR = "{desc:24} {n}/{total} parts |{bar:20}| {elapsed}"
-
-
-def _check_file(name: str | None) -> None:
-    """Ends the process with a sentence if a file cannot be written."""
-    if name is None:
-        return
-    try:
-        with open(name, "a"):
-            pass
-    except OSError as error:
-        command_line.fail(f"`--json` (={name}) must be a file to write: {error.strerror}.")
 
 
 def _made_folder(flag: str, name: str | None) -> str | None:

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from epg_tf import command_line
-from epg_tf.command_line import config_flags, held_out_flags, loss_flags
+from epg_tf.command_line import config_flags, held_out_flags, loss_flags, result_flags
 from epg_tf.evaluation.methods import DEFAULT_METHODS
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(loss_flags)
 flags.adopt_module_key_flags(held_out_flags)
+flags.adopt_module_key_flags(result_flags)
 _METHODS = flags.DEFINE_list(
     "methods",
     list(DEFAULT_METHODS),
@@ -88,6 +89,7 @@ def main(argv: list[str]) -> None:
     """Does what the flags say."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    result_flags.require_json_file()
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     import pathlib
 
@@ -100,7 +102,7 @@ def main(argv: list[str]) -> None:
     root = pathlib.Path(config_flags.ROOT_DIR.value or "")
     comparison = _compare(ranks)
     if _SHIFT.value is None:
-        summary = _evaluate(comparison, root, ranks)
+        summary = result = _evaluate(comparison, root, ranks)
         text = table(summary) if ranks.is_first else ""
     else:
         with command_line.one_sentence(ranks):
@@ -114,8 +116,10 @@ def main(argv: list[str]) -> None:
             _evaluate(shifted, root / name, ranks, f"{shift.setting} = {name}")
             for name, shifted in zip(shift.names, each, strict=True)
         ]
+        result = dict(zip(shift.names, summaries, strict=True))
         text = results.write(root, shift, summaries) if ranks.is_first else ""
     if ranks.is_first:
+        result_flags.write_result(result)
         print(text)
         print(f"Files: {root}. TensorBoard: tensorboard --logdir {root}", flush=True)
 

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from epg_tf import command_line
+from epg_tf.command_line import result_flags
 
 if TYPE_CHECKING:
     import pathlib
 
     from epg_tf.evolved_loss.load import EvolvedLoss
 
+flags.adopt_module_key_flags(result_flags)
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
@@ -46,6 +48,7 @@ def main(argv: list[str]) -> None:
     """Does what the flags say."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    result_flags.require_json_file()
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     import pathlib
 
@@ -76,6 +79,7 @@ def main(argv: list[str]) -> None:
         export_loss(inner_loop, family, loss.phi, out.resolve(), more, texts)
     except OSError as error:
         command_line.fail(f"`--out` (={out}) must be a folder one can write ({error.strerror}).")
+    result_flags.write_result(description | more)
     if is_replaced:
         print("Replaced the earlier export of the same loss.")
     epoch = more["provenance"]["epoch"]

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from epg_tf import command_line
-from epg_tf.command_line import config_flags, held_out_flags, loss_flags
+from epg_tf.command_line import config_flags, held_out_flags, loss_flags, result_flags
 
 if TYPE_CHECKING:
     from epg_tf.rendering.process import RenderProcess
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(loss_flags)
 flags.adopt_module_key_flags(held_out_flags)
+flags.adopt_module_key_flags(result_flags)
 _SECONDS = flags.DEFINE_float("seconds", 4.0, "The length of the films.")
 
 _BAR = "{desc:9} {percentage:3.0f}%|{bar:20}| [{elapsed}<{remaining}]"
@@ -42,6 +43,7 @@ def main(argv: list[str]) -> None:
     """Does what the flags say."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
+    result_flags.require_json_file()
     # Here and not above: --help and a mistyped flag should not wait for them.
     from epg_tf.rendering.process import RenderingError, RenderProcess
 
@@ -76,6 +78,7 @@ def _render(process: RenderProcess) -> None:
             bar.update()
 
         summary = show.write(process, tick, ["python", "-m", "epg_tf.render", *sys.argv[1:]])
+    result_flags.write_result(summary)
     print(table(summary))
     if not show.travels:
         print("There is no exploration.png: this robot stays in its place.")

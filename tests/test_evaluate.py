@@ -148,6 +148,15 @@ def everything_in(folder):
 # What an evaluation leaves behind.
 
 
+def test_programs_read_the_result_where_they_ask_for_it(evaluation, loss, tmp_path, capfd):
+    run(loss, evaluation, methods=METHODS, json=str(tmp_path / "result.json"))
+    assert json.loads((tmp_path / "result.json").read_text()) == summary_of(evaluation)
+    with pytest.raises(SystemExit):
+        run(loss, tmp_path / "other", json=str(tmp_path / "nowhere" / "result.json"))
+    assert "must be a file one can write (No such file or directory)" in capfd.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
 def test_every_run_is_in_the_arrays_and_in_the_rows(evaluation):
     curves = curves_of(evaluation)
     assert list(curves) == [*METHODS, "task_seeds", "steps_per_update"]

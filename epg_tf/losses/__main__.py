@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from epg_tf import command_line
+from epg_tf.command_line import result_flags
 
 if TYPE_CHECKING:
     import pathlib
 
-_JSON = flags.DEFINE_string("json", None, "A file to write the same to, as JSON.")
+flags.adopt_module_key_flags(result_flags)
 
 _HEAD = ("name", "tasks", "reward", "made", "steps", "P", "KB", "return (updates)", "PPO's")
 
@@ -29,20 +30,12 @@ def main(argv: list[str]) -> None:
     """Does what the flags say."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
-    import pathlib
-
+    result_flags.require_json_file()
     from epg_tf.evolved_loss.folder import shipped_losses
-    from epg_tf.files import write_json
     from epg_tf.text import aligned
 
     found = {name: _summary(folder) for name, folder in shipped_losses().items()}
-    if _JSON.value is not None:
-        try:
-            write_json(pathlib.Path(_JSON.value), found)
-        except OSError as error:
-            command_line.fail(
-                f"`--json` (={_JSON.value}) must be a file one can write ({error.strerror})."
-            )
+    result_flags.write_result(found)
     for line in aligned([_HEAD, *(_row(name, about) for name, about in found.items())]):
         print(line)
 

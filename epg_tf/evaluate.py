@@ -9,9 +9,9 @@ fresh losses of its architecture, both without reward, and two PPOs with reward,
 and minibatches of the agents with the losses, and their step size and number of passes unless
 --ppo_learning_rate and --ppo_num_passes say what suits it better) and TF-Agents' own. With
 --methods evolved,ppo,tf_agents_sac,no_action, TF-Agents' SAC too, which reuses every step and takes
-longer, and agents that never act. RL² and E-RL² (--methods evolved,ppo,rl2,e_rl2) see the reward
-too, and have been meta-trained before, as losses are, by `epg_tf.train_rival`:
---rivals runs/rl2_reacher,runs/e_rl2_reacher says where. Of each its best state on validation tasks
+longer, and agents that never act. RL², E-RL², MAML and ES-MAML (--methods evolved,ppo,rl2,maml)
+see the reward too, and have been meta-trained before, as losses are, by `epg_tf.train_rival`:
+--rivals runs/rl2_reacher,runs/maml_reacher says where. Of each its best state on validation tasks
 counts.
 
 In --root_dir: `summary.json` and the table that is printed (interquartile means of the final return

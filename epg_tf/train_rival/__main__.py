@@ -1,4 +1,4 @@
-"""Meta-trains a rival of evolved losses on a family of tasks: RL² or E-RL².
+"""Meta-trains a rival of evolved losses on a family of tasks: RL², E-RL², MAML or ES-MAML.
 
     python -m epg_tf.train_rival --gin_file gin/rl2_reacher.gin --root_dir runs/rl2_reacher
 

@@ -1,0 +1,120 @@
+"""An evolved loss in JAX, and an agent that learns gymnasium's Reacher-v5 from it, unrewarded.
+
+    python examples/evolved_loss_in_jax.py LOSS [SEED]
+
+LOSS is a folder that epg_tf.export wrote for RandomReacher; epg_tf itself is not needed.
+"""
+
+import functools
+import json
+import pathlib
+import sys
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+
+def load(folder):
+    """What `loss.json` says of a loss, and its parameters by name."""
+    with np.load(folder / "loss.npz", allow_pickle=False) as arrays:
+        phi = {name: jnp.asarray(array) for name, array in arrays.items()}
+    return json.loads((folder / "loss.json").read_text()), phi
+
+
+def layer(weights, name, x):
+    """A dense layer without activation, of weights by name."""
+    return x @ weights[f"{name}.kernel"] + weights[f"{name}.bias"]
+
+
+def per_step_loss(about, phi, inputs):
+    """L_t of each step of the buffer, oldest first, [N]; inputs are [N or 1, size] by name."""
+    network, length = about["network"], about["buffer_size"]
+    leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=network["leaky_slope"])
+    activate = jax.nn.silu if network["activation"] == "silu" else leaky_relu
+    names = [one["name"] for one in about["inputs"] if one["name"] != "mask"]
+    steps = {n: jnp.broadcast_to(inputs[n], (length, inputs[n].shape[1])) for n in names}
+    x = jnp.concatenate(list(steps.values()), 1)
+    if network["context_size"]:  # temporal convolutions over the whole buffer
+        held = [jax.lax.stop_gradient(s) if n == "memory" else s for n, s in steps.items()]
+        held = jnp.concatenate(held, 1) * inputs.get("mask", 1.0)
+        for i, (width, stride, _) in enumerate(network["convolutions"], 1):
+            frames = held[np.arange(0, len(held) - width + 1, stride)[:, None] + np.arange(width)]
+            held = jnp.einsum("pws,wsu->pu", frames, phi[f"convolution_{i}.kernel"])
+            held = activate(held + phi[f"convolution_{i}.bias"])
+        pooled = held.mean(0) if network["pooling"] == "mean" else held.ravel()
+        context = layer(phi, "context", pooled)
+        x = jnp.concatenate([x, jnp.broadcast_to(context, (length, len(context)))], 1)
+    return layer(phi, "loss", activate(layer(phi, "hidden", x)))[:, 0]
+
+
+def learn(about, phi, seed=0, say=print):
+    """Has a fresh agent live and learn; the mean return of its last episodes."""
+    N, M, update = about["buffer_size"], about["steps_per_update"], about["inner_update"]
+    policy, rule, of_memory = about["policy"], about["normalisation"], about["memory"]
+    rng, env = np.random.default_rng(seed), gymnasium.make("Reacher-v5")
+
+    def draw(name, inputs, units, gain=1.0):  # columns of norm `gain`, no bias
+        kernel = rng.normal(size=(inputs, units))
+        theta[f"{name}.kernel"] = jnp.float32(gain * kernel / np.linalg.norm(kernel, axis=0))
+        theta[f"{name}.bias"] = jnp.zeros(units)
+
+    def mean(theta, x):
+        for i in range(len(units) - 1):
+            x = layer(theta, i, jnp.tanh(x) if i else x)
+        return jnp.tanh(x) if policy["mean_activation"] == "tanh" else x
+
+    def objective(theta, buffer, rows):
+        memory = jnp.tanh(layer(theta, "memory", jnp.ones((1, of_memory["constant_size"]))))
+        agent = {"memory": memory, "policy_log_std": theta["log_std"]}
+        agent["policy_mean"] = mean(theta, buffer["observation"])
+        return per_step_loss(about, phi, buffer | agent)[rows].mean()
+
+    @jax.jit
+    def descend(theta, state, buffer, rows):
+        step, state = adam.update(jax.grad(objective)(theta, buffer, rows), state)
+        theta = jax.tree.map(jnp.add, theta, step)
+        theta["log_std"] = jnp.clip(theta["log_std"], *(policy["log_std_bounds"] or (None, None)))
+        return theta, state
+
+    units = [10, *policy["hidden_sizes"], policy["action_size"]]
+    theta = {"log_std": jnp.full((1, policy["action_size"]), policy["initial_log_std"])}
+    for i in range(last := len(units) - 1):
+        draw(i, *units[i : i + 2], policy["output_gain"] if i == last - 1 else 1.0)
+    draw("memory", of_memory["constant_size"], of_memory["size"])
+    adam = optax.adam(update["learning_rate"], eps=update["epsilon"])
+    state, act, known = adam.init(theta), jax.jit(mean), {}
+    sizes = {"observation": 10, "action": policy["action_size"], "termination": 1, "mask": 1}
+    life = {n: np.zeros([N + update["num_updates"] * M, size]) for n, size in sizes.items()}
+    observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards are summed to be printed
+    for k in range(update["num_updates"]):
+        for name in rule["of"]:  # mean and standard deviation of what the agent has met so far
+            past, prior = life[name][N : N + k * M], rule["prior_count"]
+            average = past.sum(0) / (len(past) + prior)
+            square = ((past**2).sum(0) + prior) / (len(past) + prior)
+            known[name] = average, np.sqrt(np.maximum(square - average**2, rule["std_floor"] ** 2))
+        for t in range(N + k * M, N + k * M + M):
+            seen = (observation - known["observation"][0]) / known["observation"][1]
+            noise = np.exp(theta["log_std"][0]) * rng.normal(size=policy["action_size"])
+            action = np.asarray(act(theta, np.float32(seen)) + noise)
+            life["observation"][t], life["action"][t], life["mask"][t] = observation, action, 1
+            observation, reward, terminated, truncated, _ = env.step(action)
+            returns[-1] += reward
+            if terminated or truncated:
+                life["termination"][t], observation = 1, env.reset()[0]
+                returns.append(0.0)
+        buffer = {name: steps[t + 1 - N : t + 1] for name, steps in life.items()}
+        buffer |= {n: (buffer[n] - mu) / sigma for n, (mu, sigma) in known.items()}
+        buffer = {name: jnp.float32(steps) for name, steps in buffer.items()}
+        for _ in range(update["num_passes"]):
+            for rows in rng.permutation(M).reshape(update["num_minibatches"], -1):
+                theta, state = descend(theta, state, buffer, N - M + rows)
+        if k % 8 == 7:
+            say(f"update {k + 1}: return {np.mean(returns[-11:-1]):.1f}")
+    return float(np.mean(returns[-11:-1]))
+
+
+if __name__ == "__main__":
+    learn(*load(pathlib.Path(sys.argv[1])), int((*sys.argv, 0)[2]))

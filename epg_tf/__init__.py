@@ -29,6 +29,7 @@
 | Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.films`; `rendering`  |
 | a loss to take away, and a page about it         | `export`; `evolved_loss`; `report`         |
 | losses by name                                   | `load_loss`; `losses`                      |
+| a loss in TF-Agents                              | `EvolvedLossAgent`; `drop_in`              |
 | the experiments' settings                        | `gin/`, read by `config`                   |
 """
 
@@ -39,12 +40,18 @@ from typing import TYPE_CHECKING, Any
 import gym_notices.notices
 
 if TYPE_CHECKING:
+    from epg_tf.drop_in.agent import EvolvedLossAgent as EvolvedLossAgent
+    from epg_tf.drop_in.environment import GymnasiumEnvironment as GymnasiumEnvironment
     from epg_tf.evolved_loss.use import load_loss as load_loss
 
 # TF-Agents imports the old gym, which then asks every user to upgrade what is not theirs.
 gym_notices.notices.notices.clear()
 
-_PUBLIC = {"load_loss": "evolved_loss.use"}  # name -> where it lives
+_PUBLIC = {  # name -> where it lives
+    "EvolvedLossAgent": "drop_in.agent",
+    "GymnasiumEnvironment": "drop_in.environment",
+    "load_loss": "evolved_loss.use",
+}
 
 
 def __getattr__(name: str) -> Any:

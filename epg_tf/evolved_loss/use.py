@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,18 +26,24 @@ class LoadedLoss:
     """A loss to be used.
 
     Attributes:
-        loss: L_phi, differentiable, of tensors by name; see `ExportedLoss`.
-        per_step_loss: L_t of all N steps of the buffer; see `ExportedLoss`.
+        module: The TensorFlow module, which holds the parameters.
         arrays: The parameters by name, as `loss.npz` has them.
         phi: The same as one vector, [P] float32.
         description: The content of `loss.json`.
     """
 
-    loss: Callable[..., tf.Tensor]
-    per_step_loss: Callable[..., tf.Tensor]
+    module: ExportedLoss
     arrays: dict[str, np.ndarray]
     phi: np.ndarray
     description: dict[str, Any]
+
+    def loss(self, **inputs: tf.Tensor) -> tf.Tensor:
+        """L_phi, differentiable, of tensors by name; see `ExportedLoss`."""
+        return self.module.loss(**inputs)
+
+    def per_step_loss(self, **inputs: tf.Tensor) -> tf.Tensor:
+        """L_t of all N steps of the buffer, differentiable; see `ExportedLoss`."""
+        return self.module.per_step_loss(**inputs)
 
 
 def load_loss(name: str | pathlib.Path) -> LoadedLoss:
@@ -67,8 +72,8 @@ def load_loss(name: str | pathlib.Path) -> LoadedLoss:
     }
     shapes = {one["name"]: tuple(one["shape"]) for one in description["inputs"]}
     phi = read_phi(folder, description["phi_crc32"])
-    of = ExportedLoss(LearnedLoss(**network), description["steps_per_update"], shapes, phi)
-    return LoadedLoss(of.loss, of.per_step_loss, of.arrays(), phi, description)
+    module = ExportedLoss(LearnedLoss(**network), description["steps_per_update"], shapes, phi)
+    return LoadedLoss(module, module.arrays(), phi, description)
 
 
 def _as_tuple(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Evolved losses in TF-Agents: an agent beside its PPO and SAC."""

@@ -1,0 +1,68 @@
+"""gymnasium's environments for TF-Agents, whose own wrapper is for the gym of before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from tf_agents.environments import py_environment
+from tf_agents.specs import array_spec
+from tf_agents.trajectories import time_step as ts
+
+
+class GymnasiumEnvironment(py_environment.PyEnvironment):
+    """An environment of gymnasium's as TF-Agents' drivers step it."""
+
+    def __init__(self, env: gymnasium.Env, seed: int | None = None):
+        """Wraps an environment.
+
+        Args:
+            env: With observations in a box, and actions in a box or finitely many.
+            seed: Of its first reset.
+
+        Raises:
+            ValueError: If its spaces are others.
+        """
+        super().__init__()
+        self._env, self._seed = env, seed
+        self._observation_spec = _spec_of("observation_space", env.observation_space)
+        self._action_spec = _spec_of("action_space", env.action_space)
+
+    def observation_spec(self) -> array_spec.ArraySpec:
+        """A box of float32."""
+        return self._observation_spec
+
+    def action_spec(self) -> array_spec.BoundedArraySpec:
+        """The actions."""
+        return self._action_spec
+
+    def close(self) -> None:
+        """Closes the environment."""
+        self._env.close()
+
+    def _reset(self) -> ts.TimeStep:
+        observation, _ = self._env.reset(seed=self._seed)
+        self._seed = None
+        return ts.restart(np.asarray(observation, np.float32))
+
+    def _step(self, action: Any) -> ts.TimeStep:
+        if self._current_time_step is not None and self._current_time_step.is_last():
+            return self.reset()
+        observation, reward, terminated, truncated, _ = self._env.step(action)
+        observation, reward = np.asarray(observation, np.float32), float(reward)
+        if terminated:
+            return ts.termination(observation, reward)
+        step = ts.truncation if truncated else ts.transition
+        return step(observation, reward)
+
+
+def _spec_of(name: str, space: gymnasium.Space) -> array_spec.BoundedArraySpec:
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return array_spec.BoundedArraySpec(
+            (), np.int32, int(space.start), int(space.start + space.n - 1)
+        )
+    if not isinstance(space, gymnasium.spaces.Box):
+        raise ValueError(f"`{name}` (={space}) must be a box or finitely many.")
+    low, high = (bound.astype(np.float32) for bound in (space.low, space.high))
+    return array_spec.BoundedArraySpec(space.shape, np.float32, low, high)

@@ -1,0 +1,42 @@
+"""Running mean and standard deviation of what an agent has met in its life, as variables."""
+
+# pyright: reportOperatorIssue=false, reportArgumentType=false, reportReturnType=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+
+class LifetimeStatistics(tf.Module):
+    """Sums over what an agent has met; `normalisation` in `loss.json` says what they start as."""
+
+    def __init__(self, size: int, rule: Mapping[str, Any]):
+        """Statistics before any data.
+
+        Args:
+            size: How many numbers a sample has.
+            rule: The `normalisation` of `loss.json`.
+        """
+        super().__init__()
+        prior = float(rule["prior_count"])
+        self._floor = rule["std_floor"]
+        self._count = tf.Variable(tf.constant(prior, tf.float64))
+        self._total = tf.Variable(tf.zeros([size], tf.float64))
+        self._total_of_squares = tf.Variable(tf.fill([size], tf.constant(prior, tf.float64)))
+
+    def normalise(self, samples: tf.Tensor) -> tf.Tensor:
+        """Maps samples [..., size] to (samples - mean) / max(std, floor), float32."""
+        mean = self._total / self._count
+        variance = self._total_of_squares / self._count - tf.square(mean)
+        std = tf.sqrt(tf.maximum(variance, self._floor**2))
+        return tf.cast((tf.cast(samples, tf.float64) - mean) / std, tf.float32)
+
+    def update(self, samples: tf.Tensor) -> None:
+        """Takes in samples [T, size]."""
+        samples = tf.cast(samples, tf.float64)
+        self._count.assign_add(tf.cast(tf.shape(samples)[0], tf.float64))
+        self._total.assign_add(tf.reduce_sum(samples, axis=0))
+        self._total_of_squares.assign_add(tf.reduce_sum(tf.square(samples), axis=0))

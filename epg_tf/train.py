@@ -7,19 +7,28 @@ A setting of the preset is changed with --gin_binding, for instance
 --gin_binding "meta_train.num_epochs=100" --gin_binding "InnerLoop.num_updates=64". The same command
 goes on where the run in --root_dir stands; Ctrl-C stops it at the end of the epoch at hand
 (horovodrun waits five seconds for that: of a longer epoch the checkpoint before it stands).
-`meta_train.start_from` names a loss to evolve further, such as 'losses/reacher_fast'.
+`meta_train.start_from` names a loss to evolve further, such as 'reacher_fast'. With --dry_run
+nothing is trained, but said what it would take.
 """
 
 from __future__ import annotations
 
+import pathlib
 import sys
 
 from absl import flags
 
 from epg_tf import command_line
-from epg_tf.command_line import config_flags
+from epg_tf.command_line import config_flags, result_flags
 
 flags.adopt_module_key_flags(config_flags)
+flags.adopt_module_key_flags(result_flags)
+_DRY_RUN = flags.DEFINE_bool(
+    "dry_run",
+    False,
+    "Says what would run, how many environment steps it takes, how long they take here and how "
+    "much memory, and writes nothing. It lives a few updates to find out.",
+)
 
 
 def main(argv: list[str]) -> None:
@@ -33,9 +42,12 @@ def main(argv: list[str]) -> None:
     from epg_tf.outer_loop.ranks import RankLost, Ranks
     from epg_tf.outer_loop.stop import StopRequest
     from epg_tf.run.folder import RunFolder
+    from epg_tf.run.log import last_metrics
+    from epg_tf.run.plan import in_words, plan
     from epg_tf.run.training import train
     from epg_tf.tasks.family import TRAINING_TASK_SEEDS
 
+    result_flags.require_json_file()
     ranks = Ranks()
     with command_line.one_sentence(ranks):
         if not config_flags.GIN_FILE.value:
@@ -45,6 +57,12 @@ def main(argv: list[str]) -> None:
         settings.family.sample(TRAINING_TASK_SEEDS[0])  # before there is a folder
         require_memory(settings.inner_loop, settings.family, len(ranks.share(settings.num_workers)))
         start = loss_to_start_from(settings)
+    if _DRY_RUN.value:
+        planned = plan(settings, ranks)
+        if ranks.is_first:
+            result_flags.write_result(planned)
+            print(in_words(planned), flush=True)
+        return
     with command_line.one_sentence(ranks):
         command = ["python", "-m", "epg_tf.train", *sys.argv[1:]]
         root = config_flags.ROOT_DIR.value or ""
@@ -57,6 +75,8 @@ def main(argv: list[str]) -> None:
         command_line.fail(str(error), command_line.RANK_LOST)
     if not is_done:
         raise SystemExit(stop.exit_code)
+    if ranks.is_first:
+        result_flags.write_result({"root_dir": root, **last_metrics(pathlib.Path(root))})
 
 
 if __name__ == "__main__":

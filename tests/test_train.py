@@ -694,3 +694,28 @@ print("went on", flush=True)
     assert result.returncode != 0
     assert result.stderr.count(says) == 1
     assert "went on" not in result.stdout
+
+
+# What programs read, and what is said before anything is done.
+
+
+def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(tmp_path):
+    root, path = tmp_path / "run", tmp_path / "plan.json"
+    changes = {"meta_train.num_epochs": 5, "meta_train.validate_every": 2}
+    job = [*command(root, changes), "--dry_run", "--json", str(path)]
+    done = subprocess.run(job, check=True, capture_output=True, text=True, timeout=200)
+    planned = json.loads(path.read_text())
+    assert not root.exists() and done.stderr == ""
+    assert "Would train a loss" in done.stdout and "Nothing was written." in done.stdout
+    settings = config.read(["gin/reacher.gin"], bindings(changes))
+    assert planned["env_steps"] == 5 * settings.env_steps_in(1)
+    assert planned["validation_env_steps"] == 2 * settings.env_steps_in(1)
+    assert planned["seconds"] > 0.0 and planned["bytes_per_rank"] > 1e8
+
+
+def test_a_run_says_how_it_ended_to_programs(tmp_path):
+    root, path = tmp_path / "run", tmp_path / "result.json"
+    job = [*command(root, {"meta_train.num_epochs": 1}), "--json", str(path)]
+    subprocess.run(job, check=True, capture_output=True, timeout=200)
+    last = json.loads((root / "metrics.jsonl").read_text().splitlines()[-1])
+    assert json.loads(path.read_text()) == {"root_dir": str(root), **last}

@@ -8,7 +8,7 @@ import pathlib
 import shlex
 from collections.abc import Mapping, Sequence
 
-from epg_tf.files import COMMANDS_FILE, write_text
+from epg_tf.files import COMMANDS_FILE, METRICS_FILE, write_text
 
 
 def append_metrics(path: pathlib.Path, metrics: Mapping[str, float]) -> None:
@@ -16,6 +16,13 @@ def append_metrics(path: pathlib.Path, metrics: Mapping[str, float]) -> None:
     clean = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
     with open(path, "a") as file:
         file.write(json.dumps(clean) + "\n")
+
+
+def last_metrics(root: pathlib.Path) -> dict[str, float | None]:
+    """The metrics of the last epoch that a run has written down; none before the first."""
+    path = root / METRICS_FILE
+    lines = path.read_text().splitlines() if path.exists() else []
+    return json.loads(lines[-1]) if lines else {}
 
 
 def note_command(root: pathlib.Path, num_ranks: int, command: Sequence[str]) -> None:

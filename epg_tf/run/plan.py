@@ -1,0 +1,92 @@
+"""What a run would come to: steps, time on this machine and memory, before there is a folder."""
+
+from __future__ import annotations
+
+import datetime
+import resource
+import time
+from typing import Any
+
+from epg_tf.inner_loop.groups import WorkerGroups
+from epg_tf.inner_loop.seeds import validation_seed
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.settings import MetaTraining
+
+_TIMED_UPDATES = 4
+_YEAR = 365.25 * 24 * 3600  # seconds
+_MOST_EPOCHS = 100_000  # that are looked at one by one; those after them count as the last one
+
+
+def plan(settings: MetaTraining, ranks: Ranks) -> dict[str, Any]:
+    """Plans a run from its first epoch on.
+
+    Every rank lives a few updates of its workers, with a fresh loss, to see how long they take.
+
+    Args:
+        settings: The settings of the run.
+        ranks: The processes that would share it.
+
+    Returns:
+        `family`, `num_parameters` of the loss, `num_epochs`, `taught_epochs`, `num_workers`,
+        `num_ranks`, `env_steps` of training, `validation_env_steps`, `seconds`, which the lifetimes
+        of both would take here (what a teacher or the comparison at the end takes comes on top),
+        and `bytes_per_rank`, the most that a rank has held so far.
+    """
+    share, threads = ranks.share(settings.num_workers), ranks.threads(settings.threads_per_rank)
+    workers = WorkerGroups(settings.inner_loop, settings.family, len(share), threads)
+    phi = workers.draw_phi(settings.seed)
+    seeds = [validation_seed(settings.seed, worker) for worker in share]
+
+    def live(num_updates: int) -> float:
+        begun = time.perf_counter()
+        workers.live(phi[None].repeat(len(seeds), 0), seeds, 0.0, num_updates=num_updates)
+        return time.perf_counter() - begun
+
+    live(1)  # compiles
+    once = live(1)
+    per_update = max(0.0, live(1 + _TIMED_UPDATES) - once) / _TIMED_UPDATES
+    every, last = settings.validate_every, settings.num_epochs
+    num_validations = last // every if every else 0
+    env_steps = sum(map(settings.env_steps_in, range(1, min(last, _MOST_EPOCHS) + 1)))
+    env_steps += max(0, last - _MOST_EPOCHS) * settings.env_steps_in(last)
+    steps_per_update = settings.num_workers * settings.inner_loop.steps_per_update
+    validation = num_validations * steps_per_update * settings.inner_loop.num_updates
+    slowest = max(ranks.gather(per_update))
+    return {
+        "family": type(settings.family).__name__,
+        "num_parameters": len(phi),
+        "num_epochs": settings.num_epochs,
+        "taught_epochs": min(last, settings.teacher.num_epochs) if settings.teacher else 0,
+        "num_workers": settings.num_workers,
+        "num_ranks": ranks.size,
+        "env_steps": env_steps,
+        "validation_env_steps": validation,
+        "seconds": (env_steps + validation) / steps_per_update * slowest,
+        "bytes_per_rank": max(ranks.gather(_held_bytes())),
+    }
+
+
+def in_words(planned: dict[str, Any]) -> str:
+    """A plan, for people."""
+    taught = planned["taught_epochs"]
+    seconds = planned["seconds"]
+    duration = (
+        f"{seconds / _YEAR:,.0f} years"
+        if seconds > _YEAR
+        else str(datetime.timedelta(seconds=round(seconds)))
+    )
+    return (
+        f"Would train a loss of {planned['num_parameters']:,} parameters on {planned['family']}: "
+        f"{planned['num_epochs']:,} epochs{f', {taught:,} of them taught' if taught else ''}, "
+        f"{planned['num_workers']:,} workers on {planned['num_ranks']} "
+        f"rank{'s' if planned['num_ranks'] > 1 else ''}.\n"
+        f"Environment steps: {planned['env_steps']:,}, and {planned['validation_env_steps']:,} to "
+        f"validate.\nLifetimes here: about {duration}"
+        f"{', and what the teacher takes' if taught else ''}.\n"
+        f"Memory: {planned['bytes_per_rank'] / 1e9:.1f} GB per rank, or more while it runs.\n"
+        "Nothing was written."
+    )
+
+
+def _held_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
 
     from epg_tf.evaluation.analysis.analysis import Analysis
     from epg_tf.evaluation.analysis.results import fingerprint, write
-    from epg_tf.evaluation.analysis.summary import sentences
+    from epg_tf.evaluation.analysis.summary import sentences, tables
     from epg_tf.evaluation.results_folder import ResultsFolder
     from epg_tf.outer_loop.ranks import Ranks
     from epg_tf.run.progress import progress_bar
@@ -59,7 +59,8 @@ def main(argv: list[str]) -> None:
         found = analysis.run(bar.update)
     summary = write(root, analysis, found, ["python", "-m", "epg_tf.analyze", *sys.argv[1:]])
     result_flags.write_result(summary)
-    print(f"{sentences(summary)}\nFiles: {root}. TensorBoard: tensorboard --logdir {root}")
+    print("\n".join([sentences(summary), *tables(summary)]))
+    print(f"Files: {root}. TensorBoard: tensorboard --logdir {root}")
 
 
 if __name__ == "__main__":

@@ -200,6 +200,10 @@ def _parse(where: str, parse: Callable[..., Any], *arguments: str) -> None:
             message = error.args[0]
         if isinstance(error, RecursionError):
             message = "a file includes itself"
+        if isinstance(error, ModuleNotFoundError):
+            message += (
+                ", which must be importable: run where it lies, or name its folder in PYTHONPATH"
+            )
         message = message.removesuffix(" in config string:").removesuffix(".")
         raise ValueError(f"{where} is not understood: {message}{place}.") from error
     finally:

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import pathlib
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -234,7 +235,7 @@ def test_it_says_what_it_found(analysed):
     said = analysed.said
     assert said.startswith("Held-out RandomReacher: 3 tasks, 3 updates of 32 steps")
     correlation = summary_of(analysed.root)["gradient_correlation"]["evolved"]["mean"]
-    assert f"gradient with PPO's: {correlation:.2g} [" in said
+    assert re.search(rf"correlation with PPO's gradient¹ +{correlation:.2g} \[", said)
     assert "KL in nats" in said
     assert all(kind in said for kind in INPUTS)
     assert f"Files: {analysed.root}." in said

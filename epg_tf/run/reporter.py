@@ -5,9 +5,11 @@ from __future__ import annotations
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
 
 from epg_tf.files import (
     CONFIG_FILE,
@@ -78,6 +80,7 @@ class Reporter:
                 f"`meta_train.num_epochs` is {settings.num_epochs}; raise it to go on."
             )
         else:
+            start = None if epoch else settings.start_from
             forget_after(self._metrics, epoch)
             write_text(root / CONFIG_FILE, config_text)
             write_json(root / SETTINGS_FILE, plain(flatten(settings, free=True)), allow_nan=True)
@@ -86,11 +89,13 @@ class Reporter:
                 # TensorBoard renders Markdown: four spaces make it code.
                 text = "\n".join("    " + line for line in config_text.splitlines())
                 tf.summary.text("config", text)
+                hparams.hparams({name: _shown(value) for name, value in flatten(settings).items()})
             self.say(
                 f"{'Going on from' if epoch else 'Starting at'} epoch {epoch} of "
                 f"{settings.num_epochs}: {settings.num_workers} workers on {num_ranks} "
                 f"rank{'s' * (num_ranks > 1)}, {type(settings.family).__name__}, loss of "
-                f"{len(checkpoint.state.phi):,} parameters.\n"
+                f"{len(checkpoint.state.phi):,} parameters"
+                f"{f', which begins as {start}' if start else ''}.\n"
                 f"Watch it with: tensorboard --logdir {root}"
             )
         self._bar = progress_bar(
@@ -174,3 +179,8 @@ class Reporter:
     def say(self, text: str) -> None:
         """Prints a line."""
         print(text, flush=True)
+
+
+def _shown(value: Any) -> bool | int | float | str:
+    """A setting as TensorBoard's table of hyperparameters takes it."""
+    return value if isinstance(value, bool | int | float | str) else str(value)

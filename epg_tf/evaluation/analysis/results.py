@@ -18,7 +18,7 @@ from epg_tf.evaluation.analysis.plot import (
     plot_sensitivity,
 )
 from epg_tf.evaluation.analysis.sensitivity import Sensitivity
-from epg_tf.evaluation.analysis.summary import labels, sentences, summarise
+from epg_tf.evaluation.analysis.summary import labels, sentences, summarise, tables
 from epg_tf.files import CONFIG_FILE, write_csv, write_json, write_npz, write_text
 
 PICTURES = ("gradient_correlation", "policy_change", "sensitivity")
@@ -164,7 +164,8 @@ def _write_events(
         # TensorBoard renders Markdown: four spaces make it code.
         config = "\n".join("    " + line for line in analysis.loss.config_text.splitlines())
         tf.summary.text("analysis/config", config)
-        tf.summary.text("analysis/findings", sentences(summary).replace("\n", "\n\n"))
+        text = [sentences(summary), "", *(f"    {line}" for line in tables(summary))]
+        tf.summary.text("analysis/findings", "\n".join(text))
     writer.close()
 
 

@@ -1,4 +1,4 @@
-"""An analysis in numbers: `summary.json`, and the same as sentences for the terminal."""
+"""An analysis in numbers: `summary.json`, and the same as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from epg_tf.evaluation.analysis.mean_interval import (
 from epg_tf.evaluation.analysis.sensitivity import Sensitivity
 from epg_tf.evaluation.methods import labels_of
 from epg_tf.files import flatten
-from epg_tf.text import interval, number
+from epg_tf.text import aligned, interval, number
 
 _DIGITS = 2  # of what is known no better
 
@@ -64,28 +64,11 @@ def summarise(
 
 
 def sentences(summary: Mapping[str, Any]) -> str:
-    """What was found, in a few lines."""
+    """What was analysed, and what there is to say of it beside the tables."""
     about = summary["provenance"]
-    correlation, change = summary["gradient_correlation"], summary["policy_change"]
-    late = summary["sensitivity"]["evolved"]["late"]
-    by_kind = sorted(late, key=lambda kind: late[kind]["own_step"] or 0.0, reverse=True)
-    kinds = ", ".join(
-        f"{kind} {number(late[kind]['own_step'], _DIGITS)} "
-        f"({number(late[kind]['other_steps'], _DIGITS)})"
-        for kind in by_kind
-    )
     lines = [
         f"Held-out {about['family']}: {about['num_tasks']} tasks, {about['num_updates']:,} updates "
         f"of {about['steps_per_update']} steps; means over agents with 95% intervals.",
-        "Correlation of the loss's gradient with PPO's: "
-        f"{_interval(correlation['evolved'])} for the evolved loss, "
-        f"{_interval(correlation['random_loss'])} for random ones; of PPO's own between two halves "
-        f"of the steps: {_interval(correlation['ppo_halves'])}.",
-        "Change of the policy per update, KL in nats: "
-        f"{_interval(change['evolved'])} with the evolved loss, "
-        f"{_interval(change['random_loss'])} with random ones.",
-        "Sensitivity of a step's loss, late in learning, to its own step's inputs (and on average "
-        f"to another step's): {kinds}.",
     ]
     if about["sees_reward"]:
         lines.append("The losses see the reward.")
@@ -96,6 +79,26 @@ def sentences(summary: Mapping[str, Any]) -> str:
         if count
     ]
     return "\n".join(lines)
+
+
+def tables(summary: Mapping[str, Any]) -> list[str]:
+    """What was found, as the lines of two tables."""
+    correlation, change = summary["gradient_correlation"], summary["policy_change"]
+    columns = {"evolved": "evolved loss", "random_loss": "random losses", "ppo_halves": "PPO"}
+    rows = [("", *columns.values())]
+    rows.append(("correlation with PPO's gradient¹", *(_interval(correlation[c]) for c in columns)))
+    found = [_interval(change[c]) if c in change else "" for c in columns]
+    rows.append(("change of the policy per update, KL in nats", *found))
+    late = summary["sensitivity"]["evolved"]["late"]
+    by_kind = sorted(late, key=lambda kind: late[kind]["own_step"] or 0.0, reverse=True)
+    names = ("own_step", "other_steps")
+    steps = [(kind, *(number(late[kind][name], _DIGITS) for name in names)) for kind in by_kind]
+    return [
+        *aligned(rows),
+        "¹ PPO's own: between two halves of the steps",
+        "",
+        *aligned([("sensitivity of a step's loss, late, to", "its own step", "another"), *steps]),
+    ]
 
 
 def _correlation(correlations: np.ndarray) -> dict[str, float | None]:

@@ -52,6 +52,7 @@ if ! .venv/bin/python -c 'import horovod.tensorflow' 2>/dev/null; then
 fi
 pip install --no-deps --no-build-isolation --editable .
 # horovodrun imports TensorFlow before anything of ours could keep its notices off the terminal.
+# shellcheck disable=SC2016 # whoever activates it is to expand it
 grep -q TF_CPP_MIN_LOG_LEVEL .venv/bin/activate ||
   echo 'export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-3}"' >>.venv/bin/activate
 echo "$wanted" >.venv/epg_tf_installed

@@ -39,6 +39,8 @@ from typing import TYPE_CHECKING, Any
 
 import gym_notices.notices
 
+import epg_tf.tasks  # noqa: F401 so that gymnasium.make("epg_tf:epg/RandomReacher-v0") works
+
 if TYPE_CHECKING:
     from epg_tf.drop_in.agent import EvolvedLossAgent as EvolvedLossAgent
     from epg_tf.drop_in.environment import GymnasiumEnvironment as GymnasiumEnvironment

@@ -106,3 +106,16 @@ def test_losses_are_listed(tmp_path, capfd):
     assert listed["reacher_taught"]["num_parameters"] == about["num_parameters"]
     final = about["scores"]["methods"]["evolved"]["final_iqm"]
     assert listed["reacher_taught"]["returns"]["evolved"]["final_iqm"] == final
+
+
+def test_tasks_are_gymnasiums_once_epg_tf_is_imported():
+    program = """
+import gymnasium
+env = gymnasium.make("epg_tf:epg/RandomReacher-v0", task_seed=3)
+assert env.reset(seed=0)[0].shape == (10,)
+envs = gymnasium.make_vec("epg_tf:epg/RandomReacher-v0", num_envs=2)
+assert envs.reset(seed=0)[0].shape == (2, 10)
+import sys
+assert "tensorflow" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

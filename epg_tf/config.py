@@ -42,6 +42,7 @@ from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.teacher import CriticTeacher, PolicyGradientTeacher
+from epg_tf.text import printable
 
 _RENAMED = {"meta_train.simulator_threads": "meta_train.threads_per_rank"}  # by runs of before
 
@@ -205,6 +206,7 @@ def _parse(where: str, parse: Callable[..., Any], *arguments: str) -> None:
                 ", which must be importable: run where it lies, or name its folder in PYTHONPATH"
             )
         message = message.removesuffix(" in config string:").removesuffix(".")
-        raise ValueError(f"{where} is not understood: {message}{place}.") from error
+        sentence = printable(f"{where} is not understood: {message}{place}.")
+        raise ValueError(sentence) from error
     finally:
         logging.disable(logging.NOTSET)

@@ -38,6 +38,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def printable(text: str) -> str:
+    """A text in which line breaks and the like are escaped, so that it stays on its line."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def number(value: float | None, digits: int = 4, largest: float | None = None) -> str:
     """A number in so many digits, or in as many as there are before the point.
 

@@ -164,17 +164,21 @@ def _evaluate(
     from epg_tf.evaluation.learning_curves.results import EvaluationResults
     from epg_tf.evaluation.learning_curves.summary import fingerprint
     from epg_tf.evaluation.results_folder import ResultsFolder
+    from epg_tf.run.lock import FolderLock
 
-    results = EvaluationResults(root, comparison)
+    results, lock = EvaluationResults(root, comparison), FolderLock(root)
     with command_line.one_sentence(ranks):
         if ranks.is_first:
             folder = ResultsFolder(root, "evaluate", fingerprint(comparison))
             if not results.finished:
+                if problem := lock.take():
+                    raise ValueError(problem)
                 folder.open()
     if not ranks.broadcast(results.finished):
         runs = _train_what_is_missing(comparison, ranks, results, title)
         if ranks.is_first:
             results.write(runs, ["python", "-m", "epg_tf.evaluate", *sys.argv[1:]])
+    lock.release()
     return ranks.broadcast(results.summary() if ranks.is_first else {})
 
 

@@ -21,6 +21,7 @@ from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
+from epg_tf.run.lock import FolderLock
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
 
 PROJECT = pathlib.Path(__file__).parent.parent
@@ -231,7 +232,7 @@ def test_the_config_and_a_picture_are_there(loss, evaluation):
     assert (evaluation / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in evaluation.iterdir()} == {
         *("curves", "curves.csv", "curves.npz", "curves.png", "evaluate.json", "events"),
-        *("operative_config.gin", "summary.json"),
+        *("operative_config.gin", "summary.json", ".lock"),
     }
 
 
@@ -386,6 +387,17 @@ def test_a_folder_with_another_evaluation_is_refused_and_left_alone(loss, evalua
     sentence = refusal(capfd, loss, evaluation, horizon_factor=2.0, methods=METHODS)
     assert "`--num_updates` is 4 there and 8 here" in sentence
     assert everything_in(evaluation) == before
+
+
+def test_a_folder_that_another_evaluation_is_writing_to_is_refused(loss, tmp_path, capfd):
+    lock = FolderLock(tmp_path / "results")
+    assert lock.take() is None
+    said = refusal(capfd, loss, tmp_path / "results")
+    assert said.endswith("must not be in use by another run.\n"), said
+    assert [path.name for path in (tmp_path / "results").iterdir()] == [".lock"]
+    lock.release()
+    run(loss, tmp_path / "results", methods=["ppo"])
+    assert curves_of(tmp_path / "results")
 
 
 def test_a_folder_of_something_else_is_refused(loss, tmp_path, capfd):

@@ -35,7 +35,7 @@ class ResultsFolder:
             found = differences(json.loads(self._record.read_text()), self._normalised())
             if found:
                 rule = f"not hold another result of {self.command}: {found}"
-        elif self.path.is_dir() and any(self.path.iterdir()):
+        elif self.path.is_dir() and any(path.name != ".lock" for path in self.path.iterdir()):
             rule = f"be a new or an empty folder, or one that {self.command} has written"
         if rule:
             raise ValueError(f"`--root_dir` (={self.path}) must {rule}.")

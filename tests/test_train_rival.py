@@ -118,7 +118,7 @@ def test_a_preset_trains_an_epoch(preset, method, tmp_path, capfd):
         (
             "maml_dir_half_cheetah",
             {"MAML__num_passes": 1},
-            "MAML (maml), 2 tasks of DirHalfCheetah",
+            "MAML (maml), 2 tasks",
         ),
         ("es_maml_dir_half_cheetah", {}, "ESMAML (es_maml), 2 tasks"),
     ],

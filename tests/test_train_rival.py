@@ -102,11 +102,17 @@ def test_every_epoch_is_written_down(rivals):
 
 
 @pytest.mark.parametrize(
-    ("preset", "method"),
-    [("rl2_hopper", "rl2"), ("rl2_dir_hopper", "rl2"), ("e_rl2_reacher", "e_rl2")],
+    ("preset", "method", "trial_steps"),
+    [
+        ("rl2_hopper", "rl2", 240),
+        ("rl2_dir_hopper", "rl2", 240),
+        ("e_rl2_reacher", "e_rl2", 240),
+        ("e_rl2_hopper", "e_rl2", 2060),
+        ("e_rl2_dir_half_cheetah", "e_rl2", 840),
+    ],
 )
-def test_a_preset_trains_an_epoch(preset, method, tmp_path, capfd):
-    run(tmp_path, f"{preset}.gin", RL2__trial_steps=240, train_rival__num_epochs=1)
+def test_a_preset_trains_an_epoch(preset, method, trial_steps, tmp_path, capfd):
+    run(tmp_path, f"{preset}.gin", RL2__trial_steps=trial_steps, train_rival__num_epochs=1)
     assert f"RL2 ({method}), 2 tasks of" in capfd.readouterr().out
     (only,) = metrics_of(tmp_path)
     assert np.isfinite([only["return_mean"], only["value_loss"], only["gradient_norm"]]).all()

@@ -62,3 +62,13 @@ def test_the_reference_knows_every_setting_of_the_presets():
             assert f"\n## {record}\n" in text, record
             fields = [field.name for field in REFERENCE.fields(REFERENCE.records()[record])]
             assert setting in fields, f"{record}.{setting}"
+
+
+def test_the_lock_has_a_hash_of_every_requirement():
+    pins = re.findall(
+        r"(?m)^([\w.-]+)(?:\[\w+\])?(==\S+)$", (PROJECT / "requirements.txt").read_text()
+    )
+    lock = (PROJECT / "launch" / "lock.txt").read_text()
+    assert len(pins) > 50
+    for name, version in pins:
+        assert re.search(rf"(?m)^{re.escape(name + version)} \\\n    --hash=sha256:", lock), name

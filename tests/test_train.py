@@ -719,3 +719,11 @@ def test_a_run_says_how_it_ended_to_programs(tmp_path):
     subprocess.run(job, check=True, capture_output=True, timeout=200)
     last = json.loads((root / "metrics.jsonl").read_text().splitlines()[-1])
     assert json.loads(path.read_text()) == {"root_dir": str(root), **last}
+
+
+def test_a_full_disk_is_a_sentence(capfd):
+    with pytest.raises(SystemExit) as exit_of, command_line.disk_trouble_as_one_sentence():
+        pathlib.Path("/dev/full").write_text("not even this")
+    assert exit_of.value.code == command_line.DISK_TROUBLE
+    said = capfd.readouterr().err
+    assert said.startswith("epg_tf: nothing more can be written: No space left on device. ")

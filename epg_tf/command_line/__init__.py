@@ -8,6 +8,7 @@ OpenGL out of the process, which draws in another (`epg_tf.rendering`).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -47,6 +48,8 @@ logging.get_absl_handler().setFormatter(Formatter("epg_tf: %(message)s"))  # as 
 
 BAD_INPUT = 2
 RANK_LOST = 1
+DISK_TROUBLE = 1  # not the input's fault: `launch/supervise.sh` tries again
+_DISK_TROUBLES = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)))
 
 
 def run(main: Callable[[list[str]], None], lives: bool = False) -> NoReturn:
@@ -63,7 +66,8 @@ def run(main: Callable[[list[str]], None], lives: bool = False) -> NoReturn:
     def start(arguments: list[str]) -> None:
         if lives:
             trial.begin()
-        main(arguments)
+        with disk_trouble_as_one_sentence():
+            main(arguments)
 
     app.run(start, flags_parser=_parse)
     raise SystemExit
@@ -81,6 +85,23 @@ def _parse(arguments: list[str]) -> list[str]:
         fail(f"{named}; see --help.")
     except SystemExit:  # of --help and its like, which have been answered
         raise SystemExit(0) from None
+
+
+@contextlib.contextmanager
+def disk_trouble_as_one_sentence() -> Iterator[None]:
+    """Ends the process with a sentence where a disk that is full, say, fails a write."""
+    try:
+        yield
+    except Exception as error:  # TensorFlow has errors of its own for files
+        text = str(error)
+        trouble = next((trouble for trouble in _DISK_TROUBLES if trouble in text), None)
+        if trouble is None:
+            raise
+        fail(
+            f"nothing more can be written: {trouble}. What stood there before is sound, and the "
+            "same command goes on once that has been put right.",
+            DISK_TROUBLE,
+        )
 
 
 def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:

@@ -3,49 +3,33 @@
 import os
 import pathlib
 import subprocess
-import sys
 import threading
 
 import numpy as np
 import pytest
+from tiny_runs import ENVIRONMENT, PROJECT, state_of, training
 
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.seeds import validation_seed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LearnedLoss
-from epg_tf.outer_loop.checkpoint import CheckpointFolder
 from epg_tf.tasks.reacher import RandomReacher
-
-PROJECT = pathlib.Path(__file__).parent.parent.parent
-TINY = (
-    "meta_train.num_workers = 16",
-    "meta_train.num_epochs = 3",
-    "meta_train.compare_at_end = False",
-    "InnerLoop.num_updates = 4",
-    "InnerLoop.steps_per_update = 32",
-    "InnerLoop.hidden_sizes = (8,)",
-)
 
 pytestmark = pytest.mark.slow
 
 
-def state_after(root, num_ranks, *changes):
+def state_after(root, num_ranks, *changes, num_epochs=3):
     """Where a run stands that so many ranks have shared, [bytes]."""
     launcher = ["horovodrun", "-np", str(num_ranks)] if num_ranks > 1 else []
-    bindings = [word for one in (*TINY, *changes) for word in ("--gin_binding", one)]
-    command = ["python", "-m", "epg_tf.train", "--gin_file", "gin/reacher_fast.gin", *bindings]
-    path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
     subprocess.run(
-        [*launcher, *command, "--root_dir", str(root)],
+        [*launcher, *training(root, 16, num_epochs, *changes)],
         cwd=PROJECT,
         check=True,
         timeout=900,
         capture_output=True,
-        env=os.environ | {"PATH": path},
+        env=ENVIRONMENT,
     )
-    checkpoint = CheckpointFolder(root / "checkpoints").latest()
-    assert checkpoint is not None and checkpoint.state.epoch >= 3
-    return b"".join(np.asarray(value).tobytes() for value in vars(checkpoint.state).values())
+    return state_of(root, num_epochs)
 
 
 def test_any_number_of_ranks_comes_to_the_same_numbers(tmp_path):
@@ -57,12 +41,11 @@ def test_any_number_of_ranks_comes_to_the_same_numbers(tmp_path):
 
 
 def test_another_number_of_ranks_may_carry_a_run_on(tmp_path):
-    more = "meta_train.num_epochs = 6"
-    alone = state_after(tmp_path / "1", 1, more)
+    alone = state_after(tmp_path / "1", 1, num_epochs=6)
     for first, second in ((3, 2), (1, 8)):
         root = tmp_path / f"{first} {second}"
         state_after(root, first)
-        assert state_after(root, second, more) == alone
+        assert state_after(root, second, num_epochs=6) == alone
 
 
 def test_twenty_thousand_updates_take_no_more_than_a_thousand():

@@ -4,49 +4,25 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 import time
 
-import numpy as np
 import pytest
+from tiny_runs import ENVIRONMENT, PROJECT, state_of, training
 
-from epg_tf.outer_loop.checkpoint import CheckpointFolder
-
-PROJECT = pathlib.Path(__file__).parent.parent.parent
 NUM_EPOCHS = 200
-TINY = (
-    "meta_train.num_workers = 4",
-    f"meta_train.num_epochs = {NUM_EPOCHS}",
-    "meta_train.compare_at_end = False",
-    "meta_train.validate_every = 0",
-    "InnerLoop.num_updates = 4",
-    "InnerLoop.steps_per_update = 32",
-    "InnerLoop.hidden_sizes = (8,)",
-)
-PATH = {"PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 pytestmark = pytest.mark.slow
 
 
 def command(root):
-    bindings = [word for one in TINY for word in ("--gin_binding", one)]
-    train = ["python", "-m", "epg_tf.train", "--gin_file", "gin/reacher_fast.gin", *bindings]
-    return [*train, "--root_dir", str(root)]
-
-
-def state_of(root):
-    checkpoint = CheckpointFolder(root / "checkpoints").latest()
-    assert checkpoint is not None and checkpoint.state.epoch == NUM_EPOCHS
-    return b"".join(np.asarray(value).tobytes() for value in vars(checkpoint.state).values())
+    return training(root, 4, NUM_EPOCHS, "meta_train.validate_every = 0")
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     root = tmp_path_factory.mktemp("alone") / "run"
-    subprocess.run(
-        command(root), cwd=PROJECT, check=True, capture_output=True, env=os.environ | PATH
-    )
-    return state_of(root)
+    subprocess.run(command(root), cwd=PROJECT, check=True, capture_output=True, env=ENVIRONMENT)
+    return state_of(root, NUM_EPOCHS)
 
 
 def start_two_ranks(root, launcher):
@@ -56,7 +32,7 @@ def start_two_ranks(root, launcher):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | PATH,
+        env=ENVIRONMENT,
     )
 
 
@@ -94,7 +70,7 @@ def test_a_rank_that_is_killed_twice_costs_no_number(alone, tmp_path):
     out = job.communicate(timeout=300)[0]
     assert job.returncode == 0, out
     assert out.count("starting again") == 2
-    assert state_of(root) == alone
+    assert state_of(root, NUM_EPOCHS) == alone
     assert epochs_of(root) == NUM_EPOCHS
 
 
@@ -111,4 +87,4 @@ def test_a_rank_that_is_suspended_for_a_minute_goes_on(alone, tmp_path):
     os.kill(pid, signal.SIGCONT)
     out = job.communicate(timeout=300)[0]
     assert job.returncode == 0, out
-    assert state_of(root) == alone
+    assert state_of(root, NUM_EPOCHS) == alone

@@ -1,0 +1,34 @@
+"""Runs of seconds that evolve on Reachers, as commands, and where they end."""
+
+import os
+import pathlib
+import sys
+
+import numpy as np
+
+from epg_tf.outer_loop.checkpoint import CheckpointFolder
+
+PROJECT = pathlib.Path(__file__).parent.parent.parent
+# With horovodrun, which lies beside the interpreter.
+ENVIRONMENT = os.environ | {"PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
+TINY = (
+    "meta_train.compare_at_end = False",
+    "InnerLoop.num_updates = 4",
+    "InnerLoop.steps_per_update = 32",
+    "InnerLoop.hidden_sizes = (8,)",
+)
+
+
+def training(root, num_workers, num_epochs, *changes):
+    """The command of a run, to be started in PROJECT."""
+    sizes = (f"meta_train.num_workers = {num_workers}", f"meta_train.num_epochs = {num_epochs}")
+    bindings = [word for one in (*TINY, *sizes, *changes) for word in ("--gin_binding", one)]
+    preset = ["--gin_file", "gin/reacher_fast.gin"]
+    return ["python", "-m", "epg_tf.train", *preset, *bindings, "--root_dir", str(root)]
+
+
+def state_of(root, num_epochs):
+    """Where a run stands whose epochs are all done, [bytes]."""
+    checkpoint = CheckpointFolder(root / "checkpoints").latest()
+    assert checkpoint is not None and checkpoint.state.epoch == num_epochs
+    return b"".join(np.asarray(value).tobytes() for value in vars(checkpoint.state).values())

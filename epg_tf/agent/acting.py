@@ -24,6 +24,9 @@ class ActingPolicy(py_policy.PyPolicy):
 
     The same generators give the same actions whether noise is drawn step by step (`action`) or for
     many steps at once (`draw_noise`, then `act`).
+
+    Attributes:
+        generators: One per worker, for the noise of its actions.
     """
 
     def __init__(
@@ -42,7 +45,7 @@ class ActingPolicy(py_policy.PyPolicy):
             mean_activation: Of a Gaussian policy's mean: None or "tanh".
         """
         super().__init__(time_step_spec, action_spec)  # pyright: ignore[reportArgumentType]
-        self._generators = list(generators)
+        self.generators = list(generators)
         self._discrete = np.issubdtype(action_spec.dtype, np.integer)
         self._squashed = mean_activation == "tanh" and not self._discrete
         self._noise_shape = (1,) if self._discrete else tuple(action_spec.shape)
@@ -64,7 +67,7 @@ class ActingPolicy(py_policy.PyPolicy):
         """Random numbers for the next steps, [W, num_steps, A] (or 1, if discrete)."""
         shape = (num_steps, *self._noise_shape)
         draw = np.random.Generator.random if self._discrete else np.random.Generator.standard_normal
-        return np.stack([draw(g, shape, dtype=np.float32) for g in self._generators])
+        return np.stack([draw(g, shape, dtype=np.float32) for g in self.generators])
 
     @property
     def actors(self) -> Actors:

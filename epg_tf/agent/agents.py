@@ -80,9 +80,14 @@ class Agents:
         Args:
             generators: One per worker, or a single one whose agent all workers are to be.
         """
-        for network in (self.policy, self.memory, self.value_function):
+        for network in self.networks.values():
             drawn = draw_weights(network, generators)
             network.set_weights([widened(weight, self.num_workers) for weight in drawn])
+
+    @property
+    def networks(self) -> dict[str, tf.keras.Model]:
+        """All of them by name."""
+        return {name: getattr(self, name) for name in ("policy", "memory", "value_function")}
 
 
 def widened(array: np.ndarray, width: int) -> np.ndarray:

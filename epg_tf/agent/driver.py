@@ -8,6 +8,7 @@ last, and hand over all M steps at once.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import numpy as np
 from tf_agents.drivers import driver
@@ -17,6 +18,8 @@ from epg_tf.agent.experience import Experience
 from epg_tf.native.trial import runs_here
 from epg_tf.tasks.compiled_simulator import CompiledSimulator, Passage, is_compilable
 from epg_tf.tasks.environment import BatchedEnvironment
+
+_STATE = ("state", "observation", "steps", "warnings")  # of the simulator
 
 
 class LifetimeDriver(driver.Driver):
@@ -75,6 +78,16 @@ class LifetimeDriver(driver.Driver):
         self.passage = Passage(*map(_workers_first, parts))
         return _experience(self.passage)
 
+    def state(self) -> dict[str, np.ndarray]:
+        """Where the tasks stand, [W, ...] each; the generators are not among it."""
+        simulator = self.env.simulator
+        return {name: getattr(simulator, name).copy() for name in _STATE}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Goes on from what `state` gave, of tasks that were drawn in the same way."""
+        for name in _STATE:
+            getattr(self.env.simulator, name)[:] = state[name]
+
 
 class CompiledDriver(LifetimeDriver):
     """Collects the same M transitions in one call that needs no Python.
@@ -96,6 +109,17 @@ class CompiledDriver(LifetimeDriver):
         self.passage = self._simulator.collect(actors, noise)
         self.physics_seconds += time.perf_counter() - start
         return _experience(self.passage)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Where the tasks stand, and the starts that are drawn; see `LifetimeDriver`."""
+        starts = self._simulator.starts._asdict()
+        return super().state() | {name: array.copy() for name, array in starts.items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Goes on from what `state` gave, of tasks that were drawn in the same way."""
+        for name, array in self._simulator.starts._asdict().items():
+            array[:] = state[name]
+        super().restore(state)
 
 
 def make(env: BatchedEnvironment, policy: ActingPolicy, num_steps: int) -> LifetimeDriver:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -37,6 +38,27 @@ class EpisodeReturns:
         joined._running = np.concatenate([part._running for part in parts])
         joined._steps = parts[0]._steps
         return joined
+
+    def as_arrays(self) -> dict[str, np.ndarray]:
+        """All of this by name."""
+        return {
+            "number": np.array([len(episodes) for episodes in self.completed]),
+            "completed": np.array(list(itertools.chain(*self.completed)), np.float64),
+            "last_steps": np.array(list(itertools.chain(*self.last_steps)), np.int64),
+            "running": self._running.copy(),
+            "steps": np.array(self._steps),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> EpisodeReturns:
+        """The returns that `as_arrays` gave."""
+        ends = np.cumsum(arrays["number"])[:-1]
+        returns = cls(len(arrays["number"]))
+        returns.completed = [part.tolist() for part in np.split(arrays["completed"], ends)]
+        returns.last_steps = [part.tolist() for part in np.split(arrays["last_steps"], ends)]
+        returns._running = arrays["running"]
+        returns._steps = int(arrays["steps"])
+        return returns
 
     def add(self, experience: Experience) -> None:
         """Takes in T more steps of every worker."""

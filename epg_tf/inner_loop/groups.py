@@ -18,6 +18,7 @@ from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.lifetime import Lifetimes, Update, Workers
 from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.inner_loop.standing import Keeper
 from epg_tf.tasks.family import TaskFamily
 
 # With fewer workers than this there is more Python around a group's steps than physics in them.
@@ -61,6 +62,7 @@ class WorkerGroups:
         num_updates: int | None = None,
         lesson_takers: Sequence[Callable[[Update], object]] | None = None,
         train_value: bool = False,
+        keepers: Callable[[int, int], Keeper] | None = None,
     ) -> Lifetimes:
         """Lives one lifetime per worker; see `Workers.live`.
 
@@ -72,16 +74,18 @@ class WorkerGroups:
             num_updates: K, where it is not the settings'.
             lesson_takers: One per group, called on its thread; see `Workers.live`.
             train_value: See `Workers.live`.
+            keepers: Gives the keeper of the workers from the first up to the second number.
 
         Returns:
             What the lifetimes came to, worker after worker.
         """
         takers = lesson_takers or [None] * len(self.groups)
+        ends = list(itertools.accumulate(group.num_workers for group in self.groups))
+        kept = [keepers and keepers(*span) for span in itertools.pairwise([0, *ends])]
         if len(self.groups) == 1:
             return self.groups[0].live(
-                phi, seeds, guidance, on_update, num_updates, takers[0], train_value
+                phi, seeds, guidance, on_update, num_updates, takers[0], train_value, kept[0]
             )
-        ends = list(itertools.accumulate(group.num_workers for group in self.groups))
         arrivals = _last_arrivals(len(self.groups), on_update)
         with ThreadPoolExecutor(len(self.groups)) as threads:
             futures = [
@@ -94,9 +98,10 @@ class WorkerGroups:
                     num_updates,
                     taker,
                     train_value,
+                    keeper,
                 )
-                for group, taker, start, end in zip(
-                    self.groups, takers, [0, *ends], ends, strict=False
+                for group, taker, keeper, (start, end) in zip(
+                    self.groups, takers, kept, itertools.pairwise([0, *ends]), strict=True
                 )
             ]
             return _side_by_side([future.result() for future in futures])

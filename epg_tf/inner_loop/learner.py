@@ -81,6 +81,9 @@ class Learner:
         for optimizer in self.optimizers.values():
             optimizer.reset()
 
+    def take_over(self) -> None:
+        """To be called by whoever has changed the agents or their optimisers."""
+
     def with_ghosts(self, batch: UpdateBatch) -> UpdateBatch:
         """A batch of W workers for as many agents as there are, ghosts included."""
         width = self.agents.num_workers
@@ -88,7 +91,7 @@ class Learner:
 
     def policy_weights(self) -> list[np.ndarray]:
         """The policies' weights, [W, ...] each, in the order of the Keras model."""
-        return [weight.numpy()[: self._num_workers] for weight in self._policy_weights()]
+        return self._as_arrays(self._policy_weights())
 
     def update(
         self,
@@ -127,7 +130,7 @@ class Learner:
         """
         batch, alpha = self.with_ghosts(batch), tf.constant(guidance, tf.float32)
         gradient = self._policy_gradient(batch, alpha, guidance < 1.0, guidance > 0.0)
-        return gradient.numpy()[: self._num_workers]
+        return self._as_arrays(gradient)
 
     def train_value(self, batch: UpdateBatch) -> np.ndarray:
         """Trains the value function alone; returns which workers it diverged of, [W]."""
@@ -150,8 +153,8 @@ class Learner:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Takes an update's gradient steps but for those beside: `loss` and `diverged`, [W]."""
         batch, alpha = self.with_ghosts(batch), tf.constant(guidance, tf.float32)
-        loss, diverged = self._update(batch, alpha, guidance < 1.0, guidance > 0.0, networks)
-        return loss.numpy()[: self._num_workers], diverged.numpy()[: self._num_workers]
+        taken = self._update(batch, alpha, guidance < 1.0, guidance > 0.0, networks)
+        return self._as_arrays(taken)
 
     @tf.function(jit_compile=True)
     def _update(
@@ -162,14 +165,12 @@ class Learner:
         guided: bool,
         networks: tuple[str, ...] | None,
     ):
-        num_workers = batch.newest_action.shape[0]
         given = self.objective.given(batch, guidance, learned, guided)
         minibatches = self._minibatches(batch)
-        num_gradient_steps = minibatches.shape[1]
-        total = tf.zeros([num_workers])
-        diverged = tf.zeros([num_workers], tf.bool)
-        # A loop compiles once, however many steps there are. Where there are many, two at a turn:
-        # XLA does not vectorise what writes where the loop reads, and one of the two need not.
+        num_workers, num_gradient_steps, _ = minibatches.shape
+        total, diverged = tf.zeros([num_workers]), tf.zeros([num_workers], tf.bool)
+        # A loop compiles once, however long. Long ones do two at a turn: XLA does not vectorise
+        # what writes where the loop reads, and one of the two need not.
         at_a_turn = 2 if num_gradient_steps % 2 == 0 and num_gradient_steps >= _MANY else 1
         for turn in tf.range(num_gradient_steps // at_a_turn):
             for step in range(at_a_turn):
@@ -199,8 +200,8 @@ class Learner:
         self, batch: UpdateBatch, guidance: tf.Tensor, learned: bool, guided: bool
     ) -> tf.Tensor:
         given = self.objective.given(batch, guidance, learned, guided)
-        num_workers, num_steps = batch.newest_action.shape[:2]
-        rows = tf.tile(tf.range(num_steps)[tf.newaxis], [num_workers, 1])
+        shape = batch.newest_action.shape[:2]
+        rows = tf.broadcast_to(tf.range(shape[1]), shape)
         with tf.GradientTape() as tape:
             loss, _ = self.objective(given, rows)
         variables = self.optimizers["policy"].variables

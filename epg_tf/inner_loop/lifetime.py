@@ -28,6 +28,7 @@ from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.native_learner import NativeLearner
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.inner_loop.standing import Keeper, Standing
 from epg_tf.native.trial import runs_here
 from epg_tf.tasks.compiled_simulator import Passage
 from epg_tf.tasks.family import TaskFamily
@@ -105,6 +106,7 @@ class Workers:
         num_updates: int | None = None,
         lesson_taker: Callable[[Update], object] | None = None,
         train_value: bool = False,
+        keeper: Keeper | None = None,
     ) -> Lifetimes:
         """Lives one lifetime per worker.
 
@@ -117,54 +119,71 @@ class Workers:
             lesson_taker: Called as `on_update` is.
             train_value: Whether rewards are in the batch whatever the guidance, and the agents'
                 value function learns from them beside the policy, which it does not reach.
+            keeper: Knows where these lifetimes stood when they were cut off, and is told of where
+                they stand.
 
         Returns:
             What the lifetimes came to.
         """
         settings, num_actions = self._settings, self._family.num_actions
         self.learner.reset(phi, _generators(seeds, Stream.AGENT))
-        minibatches = _generators(seeds, Stream.MINIBATCHES)
         act = functools.partial(ActingPolicy, mean_activation=settings.mean_activation)
         driver = make_driver(self._family, seeds, act, settings.steps_per_update)  # lines 5, 7
+        at = Standing(
+            self.learner,
+            driver,
+            minibatches=_generators(seeds, Stream.MINIBATCHES),
+            statistics=start_statistics(settings, self._family, self.num_workers),
+            buffer=Experience.empty(),
+            episodes=EpisodeReturns(self.num_workers),
+            diverged=np.zeros(self.num_workers, bool),
+        )
+        if keeper is not None and (kept := keeper.kept()):
+            at.restore(kept)
         parameters = driver.env.simulator.parameters
-        statistics = start_statistics(settings, self._family, self.num_workers)
-        buffer = Experience.empty()
-        episodes = EpisodeReturns(self.num_workers)
-        diverged = np.zeros(self.num_workers, bool)
         update_seconds = 0.0
         num_updates = settings.num_updates if num_updates is None else num_updates
-        for k in range(1, num_updates + 1):  # line 6
-            driver.policy.load(self.learner.policy_weights(), statistics["observation"])
+        while at.k < num_updates:  # line 6
+            driver.policy.load(self.learner.policy_weights(), at.statistics["observation"])
             experience = driver.run()  # lines 8-11
-            episodes.add(experience)
+            at.episodes.add(experience)
             start = time.perf_counter()
-            buffer = buffer.followed_by(experience, settings.buffer_size)
-            acted = statistics
+            at.k += 1
+            at.buffer = at.buffer.followed_by(experience, settings.buffer_size)
+            acted = at.statistics
             refreshed = refreshed_statistics(acted, experience, num_actions)
-            if settings.refresh_statistics == "before_update":
-                statistics = refreshed
+            early = settings.refresh_statistics == "before_update"
             rewarded = guidance > 0.0 or train_value
             batch = make_update_batch(
-                settings, buffer, statistics, minibatches, num_actions, rewarded
+                settings,
+                at.buffer,
+                refreshed if early else acted,
+                at.minibatches,
+                num_actions,
+                rewarded,
             )
             for observer in (on_update, lesson_taker):
                 if observer is not None:
                     observer(
-                        Update(k, experience, driver.passage, batch, acted, episodes, parameters)
+                        Update(
+                            at.k, experience, driver.passage, batch, acted, at.episodes, parameters
+                        )
                     )
             logs = self.learner.update(batch, guidance, train_value=train_value)  # line 12
-            statistics = refreshed
-            diverged |= logs["diverged"]
+            at.statistics = refreshed
+            at.diverged |= logs["diverged"]
             update_seconds += time.perf_counter() - start
-        final_returns = np.array([last_episodes(r) for r in episodes.of_lifetimes()])
+            if keeper is not None:
+                keeper.offer(at.as_arrays)
+        final_returns = np.array([last_episodes(r) for r in at.episodes.of_lifetimes()])
         objective = OBJECTIVES[settings.objective]
-        returns = np.array([objective(r) for r in episodes.of_lifetimes()])
+        returns = np.array([objective(r) for r in at.episodes.of_lifetimes()])
         return Lifetimes(  # line 13
             returns=returns,
             final_returns=final_returns,
-            diverged=diverged | ~np.isfinite(returns),
-            episodes=episodes,
-            statistics=statistics,
+            diverged=at.diverged | ~np.isfinite(returns),
+            episodes=at.episodes,
+            statistics=at.statistics,
             physics_seconds=driver.physics_seconds,
             update_seconds=update_seconds,
         )

@@ -64,7 +64,7 @@ class NativeLearner(Learner):
         """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
         self._is_ahead = False
         super().reset(phi, generators)
-        self._take_over()
+        self.take_over()
 
     def policy_weights(self) -> list[np.ndarray]:
         """The policies' weights, [W, ...] each, in the order of the Keras model."""
@@ -91,7 +91,7 @@ class NativeLearner(Learner):
         if guidance > 0.0 or networks is not None:
             self._hand_over()
             taken = super()._take_steps(batch, guidance, networks)
-            self._take_over()
+            self.take_over()
             return taken
         settings, num_workers = self._settings, self._num_workers
         num_steps = settings.steps_per_update
@@ -146,7 +146,7 @@ class NativeLearner(Learner):
             slope=np.float32(settings.leaky_slope),
         )
 
-    def _take_over(self) -> None:
+    def take_over(self) -> None:
         """Makes arrays of what the Keras models and their Adam hold."""
         self._is_ahead = False
         adam = self.optimizers["policy"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,10 @@ from epg_tf.files import crc32_of
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Lifetimes, Update
 from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.standing import Keeper
 from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.checkpoint import Checkpoint
+from epg_tf.outer_loop.partial_epochs import PartialEpochs
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionState
@@ -54,6 +56,7 @@ def meta_train(
     checkpoint: Checkpoint,
     on_update: Callable[[Update], object] | None = None,
     stop_requested: Callable[[], bool] = lambda: False,
+    partial_epochs: PartialEpochs | None = None,
 ) -> Iterator[EpochRecord]:
     """Evolves a loss from where a run stands, epoch by epoch.
 
@@ -64,6 +67,7 @@ def meta_train(
         checkpoint: Where the run stands, the same on every rank.
         on_update: Called K times an epoch, whenever the last group of workers comes to an update.
         stop_requested: Whether this rank has been asked to stop; looked at in every epoch.
+        partial_epochs: Where an epoch is kept that is cut off; not if it is taught.
 
     Yields:
         One record per epoch, until the last one or one in which any rank was asked to stop.
@@ -87,8 +91,10 @@ def meta_train(
             guidance = settings.guidance(epoch)
             phi = settings.strategy.ask(before, settings.seed, share)  # lines 3-4
             seeds = [_lifetime_seed(settings, epoch, worker) for worker in share]
+            keepers = partial_epochs and _keepers(partial_epochs, epoch, share, before.phi)
+            num_updates = settings.num_updates_in(epoch)
             lifetimes = workers.live(  # lines 5-12
-                phi, seeds, guidance, on_update, settings.num_updates_in(epoch)
+                phi, seeds, guidance, on_update, num_updates, keepers=keepers
             )
             gathered = _gather(ranks, lifetimes, before, stop_requested())  # line 13
             state, logs = settings.strategy.tell(  # line 14
@@ -117,6 +123,13 @@ def _lifetime_seed(settings: MetaTraining, epoch: int, worker: int) -> LifetimeS
         sampling.task_seed(settings.seed, epoch, worker, how, TRAINING_TASK_SEEDS),
         sampling.lifetime_key(settings.seed, epoch, worker, how),
     )
+
+
+def _keepers(
+    partial_epochs: PartialEpochs, epoch: int, share: Sequence[int], phi: np.ndarray
+) -> Callable[[int, int], Keeper]:
+    """What keeps the lifetimes of this rank's workers, from one place in its share to another."""
+    return lambda start, end: partial_epochs.of(epoch, share[start], share[end - 1], phi)
 
 
 def _gather(

@@ -46,8 +46,8 @@ class StopRequest:
         signal.signal(number, signal.SIG_DFL)
         if self._announce:
             sentence = (
-                f"\n{signal.Signals(number).name}: stopping at the end of this epoch; every epoch "
-                "before it is in the checkpoints. Once more ends the run at once.\n"
+                f"\n{signal.Signals(number).name}: stopping at the end of this epoch. Once more "
+                "ends the run at once. Either way the same command goes on from there.\n"
             )
             # Not print: a signal may come in the middle of one, which does not bear a second.
             os.write(2, sentence.encode())

@@ -25,6 +25,9 @@ class RunFolder:
     """Rank 0's folder of a run; on the other ranks it writes nothing.
 
     Another run is kept out of the folder from when it is made until the `with` statement ends.
+
+    Attributes:
+        partial_epochs: Where all ranks keep an epoch that is under way.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class RunFolder:
         self._lock = FolderLock(self._root)
         self._config = plain(flatten(settings))
         self._checkpoints = CheckpointFolder(self._root / "checkpoints")
+        self.partial_epochs = self._root / "partial_epochs"
         self._latest: Checkpoint | None = None
         self._reporter: Reporter | None = None
         problem = ranks.broadcast(self._problem() if ranks.is_first else None)

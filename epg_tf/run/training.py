@@ -6,6 +6,7 @@ import numpy as np
 
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.outer_loop.meta_train import meta_train
+from epg_tf.outer_loop.partial_epochs import PartialEpochs
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.stop import StopRequest
@@ -40,11 +41,20 @@ def train(
     start = settings.strategy.init(first_phi)
     with run, stop:
         checkpoint = ranks.broadcast(run.open(start, start_made))
+        partial_epochs = PartialEpochs(run.partial_epochs, lambda: stop.requested)
         records = meta_train(
-            settings, ranks, workers, checkpoint, run.show_update, lambda: stop.requested
+            settings,
+            ranks,
+            workers,
+            checkpoint,
+            run.show_update,
+            lambda: stop.requested,
+            partial_epochs,
         )
         for record in records:
             run.record_epoch(record)
+            if ranks.is_first:
+                partial_epochs.remove_until(record.checkpoint.state.epoch)
             if record.stopped:
                 return False
             checkpoint = record.checkpoint

@@ -56,6 +56,9 @@ class CompiledSimulator:
 
     The simulator stands where they arrived, but starts of episodes are drawn ahead, so that it is
     not to be reset beside it.
+
+    Attributes:
+        starts: The starts of episodes that are drawn ahead.
     """
 
     def __init__(self, simulator: BatchSimulator, num_steps: int):
@@ -106,7 +109,7 @@ class CompiledSimulator:
             time_limit=family.time_limit,
             num_positions=model.nq,
         )
-        self._starts = Starts(
+        self.starts = Starts(
             states=np.empty((workers, _QUEUE, model.nq + model.nv)),
             used=np.full(workers, _QUEUE),
             needs_start=np.zeros(workers, bool),
@@ -125,7 +128,7 @@ class CompiledSimulator:
             actors: The agents' policies.
             noise: Standard normal numbers [W, M, A] float32, or uniform ones [W, M, 1].
         """
-        simulator, starts = self._simulator, self._starts
+        simulator, starts = self._simulator, self.starts
         family = simulator.family
         discrete = family.num_actions is not None
         shape = (simulator.num_workers, self._num_steps)
@@ -185,10 +188,10 @@ class CompiledSimulator:
         simulator = self._simulator
         for worker in workers:
             for place in range(_QUEUE):
-                self._starts.states[worker, place] = np.concatenate(
+                self.starts.states[worker, place] = np.concatenate(
                     simulator.family.initial_state(simulator.tasks[worker], simulator.rngs[worker])
                 )
-        self._starts.used[workers] = 0
+        self.starts.used[workers] = 0
 
     def _reward(self, steps: Steps, action: np.ndarray) -> np.ndarray:
         """The rewards of all steps, [W, M]: a rule of W rows, applied to M of one worker.

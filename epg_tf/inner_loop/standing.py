@@ -1,0 +1,151 @@
+"""Where W lifetimes stand between two updates, and as arrays, from which others may go on.
+
+Everything else in a lifetime follows from its seeds, its phi and the settings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from epg_tf.agent.driver import LifetimeDriver
+from epg_tf.agent.experience import Experience
+from epg_tf.agent.normaliser import RunningStatistics
+from epg_tf.inner_loop.batch import Statistics
+from epg_tf.inner_loop.episodes import EpisodeReturns
+from epg_tf.inner_loop.learner import Learner
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Keeper(Protocol):
+    """Keeps what lifetimes have come to, so that an epoch that is cut off is not begun again."""
+
+    def kept(self) -> Arrays | None:
+        """Where they stood, or None where nothing is known of them."""
+        ...
+
+    def offer(self, arrays: Callable[[], Arrays]) -> None:
+        """Called after every update: `arrays()` is where they stand now."""
+        ...
+
+
+@dataclasses.dataclass
+class Standing:
+    """Where W lifetimes stand between two updates.
+
+    Attributes:
+        learner: The agents, their losses and optimisers.
+        driver: The tasks, and what the agents act by.
+        minibatches: The workers' generators for the order of their steps.
+        statistics: What acting normalises by.
+        buffer: The N newest steps.
+        episodes: The returns so far.
+        diverged: Whether a gradient has not been finite, [W].
+        k: The updates made.
+    """
+
+    learner: Learner
+    driver: LifetimeDriver
+    minibatches: Sequence[np.random.Generator]
+    statistics: Statistics
+    buffer: Experience
+    episodes: EpisodeReturns
+    diverged: np.ndarray
+    k: int = 0
+
+    def as_arrays(self) -> dict[str, np.ndarray]:
+        """All of this by name."""
+        parts: dict[str, Arrays] = {
+            "learner": _learner_state(self.learner),
+            "driver": self.driver.state(),
+            "buffer": vars(self.buffer),
+            "episodes": self.episodes.as_arrays(),
+            "lifetime": {
+                "minibatches": _states_of(self.minibatches),
+                "actions": _states_of(self.driver.policy.generators),
+                "resets": _states_of(self.driver.env.simulator.rngs),
+                "diverged": self.diverged,
+                "k": np.array(self.k),
+            },
+        }
+        for name, running in self.statistics.items():
+            sums = dataclasses.asdict(running)
+            parts[f"statistics_{name}"] = {key: np.asarray(value) for key, value in sums.items()}
+        return {
+            f"{part}/{name}": value
+            for part, named in parts.items()
+            for name, value in named.items()
+        }
+
+    def restore(self, arrays: Arrays) -> None:
+        """Goes on from what `as_arrays` gave, of lifetimes with the same seeds and settings.
+
+        Raises:
+            KeyError: If the arrays are of lifetimes that were collected in another way.
+        """
+        parts: dict[str, dict[str, np.ndarray]] = {}
+        for key, value in arrays.items():
+            part, name = key.split("/", 1)
+            parts.setdefault(part, {})[name] = value
+        self.driver.restore(parts["driver"])
+        _restore_learner(self.learner, parts["learner"])
+        self.statistics = {
+            name: RunningStatistics(
+                float(parts[f"statistics_{name}"]["count"]),
+                parts[f"statistics_{name}"]["total"],
+                parts[f"statistics_{name}"]["total_of_squares"],
+            )
+            for name in self.statistics
+        }
+        self.buffer = Experience(**parts["buffer"])
+        self.episodes = EpisodeReturns.from_arrays(parts["episodes"])
+        lifetime = parts["lifetime"]
+        _restore_states(self.minibatches, lifetime["minibatches"])
+        _restore_states(self.driver.policy.generators, lifetime["actions"])
+        _restore_states(self.driver.env.simulator.rngs, lifetime["resets"])
+        self.diverged = lifetime["diverged"]
+        self.k = int(lifetime["k"])
+
+
+def _learner_state(learner: Learner) -> dict[str, np.ndarray]:
+    """What updates change, [W, ...] each but for the optimisers' counts."""
+    state: dict[str, np.ndarray] = {}
+    for name, network in learner.agents.networks.items():
+        state |= _numbered(name, network.get_weights())
+    for name, adam in learner.optimizers.items():
+        count, m, v = adam.moments()
+        state |= {f"{name}_count": np.array(count)}
+        state |= _numbered(f"{name}_m", m) | _numbered(f"{name}_v", v)
+    return state
+
+
+def _restore_learner(learner: Learner, state: Arrays) -> None:
+    for name, network in learner.agents.networks.items():
+        network.set_weights(_in_order(name, len(network.weights), state))
+    for name, adam in learner.optimizers.items():
+        m, v = (_in_order(f"{name}_{x}", len(adam.variables), state) for x in "mv")
+        adam.restore(float(state[f"{name}_count"]), m, v)
+    learner.take_over()
+
+
+def _numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{name}_{position}": array for position, array in enumerate(arrays)}
+
+
+def _in_order(name: str, number: int, state: Arrays) -> list[np.ndarray]:
+    return [state[f"{name}_{position}"] for position in range(number)]
+
+
+def _states_of(generators: Sequence[np.random.Generator]) -> np.ndarray:
+    """The generators' states as JSON, [W] strings."""
+    return np.array([json.dumps(generator.bit_generator.state) for generator in generators])
+
+
+def _restore_states(generators: Sequence[np.random.Generator], states: np.ndarray) -> None:
+    for generator, state in zip(generators, states, strict=True):
+        generator.bit_generator.state = json.loads(str(state))

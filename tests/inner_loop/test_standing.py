@@ -1,0 +1,103 @@
+"""Lifetimes that are cut off between two updates, and go on in another process's workers."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from epg_tf.inner_loop.groups import WorkerGroups
+from epg_tf.inner_loop.lifetime import Workers
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.tasks.discrete import DiscreteActions
+from epg_tf.tasks.hopper import RandomHopper
+from epg_tf.tasks.reacher import RandomReacher
+
+PAPER = InnerLoop(num_updates=4, steps_per_update=64, buffer_size=96, num_minibatches=2)
+FAST = InnerLoop(
+    num_updates=4,
+    steps_per_update=64,
+    buffer_size=64,
+    num_minibatches=4,
+    num_passes=3,
+    learned_loss=LearnedLoss(context_size=0, inputs=("observation", "policy")),
+    backend="numba",
+)
+
+
+class CutOff(Exception):
+    """What ends lifetimes in their middle."""
+
+
+class Kept:
+    """Keeps where lifetimes stand after `number` updates and cuts them off."""
+
+    def __init__(self, number):
+        self.number, self.arrays, self.offers = number, None, 0
+
+    def kept(self):
+        return self.arrays
+
+    def offer(self, arrays):
+        self.offers += 1
+        if self.arrays is None and self.offers == self.number:
+            self.arrays = arrays()
+            raise CutOff
+
+
+class StepByStep(RandomReacher):
+    """Arms whose rules are not compiled."""
+
+    rules = None
+
+
+def lived(workers, phi, alpha, keeper=None):
+    seeds = [LifetimeSeed(100 + worker, (3, worker)) for worker in range(len(phi))]
+    return workers.live(phi, seeds, alpha, keeper=keeper)
+
+
+@pytest.mark.parametrize(
+    ("settings", "family", "alpha"),
+    [
+        (PAPER, RandomReacher(), 0.5),
+        (PAPER, StepByStep(), 0.0),
+        (PAPER, DiscreteActions(RandomReacher()), 0.5),
+        (dataclasses.replace(PAPER, train_memory=True), RandomHopper(), 0.0),
+        (FAST, RandomHopper(), 0.0),
+    ],
+)
+@pytest.mark.parametrize("num_workers", [1, 4])
+def test_lifetimes_that_are_cut_off_go_on_to_the_same_numbers(settings, family, alpha, num_workers):
+    workers, others = (Workers(settings, family, num_workers) for _ in range(2))
+    phi = np.stack([workers.draw_phi(worker) for worker in range(num_workers)])
+    whole = lived(workers, phi, alpha)
+    weights = workers.learner.policy_weights()
+    for number in (1, 3):
+        keeper = Kept(number)
+        with pytest.raises(CutOff):
+            lived(workers, phi, alpha, keeper)
+        lived(others, phi[::-1], 1.0)  # whatever they did before
+        rest = lived(others, phi, alpha, keeper)
+        assert keeper.offers == settings.num_updates
+        np.testing.assert_array_equal(rest.returns, whole.returns)
+        np.testing.assert_array_equal(rest.diverged, whole.diverged)
+        assert rest.episodes.completed == whole.episodes.completed
+        assert rest.episodes.last_steps == whole.episodes.last_steps
+        for one, other in zip(others.learner.policy_weights(), weights, strict=True):
+            assert one.tobytes() == other.tobytes()
+        for name, running in whole.statistics.items():
+            assert rest.statistics[name].total.tobytes() == running.total.tobytes()
+
+
+def test_groups_go_on_each_from_where_it_stood():
+    groups = WorkerGroups(PAPER, RandomReacher(), 17, num_threads=2)
+    phi = np.stack([groups.draw_phi(worker) for worker in range(17)])
+    seeds = [LifetimeSeed(100 + worker, (3, worker)) for worker in range(17)]
+    whole = groups.live(phi, seeds, 0.0)
+    keepers = {(0, 9): Kept(1), (9, 17): Kept(3)}
+    with pytest.raises(CutOff):
+        groups.live(phi, seeds, 0.0, keepers=lambda *span: keepers[span])
+    rest = groups.live(phi, seeds, 0.0, keepers=lambda *span: keepers[span])
+    assert [keeper.offers for keeper in keepers.values()] == [4, 4]
+    np.testing.assert_array_equal(rest.returns, whole.returns)

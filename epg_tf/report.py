@@ -13,7 +13,9 @@ trained, how its loss evolved, and what the run's folders `evaluation`, `analysi
 
 Given a folder of several runs, such as launch/ablations.sh makes, it sets them side by side: the
 page has one picture (also beside it as `runs.png`) and one table (also printed), with the settings
-in which each run differs from most.
+in which each run differs from most; below them the losses that runs have in their folder `loss`.
+
+Given a folder of losses, such as `losses`, it makes a gallery of them.
 
 It takes seconds, may be given again at any time, and may be given while runs go on.
 """
@@ -45,7 +47,13 @@ def main(argv: list[str]) -> None:
         if flags.FLAGS[name].value:
             command_line.fail(f"`--{name}` must not be given: a report has the run's own config.")
     # Here and not above: --help and a mistyped flag should not wait for matplotlib.
-    from epg_tf.evaluation.report.page import draw_runs, render_page, render_page_of_runs
+    from epg_tf.evaluation.report.gallery import is_gallery, read_gallery
+    from epg_tf.evaluation.report.page import (
+        draw_runs,
+        render_gallery,
+        render_page,
+        render_page_of_runs,
+    )
     from epg_tf.evaluation.report.parts import COMPLETE, read_parts
     from epg_tf.evaluation.report.several_runs import read_runs, run_folders, table_of_runs
     from epg_tf.run.records import read_run
@@ -55,16 +63,20 @@ def main(argv: list[str]) -> None:
     try:
         if not config_flags.ROOT_DIR.value:
             raise ValueError("`--root_dir` (='') must name a folder.")
-        folders = run_folders(root)
+        folders = [] if is_gallery(root) else run_folders(root)
         runs, left_out = read_runs(folders) if folders else ({}, [])
-        records = None if runs else read_run(root)
+        exhibits = read_gallery(root)
+        records = None if runs or is_gallery(root) else read_run(root)
         out = _page_to_write(root)
     except ValueError as error:
         command_line.fail(str(error))
+    if is_gallery(root):
+        _write(out, render_gallery(root, exhibits).encode())
+        return
     if records is None:
         picture = draw_runs(runs)
         _write(out.with_name("runs.png"), picture)
-        _write(out, render_page_of_runs(root, runs, left_out, picture).encode())
+        _write(out, render_page_of_runs(root, runs, left_out, picture, exhibits).encode())
         print("\n".join([as_markdown(table_of_runs(runs)), *left_out]))
         return
     parts = read_parts(records)

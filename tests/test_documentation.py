@@ -54,6 +54,15 @@ def test_a_command_names_what_is_there(line):
         config.read([str(PROJECT / preset) for preset in given["gin_file"]], given["gin_binding"])
 
 
+@pytest.mark.parametrize(
+    "page", sorted({*PAGES, *PROJECT.glob("*.md")}), ids=lambda page: page.name
+)
+def test_a_link_to_a_file_leads_to_one(page):
+    text = re.sub(r"`[^`]*`", "", page.read_text())
+    for target in re.findall(r"\]\(([^)#\s:]+)(?:#\S*)?\)", text):
+        assert (page.parent / target).exists(), target
+
+
 def test_the_reference_knows_every_setting_of_the_presets():
     text = REFERENCE.settings()
     for preset in PROJECT.glob("gin/*.gin"):

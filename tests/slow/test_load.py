@@ -18,11 +18,11 @@ from epg_tf.tasks.reacher import RandomReacher
 pytestmark = pytest.mark.slow
 
 
-def state_after(root, num_ranks, *changes, num_epochs=3):
+def state_after(root, num_ranks, *changes, num_epochs=3, num_workers=16):
     """Where a run stands that so many ranks have shared, [bytes]."""
     launcher = ["horovodrun", "-np", str(num_ranks)] if num_ranks > 1 else []
     subprocess.run(
-        [*launcher, *training(root, 16, num_epochs, *changes)],
+        [*launcher, *training(root, num_workers, num_epochs, *changes)],
         cwd=PROJECT,
         check=True,
         timeout=900,
@@ -38,6 +38,12 @@ def test_any_number_of_ranks_comes_to_the_same_numbers(tmp_path):
         assert state_after(tmp_path / str(num_ranks), num_ranks) == alone, num_ranks
     threaded = state_after(tmp_path / "threads", 1, "meta_train.threads_per_rank = 2")
     assert threaded == alone
+
+
+def test_thirty_two_ranks_share_twenty_epochs(tmp_path):
+    sizes = {"num_epochs": 20, "num_workers": 32}
+    alone = state_after(tmp_path / "1", 1, **sizes)
+    assert state_after(tmp_path / "32", 32, **sizes) == alone
 
 
 def test_another_number_of_ranks_may_carry_a_run_on(tmp_path):

@@ -20,6 +20,7 @@ import markupsafe
 
 from epg_tf.evaluation.methods import WITH_REWARD
 from epg_tf.evaluation.report.contents import inputs_table
+from epg_tf.evaluation.report.gallery import Exhibit
 from epg_tf.evaluation.report.media import Media, Medium, data_uri
 from epg_tf.evaluation.report.parts import COMPLETE, Part
 from epg_tf.evaluation.report.plot_meta_training import plot_meta_training
@@ -74,8 +75,17 @@ def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
     )
 
 
+def render_gallery(root: pathlib.Path, exhibits: Sequence[Exhibit]) -> str:
+    """The page about several losses that lie in a folder, HTML."""
+    return _template("gallery.html").render(name=root.absolute().name, exhibits=exhibits)
+
+
 def render_page_of_runs(
-    root: pathlib.Path, runs: Mapping[str, RunRecords], left_out: Sequence[str], picture: bytes
+    root: pathlib.Path,
+    runs: Mapping[str, RunRecords],
+    left_out: Sequence[str],
+    picture: bytes,
+    exhibits: Sequence[Exhibit] = (),
 ) -> str:
     """The page about several runs.
 
@@ -84,6 +94,7 @@ def render_page_of_runs(
         runs: By name.
         left_out: Sentences about those that cannot be shown.
         picture: Of `plot_runs`, a PNG.
+        exhibits: The losses that some of them have exported.
 
     Returns:
         HTML.
@@ -95,6 +106,7 @@ def render_page_of_runs(
         picture=Medium("runs.png", data_uri(picture, "runs.png"), len(picture) / 1e6),
         runs=table_of_runs(runs),
         left_out=left_out,
+        exhibits=exhibits,
         single=shlex.join(["python", "-m", "epg_tf.report", "--root_dir", str(first.root)]),
         tensorboard=shlex.join(["tensorboard", "--logdir", str(root)]),
     )
@@ -144,6 +156,19 @@ def _about(description: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
 
 def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple[str, str, str]]:
     """What a reader wants first: a label, a value, and what there is to say of it."""
+    record = parts["evaluation"].record
+    if parts["evaluation"].state == COMPLETE and "evolved" in record:
+        labels = record["provenance"]["labels"]
+        others = "; ".join(
+            f"{labels[method]}: {number(record[method]['final_iqm'])}"
+            for method in WITH_REWARD
+            if method in labels
+        )
+        yield (
+            "On held-out tasks",
+            number(record["evolved"]["final_iqm"]),
+            f"final return; with rewards {others}",
+        )
     last = {name: values[-1] for name, values in records.metrics.items()}
     planned = records.setting("num_epochs")
     of = f" of {count(planned)}" if isinstance(planned, int) else ""
@@ -161,19 +186,6 @@ def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple
         f"{number(first)} → {number(last['return_mean'])}",
         "mean return of an epoch's agents, first and last epoch",
     )
-    record = parts["evaluation"].record
-    if parts["evaluation"].state == COMPLETE and "evolved" in record:
-        labels = record["provenance"]["labels"]
-        others = "; ".join(
-            f"{labels[method]}: {number(record[method]['final_iqm'])}"
-            for method in WITH_REWARD
-            if method in labels
-        )
-        yield (
-            "On held-out tasks",
-            number(record["evolved"]["final_iqm"]),
-            f"final return; with rewards {others}",
-        )
 
 
 def _draw_meta_training(records: RunRecords) -> Medium:

@@ -1,6 +1,7 @@
 """The notebook runs from top to bottom, on a loss that nobody evolved."""
 
 import pathlib
+import re
 
 import nbformat
 import pytest
@@ -44,10 +45,16 @@ def outputs(notebook, name):
     return {"text": text, **(data[0] if data else {})}
 
 
-def test_it_runs_and_shows_what_it_promises(environment):
+def executed():
+    """The notebook after all its cells have run, in the environment as it is."""
     notebook = nbformat.read(PATH, as_version=4)
     where = {"metadata": {"path": str(PATH.parent)}}
     NotebookClient(notebook, timeout=200, resources=where).execute()
+    return notebook
+
+
+def test_it_runs_and_shows_what_it_promises(environment):
+    notebook = executed()
     assert "5,025 parameters, evolved on RandomReacher" in outputs(notebook, "loss")["text"]
     assert "It does not see: reward." in outputs(notebook, "loss")["text"]
     table = outputs(notebook, "table")["text"]
@@ -57,6 +64,13 @@ def test_it_runs_and_shows_what_it_promises(environment):
         assert outputs(notebook, name)["image/png"]
     drawn = outputs(notebook, "draw")
     assert "image/gif" in drawn or "must have EGL or OSMesa" in drawn["text/plain"]
+
+
+def test_it_opens_on_a_loss_that_ships(environment, monkeypatch):
+    monkeypatch.delenv("EPG_LOSS")
+    table = outputs(executed(), "table")["text"]
+    returns = dict(re.findall(r"(?m)^(\w+).* final return (-?[\d.]+)", table))
+    assert float(returns["taught"]) > float(returns["random"])
 
 
 def test_it_is_kept_without_what_it_showed():

@@ -36,6 +36,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import gym_notices.notices
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 # TF-Agents imports the old gym, which then asks every user to upgrade what is not theirs.
 gym_notices.notices.notices.clear()
+# TF-Agents compares with `is`, of which Python warns when it compiles it for the first time.
+warnings.filterwarnings("ignore", category=SyntaxWarning, module=r".*\btf_agents\b")
 
 _PUBLIC = {  # name -> where it lives
     "EvolvedLossAgent": "drop_in.agent",

@@ -6,9 +6,11 @@ LOSS is a folder that epg_tf.export wrote for RandomReacher; epg_tf itself is no
 """
 
 import json
+import os
 import pathlib
 import sys
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow: it talks while it loads
 import gymnasium
 import numpy as np
 import tensorflow as tf

@@ -32,12 +32,15 @@ def main(argv: list[str]) -> None:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     result_flags.require_json_file()
     from epg_tf.evolved_loss.folder import shipped_losses
+    from epg_tf.files import SHIPPED
     from epg_tf.text import aligned
 
     found = {name: _summary(folder) for name, folder in shipped_losses().items()}
     result_flags.write_result(found)
     for line in aligned([_HEAD, *(_row(name, about) for name, about in found.items())]):
         print(line)
+    print(f"They lie in {SHIPPED / 'losses'}, and what uses them in")
+    print(f"TensorFlow, TF-Agents, PyTorch and JAX in {SHIPPED / 'examples'}.")
 
 
 def _summary(folder: pathlib.Path) -> dict[str, Any]:

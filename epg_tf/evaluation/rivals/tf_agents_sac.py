@@ -122,7 +122,7 @@ class SACActingPolicy(ActingPolicy):
         if self._layers:
             return super().draw_noise(num_steps)
         shape = (num_steps, *self._noise_shape)
-        noise = [generator.uniform(-1.0, 1.0, shape) for generator in self._generators]
+        noise = [generator.uniform(-1.0, 1.0, shape) for generator in self.generators]
         return np.stack(noise).astype(np.float32)
 
     def act(self, observation: np.ndarray, noise: np.ndarray) -> np.ndarray:

@@ -57,6 +57,7 @@ def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
         name=records.root.absolute().name,
         root=str(records.root),
         family=family_of(records),
+        made=_made(records),
         headlines=list(_headlines(records, parts)),
         about_tasks=list(about_tasks(records, _about(description))),
         trained=list(tables_of_config(records)),
@@ -173,7 +174,7 @@ def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple
     planned = records.setting("num_epochs")
     of = f" of {count(planned)}" if isinstance(planned, int) else ""
     yield (
-        "Evolved for",
+        "Made in",
         f"{count(records.num_epochs)}{of} epochs",
         f"{count(last['env_steps'])} environment steps",
     )
@@ -182,10 +183,15 @@ def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple
         yield "The loss", f"{count(len(records.checkpoint.state.phi))} parameters", sees
     first = records.metrics["return_mean"][0]
     yield (
-        "While it evolved",
+        "While it was made",
         f"{number(first)} → {number(last['return_mean'])}",
         "mean return of an epoch's agents, first and last epoch",
     )
+
+
+def _made(records: RunRecords) -> str:
+    """How the loss came to be: "evolved", "taught", or one and then the other."""
+    return (records.checkpoint.made if records.checkpoint else "") or "evolved"
 
 
 def _draw_meta_training(records: RunRecords) -> Medium:

@@ -28,6 +28,7 @@ PRESETS = {
     "hopper_taught": "gin/hopper_taught.gin",
     "hopper_velocity": "gin/hopper_velocity.gin",
     "reacher_fast": "gin/reacher_fast.gin",
+    "swimmer_taught": "gin/swimmer_taught.gin",
     "walker_taught": "gin/walker_taught.gin",
     "reacher_taught": "gin/reacher_taught.gin",
 }

@@ -1,5 +1,6 @@
 """The losses that ship: each is the one that its run and its preset say it is."""
 
+import itertools
 import json
 import pathlib
 import shlex
@@ -58,13 +59,28 @@ def test_a_loss_is_the_last_or_the_best_of_its_run(name, preset):
     assert not differs_from_run(settings, run.checkpoint.config)
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_the_command_of_a_card_evolves_the_loss_again_from_its_folder(name, tmp_path):
-    description = json.loads((LOSSES / name / "loss.json").read_text())
-    command = description["provenance"]["command"]
+def command_of(name):
+    """The words of the command that a loss's card says evolves it again, after `python`."""
+    command = json.loads((LOSSES / name / "loss.json").read_text())["provenance"]["command"]
     assert command in (LOSSES / name / "README.md").read_text()
     python, *words = shlex.split(command)
     assert python == "python"
+    return words
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_command_of_a_card_has_the_settings_of_the_run(name):
+    words = command_of(name)
+    assert words[:4] == ["-m", "epg_tf.train", "--gin_file", CONFIG_FILE]
+    bindings = [word for flag, word in itertools.pairwise(words) if flag == "--gin_binding"]
+    settings = config.read([str(LOSSES / name / CONFIG_FILE)], bindings)
+    run = read_run(LOSSES / f"{name}_run")
+    assert run.checkpoint is not None
+    assert not differs_from_run(settings, run.checkpoint.config)
+
+
+def test_the_command_of_a_card_evolves_the_loss_again_from_its_folder(tmp_path):
+    words = command_of("walker_taught")
     tiny = (
         "meta_train.num_workers = 2",
         "meta_train.num_epochs = 1",
@@ -74,7 +90,9 @@ def test_the_command_of_a_card_evolves_the_loss_again_from_its_folder(name, tmp_
     )
     bindings = [word for one in tiny for word in ("--gin_binding", one)]
     words[words.index("--root_dir") + 1] = str(tmp_path / "again")
-    subprocess.run([sys.executable, *words, *bindings], cwd=LOSSES / name, check=True, timeout=300)
+    subprocess.run(
+        [sys.executable, *words, *bindings], cwd=LOSSES / "walker_taught", check=True, timeout=300
+    )
     assert len((tmp_path / "again" / "metrics.jsonl").read_text().splitlines()) == 1
 
 

@@ -15,6 +15,7 @@ from epg_tf.tasks.hopper import RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
 
 PAPER = InnerLoop(num_updates=4, steps_per_update=64, buffer_size=96, num_minibatches=2)
+LEAN = dataclasses.replace(PAPER, learned_loss=LearnedLoss(context_size=0))
 FAST = InnerLoop(
     num_updates=4,
     steps_per_update=64,
@@ -58,16 +59,15 @@ def lived(workers, phi, alpha, keeper=None):
 
 
 @pytest.mark.parametrize(
-    ("settings", "family", "alpha"),
+    ("settings", "family", "alpha", "num_workers"),
     [
-        (PAPER, RandomReacher(), 0.5),
-        (PAPER, StepByStep(), 0.0),
-        (PAPER, DiscreteActions(RandomReacher()), 0.5),
-        (dataclasses.replace(PAPER, train_memory=True), RandomHopper(), 0.0),
-        (FAST, RandomHopper(), 0.0),
+        (PAPER, RandomReacher(), 0.5, 4),
+        (LEAN, StepByStep(), 0.0, 1),
+        (LEAN, DiscreteActions(RandomReacher()), 0.0, 4),
+        (dataclasses.replace(LEAN, train_memory=True), RandomHopper(), 0.0, 4),
+        (FAST, RandomHopper(), 0.0, 1),
     ],
 )
-@pytest.mark.parametrize("num_workers", [1, 4])
 def test_lifetimes_that_are_cut_off_go_on_to_the_same_numbers(settings, family, alpha, num_workers):
     workers, others = (Workers(settings, family, num_workers) for _ in range(2))
     phi = np.stack([workers.draw_phi(worker) for worker in range(num_workers)])
@@ -77,7 +77,7 @@ def test_lifetimes_that_are_cut_off_go_on_to_the_same_numbers(settings, family, 
         keeper = Kept(number)
         with pytest.raises(CutOff):
             lived(workers, phi, alpha, keeper)
-        lived(others, phi[::-1], 1.0)  # whatever they did before
+        lived(others, phi[::-1], alpha)  # whatever they did before
         rest = lived(others, phi, alpha, keeper)
         assert keeper.offers == settings.num_updates
         np.testing.assert_array_equal(rest.returns, whole.returns)
@@ -91,7 +91,7 @@ def test_lifetimes_that_are_cut_off_go_on_to_the_same_numbers(settings, family, 
 
 
 def test_groups_go_on_each_from_where_it_stood():
-    groups = WorkerGroups(PAPER, RandomReacher(), 17, num_threads=2)
+    groups = WorkerGroups(FAST, RandomReacher(), 17, num_threads=2)
     phi = np.stack([groups.draw_phi(worker) for worker in range(17)])
     seeds = [LifetimeSeed(100 + worker, (3, worker)) for worker in range(17)]
     whole = groups.live(phi, seeds, 0.0)

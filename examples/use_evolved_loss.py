@@ -27,9 +27,8 @@ tf.keras.utils.set_random_seed(seed)
 
 # What learns: a Gaussian policy, and a memory that only the loss reads.
 layers = [tf.keras.layers.Dense(units, "tanh") for units in policy["hidden_sizes"]]
-mean = tf.keras.Sequential(
-    [*layers, tf.keras.layers.Dense(policy["action_size"], policy["mean_activation"])]
-)
+last = tf.keras.layers.Dense(policy["action_size"], policy["mean_activation"])
+mean = tf.keras.Sequential([*layers, last])
 memory = tf.keras.layers.Dense(about["memory"]["size"], "tanh")
 ones = tf.ones([1, about["memory"]["constant_size"]])
 mean.build([None, 10]), memory.build(ones.shape)

@@ -14,7 +14,7 @@ import epg_tf
 from epg_tf.evolved_loss.folder import find_loss, shipped_losses
 from epg_tf.evolved_loss.load import load
 from epg_tf.evolved_loss.saved_model import export_loss
-from epg_tf.files import read_json
+from epg_tf.files import SHIPPED, read_json
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.tasks.reacher import RandomReacher
@@ -101,7 +101,8 @@ def test_losses_are_listed(tmp_path, capfd):
     subprocess.run([sys.executable, "-m", "epg_tf.losses", "--json", str(path)], check=True)
     said = capfd.readouterr().out.splitlines()
     listed = read_json(path)
-    assert listed is not None and [line.split()[0] for line in said[1:]] == list(shipped_losses())
+    assert listed is not None and [line.split()[0] for line in said[1:-2]] == list(shipped_losses())
+    assert said[-2] == f"They lie in {SHIPPED / 'losses'}, and what uses them in"
     about = json.loads((find_loss("reacher") / "loss.json").read_text())
     assert listed["reacher_taught"]["num_parameters"] == about["num_parameters"]
     final = about["scores"]["methods"]["evolved"]["final_iqm"]

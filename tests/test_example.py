@@ -53,7 +53,7 @@ def test_it_is_short_and_needs_tensorflow_and_gymnasium_alone():
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         assert not isinstance(node, ast.ImportFrom)
-    assert imported == {"json", "pathlib", "sys", "gymnasium", "numpy", "tensorflow"}
+    assert imported == {"json", "os", "pathlib", "sys", "gymnasium", "numpy", "tensorflow"}
 
 
 @pytest.mark.parametrize(("bounds", "least"), [(None, -45), ((-0.4, 0.0), -80)])

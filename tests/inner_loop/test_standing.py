@@ -90,6 +90,18 @@ def test_lifetimes_that_are_cut_off_go_on_to_the_same_numbers(settings, family, 
             assert rest.statistics[name].total.tobytes() == running.total.tobytes()
 
 
+def test_what_was_collected_in_another_way_begins_again():
+    compiled, by_steps = (Workers(FAST, family, 1) for family in (RandomReacher(), StepByStep()))
+    phi = compiled.draw_phi(0)[np.newaxis]
+    for workers, others in ((compiled, by_steps), (by_steps, compiled)):
+        whole, keeper = lived(others, phi, 0.0), Kept(2)
+        with pytest.raises(CutOff):
+            lived(workers, phi, 0.0, keeper)
+        keeper.offers = 0
+        np.testing.assert_array_equal(lived(others, phi, 0.0, keeper).returns, whole.returns)
+        assert keeper.offers == FAST.num_updates
+
+
 def test_groups_go_on_each_from_where_it_stood():
     groups = WorkerGroups(FAST, RandomReacher(), 17, num_threads=2)
     phi = np.stack([groups.draw_phi(worker) for worker in range(17)])

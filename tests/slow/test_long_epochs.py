@@ -3,11 +3,10 @@
 import json
 import os
 import signal
-import subprocess
 import time
 
 import pytest
-from tiny_runs import ENVIRONMENT, PROJECT, state_of, training
+from tiny_runs import start_two_ranks, state_of, training
 
 pytestmark = pytest.mark.slow
 
@@ -18,17 +17,8 @@ LONG = (
 )
 
 
-def run(root, num_epochs=1):
-    command = ["horovodrun", "-np", "2", *training(root, 4, num_epochs, *LONG)]
-    return subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def run(root):
+    return start_two_ranks(training(root, 4, 1, *LONG), start_new_session=True)
 
 
 def test_an_epoch_that_ctrl_c_cuts_off_under_horovodrun_is_not_begun_again(tmp_path):

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from tiny_runs import ENVIRONMENT, PROJECT, state_of, training
+from tiny_runs import ENVIRONMENT, PROJECT, start_two_ranks, state_of, training
 
 NUM_EPOCHS = 200
 
@@ -23,17 +23,6 @@ def alone(tmp_path_factory):
     root = tmp_path_factory.mktemp("alone") / "run"
     subprocess.run(command(root), cwd=PROJECT, check=True, capture_output=True, env=ENVIRONMENT)
     return state_of(root, NUM_EPOCHS)
-
-
-def start_two_ranks(root, launcher):
-    return subprocess.Popen(
-        [*launcher, "horovodrun", "-np", "2", *command(root)],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=ENVIRONMENT,
-    )
 
 
 def epochs_of(root):
@@ -62,7 +51,7 @@ def pid_of_second_rank(root):
 
 def test_a_rank_that_is_killed_twice_costs_no_number(alone, tmp_path):
     root = tmp_path / "run"
-    job = start_two_ranks(root, [str(PROJECT / "launch" / "supervise.sh"), "3", "1", "--"])
+    job = start_two_ranks(command(root), [PROJECT / "launch" / "supervise.sh", "3", "1", "--"])
     for epoch in (40, 120):
         wait_for_epoch(job, root, epoch)
         os.kill(pid_of_second_rank(root), signal.SIGKILL)
@@ -76,7 +65,7 @@ def test_a_rank_that_is_killed_twice_costs_no_number(alone, tmp_path):
 
 def test_a_rank_that_is_suspended_for_a_minute_goes_on(alone, tmp_path):
     root = tmp_path / "run"
-    job = start_two_ranks(root, [])
+    job = start_two_ranks(command(root))
     wait_for_epoch(job, root, 40)
     pid = pid_of_second_rank(root)
     os.kill(pid, signal.SIGSTOP)

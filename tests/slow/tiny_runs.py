@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import subprocess
 import sys
 
 import numpy as np
@@ -25,6 +26,19 @@ def training(root, num_workers, num_epochs, *changes):
     bindings = [word for one in (*TINY, *sizes, *changes) for word in ("--gin_binding", one)]
     preset = ["--gin_file", "gin/reacher_fast.gin"]
     return ["python", "-m", "epg_tf.train", *preset, *bindings, "--root_dir", str(root)]
+
+
+def start_two_ranks(command, launcher=(), **options):
+    """A run under way that two ranks share; `launcher` comes before `horovodrun`."""
+    return subprocess.Popen(
+        [*launcher, "horovodrun", "-np", "2", *command],
+        cwd=PROJECT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
+    )
 
 
 def state_of(root, num_epochs):

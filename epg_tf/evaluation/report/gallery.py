@@ -62,15 +62,14 @@ def read_gallery(root: pathlib.Path) -> list[Exhibit]:
 
 def _find(root: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, str, str]]:
     """Of each loss its name, its folder, and where curves and (but for the suffix) film are."""
-    direct = is_gallery(root)
-    pattern = f"*/{DESCRIPTION_FILE}" if direct else f"*/loss/{DESCRIPTION_FILE}"
-    for file in sorted(root.glob(pattern)):
-        if direct:
+    if is_gallery(root):
+        for file in sorted(root.glob(f"*/{DESCRIPTION_FILE}")):
             name = file.parent.name
             yield name, file.parent, f"{name}_curves.png", f"{name}_film"
-        else:
-            name = file.parent.parent.name
-            yield name, file.parent, f"{name}/evaluation/curves.png", f"{name}/videos/learning"
+        return
+    for file in sorted(root.glob(f"*/loss/{DESCRIPTION_FILE}")):
+        name = file.parent.parent.name
+        yield name, file.parent, f"{name}/evaluation/curves.png", f"{name}/videos/learning"
 
 
 def _exhibit(
@@ -80,8 +79,8 @@ def _exhibit(
     family = about["family"]
     described = [one["about"]["summary"] for one in families(family) if "about" in one]
     load = f"import epg_tf\nloss = epg_tf.load_loss({str(folder)!r})"
-    words = ["python", "-m", "epg_tf.evaluate", "--loss", str(folder)]
-    words += ["--root_dir", str(folder / "evaluation" if not is_gallery(root) else f"runs/{name}")]
+    results = f"runs/{name}" if is_gallery(root) else str(root / name / "evaluation")
+    words = ["python", "-m", "epg_tf.evaluate", "--loss", str(folder), "--root_dir", results]
     return Exhibit(
         name,
         family["name"],

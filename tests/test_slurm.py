@@ -5,10 +5,16 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 import time
 
+from lean import LEAN
+
+from epg_tf import config
 from epg_tf.outer_loop.checkpoint import CheckpointFolder
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.stop import StopRequest
+from epg_tf.run.folder import RunFolder
+from epg_tf.run.training import train
 
 PROJECT = pathlib.Path(__file__).parent.parent
 SCONTROL = """#!/bin/bash
@@ -19,6 +25,7 @@ TINY = (
     "meta_train.num_epochs = 6",
     "InnerLoop.num_updates = 8",
     "InnerLoop.hidden_sizes = (4,)",
+    *(f"{name} = {value}" for name, value in LEAN.items()),
 )
 
 
@@ -52,7 +59,8 @@ def test_a_job_that_is_signalled_goes_back_to_the_queue_and_on_to_the_same_phi(t
         json.loads(line)["epoch"] for line in (root / "metrics.jsonl").read_text().splitlines()
     ]
     assert epochs == [1, 2, 3, 4, 5, 6]
-    subprocess.run(
-        [sys.executable, *command(tmp_path / "whole")], cwd=PROJECT, check=True, timeout=90
-    )
+    settings = config.read(["gin/reacher.gin"], TINY)
+    ranks = Ranks()
+    folder = RunFolder(str(tmp_path / "whole"), settings, ranks, config.complete_config)
+    assert train(settings, ranks, folder, StopRequest(announce=False))
     assert phi_of(root) == phi_of(tmp_path / "whole")

@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
+from lean import LEAN
 from refusals import sentence_of
 
 from epg_tf import command_line, config, train
@@ -228,11 +229,11 @@ def test_a_run_that_goes_on_equals_one_that_never_stopped(copy_of_two, three_epo
 
 
 def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
-    growing = {
-        "meta_train__num_updates": "@lifetime/Linear()",
-        "lifetime/Linear__start": 1,
-        "lifetime/Linear__end": 4,
-        "lifetime/Linear__num_epochs": 3,
+    growing = LEAN | {
+        "meta_train.num_updates": "@lifetime/Linear()",
+        "lifetime/Linear.start": 1,
+        "lifetime/Linear.end": 4,
+        "lifetime/Linear.num_epochs": 3,
     }
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run(whole, meta_train__num_epochs=4, **growing)
@@ -245,7 +246,7 @@ def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
     assert_same_state(parts, whole)
 
 
-TAUGHT = {
+TAUGHT = LEAN | {
     "meta_train.num_epochs": 4,
     "meta_train.teacher": "@PolicyGradientTeacher()",
     "meta_train.validate_every": 2,
@@ -413,7 +414,7 @@ def test_what_was_killed_between_checkpoint_and_export_is_exported(copy_of_two):
 def test_sigterm_ends_with_a_checkpoint_from_which_the_run_goes_on(tmp_path):
     root = tmp_path / "run"
     with subprocess.Popen(
-        command(root, {"meta_train.num_epochs": 100_000}),
+        command(root, LEAN | {"meta_train.num_epochs": 100_000}),
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -435,7 +436,7 @@ def test_sigterm_ends_with_a_checkpoint_from_which_the_run_goes_on(tmp_path):
     assert f"Stopped after epoch {epoch} of 100000; the same command goes on from there." in out
     assert [line["epoch"] for line in metrics_of(root)] == list(range(1, epoch + 1))
     assert (root / "export" / "latest").is_dir()
-    assert run(root, meta_train__num_epochs=epoch + 1)
+    assert run(root, meta_train__num_epochs=epoch + 1, **LEAN)
     assert metrics_of(root)[-1]["epoch"] == epoch + 1
 
 
@@ -701,7 +702,7 @@ print("went on", flush=True)
 
 def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(tmp_path):
     root, path = tmp_path / "run", tmp_path / "plan.json"
-    changes = {"meta_train.num_epochs": 5, "meta_train.validate_every": 2}
+    changes = LEAN | {"meta_train.num_epochs": 5, "meta_train.validate_every": 2}
     job = [*command(root, changes), "--dry_run", "--json", str(path)]
     done = subprocess.run(job, check=True, capture_output=True, text=True, timeout=200)
     planned = json.loads(path.read_text())
@@ -715,7 +716,7 @@ def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(tmp_path):
 
 def test_a_run_says_how_it_ended_to_programs(tmp_path):
     root, path = tmp_path / "run", tmp_path / "result.json"
-    job = [*command(root, {"meta_train.num_epochs": 1}), "--json", str(path)]
+    job = [*command(root, LEAN | {"meta_train.num_epochs": 1}), "--json", str(path)]
     subprocess.run(job, check=True, capture_output=True, timeout=200)
     last = json.loads((root / "metrics.jsonl").read_text().splitlines()[-1])
     assert json.loads(path.read_text()) == {"root_dir": str(root), **last}

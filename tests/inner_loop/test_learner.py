@@ -1,6 +1,7 @@
 """Eqs. 4 and 6: what one update reads, changes and leaves alone."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -75,8 +76,12 @@ def random_batch(settings, workers, family=FAMILY, seed=0):
     return UpdateBatch(*(None if f[0] is None else np.stack(f) for f in zip(*rows, strict=True)))
 
 
-def make_learner(settings, workers, family=FAMILY, phi_scale=1.0):
-    learner = Learner(settings, family, len(workers))
+compiled_once = functools.cache(Learner)
+
+
+def make_learner(settings, workers, family=FAMILY, phi_scale=1.0, make=compiled_once):
+    """At the start of a lifetime: what another test's agents did there is forgotten."""
+    learner = make(settings, family, len(workers))
     phi = np.stack([learner.loss.draw(np.random.default_rng([5, w])) for w in workers])
     learner.reset(phi_scale * phi, [np.random.default_rng([6, w]) for w in workers])
     return learner
@@ -155,15 +160,23 @@ def test_alpha_1_ignores_phi_to_the_bit():
     assert any(changed(ours, mixed))
 
 
-@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize(
-    "settings", [SMALL, SEEING, dataclasses.replace(SMALL, buffer_size=32), MANY_STEPS]
+NO_LONGER_BUFFER = dataclasses.replace(
+    SMALL, buffer_size=32, learned_loss=LearnedLoss(convolutions=((8, 3, 8), (4, 2, 8)))
 )
-def test_a_worker_depends_neither_on_its_neighbours_nor_on_their_number(alpha, settings):
-    if settings.buffer_size == 32 and settings.learned_loss.context_size:
-        settings = dataclasses.replace(
-            settings, learned_loss=LearnedLoss(convolutions=((8, 3, 8), (4, 2, 8)))
-        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "alpha"),
+    [
+        (SMALL, 0.0),
+        (SMALL, 0.5),
+        (SMALL, 1.0),
+        (SEEING, 0.0),
+        (NO_LONGER_BUFFER, 0.5),
+        (MANY_STEPS, 0.0),
+    ],
+)
+def test_a_worker_depends_neither_on_its_neighbours_nor_on_their_number(settings, alpha):
     many, _ = after_updates(settings, [4, 3, 2, 1, 0], alpha)
     alone, _ = after_updates(settings, [2], alpha)
     two, _ = after_updates(settings, [2, 7], alpha)
@@ -195,7 +208,8 @@ def test_one_update_is_adam_on_the_loss_of_equation_6():
     """Against tape and Keras's Adam on an ordinary loss, written out again."""
     settings = dataclasses.replace(SMALL, num_minibatches=1)
     batch = random_batch(settings, [0, 1, 2])
-    learner, expected = make_learner(settings, [0, 1, 2]), make_learner(settings, [0, 1, 2])
+    learner = make_learner(settings, [0, 1, 2])
+    expected = make_learner(settings, [0, 1, 2], make=Learner)
     learner.update(batch, 0.0)
     variables = [*expected.agents.policy.weights, *expected.agents.memory.weights]
     with tf.GradientTape() as tape:
@@ -214,7 +228,8 @@ def test_many_steps_are_keras_adams_between_the_bounds():
     """Every gradient step against tape and Keras's Adam, which also keeps log_std within bounds."""
     workers = [0, 1, 2]
     batch = random_batch(MANY_STEPS, workers)
-    learner, expected = make_learner(MANY_STEPS, workers), make_learner(MANY_STEPS, workers)
+    learner = make_learner(MANY_STEPS, workers)
+    expected = make_learner(MANY_STEPS, workers, make=Learner)
     logs = learner.update(batch, 0.0)
     policy = expected.agents.policy
     adam = tf.keras.optimizers.Adam(1e-3, epsilon=1e-8)
@@ -271,9 +286,8 @@ def test_every_guide_moves_box_and_finite_policies(guide):
     for family in (FAMILY, DiscreteActions(FAMILY)):
         learner = make_learner(settings, [0, 1], family)
         before = theta(learner)
-        for alpha in (0.0, 0.5, 1.0):
-            logs = learner.update(random_batch(settings, [0, 1], family), alpha)
-            assert not logs["diverged"].any()
+        logs = learner.update(random_batch(settings, [0, 1], family), 0.5)
+        assert not logs["diverged"].any()
         num_policy = len(learner.agents.policy.weights)
         assert all(changed(before, theta(learner))[:num_policy])
 

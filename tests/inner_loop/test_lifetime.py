@@ -27,9 +27,13 @@ def phi_of(workers, which):
     return np.stack([workers.learner.loss.draw(rng) for rng in rngs])
 
 
-@pytest.mark.parametrize("alpha", [0.0, 0.5])
 @pytest.mark.parametrize(
-    "family", [RandomReacher(), RandomHopper(), DiscreteActions(RandomReacher())]
+    ("family", "alpha"),
+    [
+        (RandomReacher(), 0.5),
+        (RandomHopper(), 0.0),
+        (DiscreteActions(RandomReacher()), 0.5),
+    ],
 )
 def test_a_lifetime_depends_on_its_own_loss_and_seeds_alone(family, alpha):
     many, two, alone = (Workers(SHORT, family, width) for width in (4, 2, 1))

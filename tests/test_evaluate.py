@@ -301,7 +301,7 @@ def test_the_number_of_ranks_does_not_change_a_number(loss, evaluation, tmp_path
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("Held-out RandomReacher: 3 tasks x 2 seeds") == 1
     ours, theirs = curves_of(evaluation), curves_of(root)
-    assert list(theirs) == ["evolved", "ppo"]
+    assert {"evolved", "ppo"} < set(theirs)
     for name, values in theirs.items():
         np.testing.assert_array_equal(values, ours[name], name)
 

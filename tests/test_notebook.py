@@ -27,16 +27,10 @@ def outputs(notebook, name):
     return {"text": text, **(data[0] if data else {})}
 
 
-def executed():
-    """The notebook after all its cells have run, in the environment as it is."""
+def test_it_runs_and_shows_what_it_promises(environment):
     notebook = nbformat.read(PATH, as_version=4)
     where = {"metadata": {"path": str(PATH.parent)}}
     NotebookClient(notebook, timeout=200, resources=where).execute()
-    return notebook
-
-
-def test_it_runs_and_shows_what_it_promises(environment):
-    notebook = executed()
     assert "parameters, evolved on RandomReacher" in outputs(notebook, "loss")["text"]
     assert "It does not see: action, reward, " in outputs(notebook, "loss")["text"]
     table = outputs(notebook, "table")["text"]

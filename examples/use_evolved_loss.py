@@ -69,7 +69,7 @@ sizes = {"observation": 10, "action": policy["action_size"], "termination": 1, "
 life = {name: np.zeros([N + update["num_updates"] * M, size]) for name, size in sizes.items()}
 for k in range(update["num_updates"]):
     weights, std, squash = mean.get_weights(), np.exp(log_std[0]), policy["mean_activation"]
-    known = {name: statistics(life[name][N : N + k * M]) for name in rule["of"]}
+    known = {n: rule.get(n) or statistics(life[n][N : N + k * M]) for n in rule["of"]}
     for t in range(N + k * M, N + k * M + M):
         action = (observation - known["observation"][0]) / known["observation"][1]
         for i in range(0, len(weights), 2):  # in NumPy: TensorFlow is slow one step at a time

@@ -203,6 +203,21 @@ BAD_BINDINGS = [
         "`InnerLoop.mean_activation` (='relu')",
         "must be one of None, 'tanh'",
     ),
+    (
+        "InnerLoop.observation_statistics = ((0.0, 0.0), (1.0,))",
+        "`InnerLoop.observation_statistics` (=((0.0, 0.0), (1.0,)))",
+        "must be as many means as standard deviations",
+    ),
+    (
+        "InnerLoop.observation_statistics = ((0.0,), (0.01,))",
+        "`InnerLoop.observation_statistics` (=((0.0,), (0.01,)))",
+        "these at least 0.1",
+    ),
+    (
+        "InnerLoop.observation_statistics = ((0.0,), (1.0,))",
+        "`InnerLoop.observation_statistics` (of 1 numbers)",
+        "must be of 10, as `RandomReacher` observes",
+    ),
     ("InnerLoop.guide = @InnerLoop()", "config", "refers to itself"),
     ("InnerLoop.guide = 3", "`InnerLoop.guide` (=3)", "must be of type Guide"),
     ("LearnedLoss.inputs = 'policy'", "`LearnedLoss.inputs` (='policy')", "tuple of strings"),

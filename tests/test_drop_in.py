@@ -17,7 +17,7 @@ from tf_agents.trajectories import trajectory
 
 import epg_tf
 from epg_tf.agent.normaliser import RunningStatistics
-from epg_tf.drop_in.statistics import LifetimeStatistics
+from epg_tf.drop_in.statistics import FixedStatistics, LifetimeStatistics
 from epg_tf.evolved_loss.description import describe
 from epg_tf.evolved_loss.folder import find_loss
 from epg_tf.evolved_loss.saved_model import export_loss
@@ -122,6 +122,17 @@ def test_statistics_are_those_of_lifetimes():
         np.testing.assert_allclose(ours.normalise(samples), theirs.normalise(samples[None])[0])
         ours.update(tf.constant(samples))
         theirs = theirs.updated(samples[None])
+
+
+def test_statistics_that_are_given_are_those_of_lifetimes():
+    given = (0.5, -1.0, 2.0), (0.1, 1.0, 3.0)
+    samples = np.random.default_rng(0).normal(size=(7, 3))
+    ours, theirs = FixedStatistics(*given), RunningStatistics.of(*given, num_workers=1)
+    for _ in range(2):
+        np.testing.assert_allclose(
+            ours.normalise(samples), theirs.normalise(samples[None])[0], rtol=1e-5
+        )
+        ours.update(tf.constant(samples))
 
 
 def test_the_same_weights_act_and_see_as_the_projects_own(tmp_path, environment):

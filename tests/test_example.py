@@ -79,13 +79,15 @@ def test_it_learns_what_a_loss_teaches(bounds, least, tmp_path):
     assert bounds is None or returns[-1] < -45  # noise of exp(-0.4) costs some 45 by itself
 
 
-def test_it_pads_a_long_buffer_and_keeps_means_in_the_box(tmp_path):
+@pytest.mark.parametrize("given", [None, ((0.0,) * 10, (1.0,) * 10)])
+def test_it_pads_a_long_buffer_and_keeps_means_in_the_box(given, tmp_path):
     settings = InnerLoop(
         num_updates=8,
         steps_per_update=32,
         buffer_size=80,
         num_passes=2,
         hidden_sizes=(4,),
+        observation_statistics=given,
         mean_activation="tanh",
     )
     phi = Learner(settings, RandomReacher(), 1).loss.draw(np.random.default_rng(0))

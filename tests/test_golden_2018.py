@@ -140,7 +140,7 @@ def test_every_quantity(case, num_workers, slot):
         phi[slot] = our_phi(data["theta"], constant_column(u))
         learner.loss.assign(widened(phi, learner.agents.num_workers))
         experience = experience_of(data, u, num_workers, slot)
-        statistics = refreshed_statistics(statistics, experience, None)
+        statistics = refreshed_statistics(settings, statistics, experience, None)
         for name, columns in (("observation", slice(0, 11)), ("action", slice(11, 14))):
             close(statistics[name].mean[slot], data[f"u{u}_mean"][columns], f"mean {name} {u}")
             close(statistics[name].std[slot], data[f"u{u}_std"][columns], f"std {name} {u}")

@@ -40,6 +40,13 @@ class RunningStatistics:
         return cls(_PRIOR_COUNT, np.zeros(shape), np.full(shape, _PRIOR_COUNT))
 
     @classmethod
+    def of(cls, mean: Sequence[float], std: Sequence[float], num_workers: int) -> RunningStatistics:
+        """Statistics with a mean and a standard deviation [D] that all workers have in common."""
+        total, squares = np.array(mean, np.float64), np.square(mean) + np.square(std)
+        shape = (num_workers, len(total))
+        return cls(1.0, np.broadcast_to(total, shape), np.broadcast_to(squares, shape))
+
+    @classmethod
     def side_by_side(cls, parts: Sequence[RunningStatistics]) -> RunningStatistics:
         """The statistics of several groups of workers that have seen equally many samples."""
         return cls(

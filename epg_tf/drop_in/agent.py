@@ -21,7 +21,7 @@ from tf_agents.trajectories import trajectory
 from tf_agents.typing import types
 
 from epg_tf.drop_in.policy import LossPolicy, unit_columns
-from epg_tf.drop_in.statistics import LifetimeStatistics
+from epg_tf.drop_in.statistics import FixedStatistics, LifetimeStatistics
 from epg_tf.evolved_loss.use import LoadedLoss, load_loss
 
 
@@ -69,6 +69,8 @@ class EvolvedLossAgent(tf_agent.TFAgent):
         sizes["action"] = self._num_actions or about["family"]["action_size"]
         rule = about["normalisation"]
         self._statistics = {name: LifetimeStatistics(sizes[name], rule) for name in rule["of"]}
+        if rule.get("observation"):
+            self._statistics["observation"] = FixedStatistics(*rule["observation"])
         self._refreshes_first = rule["refresh"] == "before_update"
         policy = LossPolicy(
             time_step_spec, action_spec, about, self._statistics["observation"], seed

@@ -15,7 +15,7 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 from tf_agents.typing import types
 
-from epg_tf.drop_in.statistics import LifetimeStatistics
+from epg_tf.drop_in.statistics import FixedStatistics, LifetimeStatistics
 
 
 class LossPolicy(tf_policy.TFPolicy):
@@ -30,7 +30,7 @@ class LossPolicy(tf_policy.TFPolicy):
         time_step_spec: ts.TimeStep,
         action_spec: types.NestedTensorSpec,
         description: Mapping[str, Any],
-        observations: LifetimeStatistics,
+        observations: LifetimeStatistics | FixedStatistics,
         seed: int,
     ):
         """Draws a fresh agent.

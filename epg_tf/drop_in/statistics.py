@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -40,3 +40,18 @@ class LifetimeStatistics(tf.Module):
         self._count.assign_add(tf.cast(tf.shape(samples)[0], tf.float64))
         self._total.assign_add(tf.reduce_sum(samples, axis=0))
         self._total_of_squares.assign_add(tf.reduce_sum(tf.square(samples), axis=0))
+
+
+class FixedStatistics(tf.Module):
+    """A mean and a standard deviation that no life changes: `normalisation.observation`."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]):
+        super().__init__()
+        self._mean, self._std = tf.constant(mean, tf.float64), tf.constant(std, tf.float64)
+
+    def normalise(self, samples: tf.Tensor) -> tf.Tensor:
+        """Maps samples [..., size] to (samples - mean) / std, float32."""
+        return tf.cast((tf.cast(samples, tf.float64) - self._mean) / self._std, tf.float32)
+
+    def update(self, samples: tf.Tensor) -> None:
+        """Nothing: samples [T, size] do not count."""

@@ -138,17 +138,21 @@ def _normalisation(settings: InnerLoop) -> dict[str, Any]:
         "before_update": "The newest steps_per_update steps count in the update that learns from "
         "them already, but not while they are acted.",
     }[settings.refresh_statistics]
+    fixed = settings.observation_statistics
+    lives = "all that the agent has met in its life"
+    if fixed is not None:
+        lives += " (for observations the two of `observation`, throughout)"
     return {
         "of": list(_normalised(settings)),
+        "observation": fixed,
         "prior_count": start.count,
         "prior_mean": 0.0,
         "prior_std": 1.0,
         "std_floor": STD_FLOOR,
         "refresh": settings.refresh_statistics,
         "rule": "x becomes (x - mean) / max(std, std_floor), number by number. mean and std (that "
-        "of the population) are those of all that the agent has met in its life, with prior_count "
-        f"samples of prior_mean and prior_std before them. {when} The whole buffer is normalised "
-        "anew at every update.",
+        f"of the population) are those of {lives}, with prior_count samples of prior_mean and "
+        f"prior_std before them. {when} The whole buffer is normalised anew at every update.",
     }
 
 

@@ -44,21 +44,28 @@ class UpdateBatch(NamedTuple):
 
 
 def start_statistics(settings: InnerLoop, family: TaskFamily, num_workers: int) -> Statistics:
-    """Statistics before any data, of all that is normalised."""
+    """Statistics before any data, of all that is normalised; see `InnerLoop`."""
     sizes = {"observation": family.observation_size}
     if "action" in settings.learned_loss.normalised:
         sizes["action"] = family.action_features
     if settings.learned_loss.sees_reward and "reward" in settings.learned_loss.normalised:
         sizes["reward"] = 1
-    return {name: RunningStatistics.start(num_workers, size) for name, size in sizes.items()}
+    start = {name: RunningStatistics.start(num_workers, size) for name, size in sizes.items()}
+    if settings.observation_statistics is not None:
+        mean, std = settings.observation_statistics
+        start["observation"] = RunningStatistics.of(mean, std, num_workers)
+    return start
 
 
 def refreshed_statistics(
-    statistics: Statistics, experience: Experience, num_actions: int | None
+    settings: InnerLoop, statistics: Statistics, experience: Experience, num_actions: int | None
 ) -> Statistics:
-    """The statistics after taking in the newest steps."""
+    """The statistics after taking in the newest steps, but for those that stand still."""
     samples = _features(experience, num_actions)
-    return {name: running.updated(samples[name]) for name, running in statistics.items()}
+    refreshed = {name: running.updated(samples[name]) for name, running in statistics.items()}
+    if settings.observation_statistics is not None:
+        refreshed["observation"] = statistics["observation"]
+    return refreshed
 
 
 def make_update_batch(

@@ -151,7 +151,7 @@ class Workers:
             at.k += 1
             at.buffer = at.buffer.followed_by(experience, settings.buffer_size)
             acted = at.statistics
-            refreshed = refreshed_statistics(acted, experience, num_actions)
+            refreshed = refreshed_statistics(settings, acted, experience, num_actions)
             early = settings.refresh_statistics == "before_update"
             rewarded = guidance > 0.0 or train_value
             batch = make_update_batch(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from epg_tf.agent.normaliser import STD_FLOOR
 from epg_tf.checks import require_integer, require_member, require_number
 from epg_tf.inner_loop.episodes import OBJECTIVES
 from epg_tf.loss.guidance import PPO, Guide
 from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.tasks.family import TaskFamily
 
 _REFRESHES = ("after_update", "before_update")
 
@@ -36,6 +38,10 @@ class InnerLoop:
             have; None for no bounds. Where the noise dies down a loss has nothing to tell apart by,
             and where it runs away nothing is learned any more.
         train_memory: Whether the memory is trained.
+        observation_statistics: The means and the standard deviations that observations are
+            normalised by, a number each per number that is observed; None for those of what the
+            agent has met in its own life, as in the paper. Where they are the same for all agents
+            and for life, so is what the loss is shown of the same situation.
         refresh_statistics: When the normaliser takes in the newest M steps: "after_update", so
             that acting and learning see the same normalised observations, or "before_update".
         adam_epsilon: Epsilon of the agents' Adam.
@@ -61,6 +67,7 @@ class InnerLoop:
     mean_activation: str | None = None
     log_std_bounds: tuple[float, float] | None = None
     train_memory: bool = True
+    observation_statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     refresh_statistics: str = "after_update"
     adam_epsilon: float = 1e-8
     backend: str = "tensorflow"
@@ -90,6 +97,13 @@ class InnerLoop:
                     f"`InnerLoop.log_std_bounds` (={self.log_std_bounds}) must be two numbers with "
                     f"`InnerLoop.initial_log_std` (={self.initial_log_std}) between them."
                 )
+        if self.observation_statistics is not None:
+            mean, std = self.observation_statistics
+            if len(mean) != len(std) or not all(number >= STD_FLOOR for number in std):
+                raise ValueError(
+                    f"`InnerLoop.observation_statistics` (={self.observation_statistics}) must be "
+                    f"as many means as standard deviations, and these at least {STD_FLOOR}."
+                )
         require_member("InnerLoop.mean_activation", self.mean_activation, (None, "tanh"))
         require_member("InnerLoop.objective", self.objective, tuple(OBJECTIVES))
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
@@ -118,9 +132,21 @@ class InnerLoop:
                 f"`InnerLoop.steps_per_update` (={self.steps_per_update})."
             )
 
-    def check_actions(self, num_actions: int | None) -> None:
-        """Raises ValueError if there is a finite set of actions and the backend cannot serve it."""
-        if self.backend == "numba" and num_actions is not None:
+    def check(self, family: TaskFamily) -> None:
+        """Checks that agents with these settings can live on such tasks.
+
+        Raises:
+            ValueError: If the backend does not serve a finite set of actions, or the statistics of
+                observations are of another size.
+        """
+        if self.observation_statistics is not None:
+            sizes = len(self.observation_statistics[0]), family.observation_size
+            if sizes[0] != sizes[1]:
+                raise ValueError(
+                    f"`InnerLoop.observation_statistics` (of {sizes[0]} numbers) must be of "
+                    f"{sizes[1]}, as `{type(family).__name__}` observes."
+                )
+        if self.backend == "numba" and family.num_actions is not None:
             raise ValueError(
                 "`InnerLoop.backend` (='numba') must be 'tensorflow' where `meta_train.family` has "
                 "a finite set of actions."

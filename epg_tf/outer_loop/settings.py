@@ -63,7 +63,7 @@ class MetaTraining:
         if self.threads_per_rank is not None:
             require_integer("meta_train.threads_per_rank", self.threads_per_rank, at_least=0)
         require_integer("meta_train.validate_every", self.validate_every, at_least=0)
-        self.inner_loop.check_actions(self.family.num_actions)
+        self.inner_loop.check(self.family)
         if self.teacher is not None:
             self.teacher.check(self.inner_loop, self.family)
         self.strategy.check_population(self.num_workers)

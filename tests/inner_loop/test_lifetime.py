@@ -1,5 +1,6 @@
 """Algorithm 1, lines 4-13: whole lifetimes."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -47,6 +48,19 @@ def test_a_lifetime_depends_on_its_own_loss_and_seeds_alone(family, alpha):
     again = many.live(phi_of(many, [0, 1, 2, 3]), seeds([0, 1, 2, 3]), alpha)
     np.testing.assert_array_equal(again.returns, of_many.returns)
     assert len(set(of_many.returns)) == 4
+
+
+@pytest.mark.parametrize("refresh", ["after_update", "before_update"])
+def test_statistics_that_are_given_stand_still_and_the_others_do_not(refresh):
+    given = tuple(np.linspace(-1.0, 1.0, 10)), tuple(np.linspace(0.5, 2.0, 10))
+    fixed = dataclasses.replace(SHORT, observation_statistics=given, refresh_statistics=refresh)
+    workers, met = Workers(fixed, RandomReacher(), 2), []
+    lifetimes = workers.live(phi_of(workers, [0, 1]), seeds([0, 1]), 0.0, met.append)
+    for update in met:
+        expected = (update.experience.observation - given[0]) / given[1]
+        np.testing.assert_allclose(update.batch.observation[:, 32:], expected, atol=1e-5)
+    np.testing.assert_allclose(lifetimes.statistics["observation"].mean, [given[0]] * 2)
+    assert lifetimes.statistics["action"].count > 3 * 64
 
 
 def test_an_enormous_loss_leaves_its_neighbours_alone_and_is_counted():

@@ -92,9 +92,9 @@ def learn(about, phi, seed=0, say=print):
     for k in range(update["num_updates"]):
         for name in rule["of"]:  # mean and standard deviation of what the agent has met so far
             past, prior = life[name][N : N + k * M], rule["prior_count"]
-            mean_of, square = np.array([past.sum(0), (past**2).sum(0) + prior]) / (len(past) + prior)
-            std_of = np.sqrt(np.maximum(square - mean_of**2, rule["std_floor"] ** 2))
-            known[name] = rule.get(name) or (mean_of, std_of)  # some observations' are given
+            mu, square = np.array([past.sum(0), (past**2).sum(0) + prior]) / (len(past) + prior)
+            std_of = np.sqrt(np.maximum(square - mu**2, rule["std_floor"] ** 2))
+            known[name] = rule.get(name) or (mu, std_of)  # some observations' are given
         for t in range(N + k * M, N + k * M + M):
             seen = (observation - known["observation"][0]) / known["observation"][1]
             noise = np.exp(theta["log_std"][0]) * rng.normal(size=policy["action_size"])

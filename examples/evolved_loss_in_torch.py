@@ -86,9 +86,9 @@ def learn(loss, seed=0, say=print):
         known = {}  # of what the agent has met so far, mean and standard deviation
         for name in rule["of"]:
             past, prior = life[name][N : N + k * M], rule["prior_count"]
-            mean_of, square = np.array([past.sum(0), (past**2).sum(0) + prior]) / (len(past) + prior)
-            std_of = np.sqrt(np.maximum(square - mean_of**2, rule["std_floor"] ** 2))
-            known[name] = rule.get(name) or (mean_of, std_of)  # some observations' are given
+            mu, square = np.array([past.sum(0), (past**2).sum(0) + prior]) / (len(past) + prior)
+            std_of = np.sqrt(np.maximum(square - mu**2, rule["std_floor"] ** 2))
+            known[name] = rule.get(name) or (mu, std_of)  # some observations' are given
         for t in range(N + k * M, N + k * M + M):
             seen = (observation - known["observation"][0]) / known["observation"][1]
             with torch.no_grad():

@@ -60,6 +60,7 @@ KEYS = [
     "teaching_target",
     "teaching_explained",
     "critic_error",
+    "expert_return",
     "phi_norm",
     "gradient_norm",
     "diverged_workers",
@@ -267,9 +268,22 @@ TAUGHT_BY_A_CRITIC = {
     "CriticTeacher.hidden_sizes": (8,),
     "CriticTeacher.actor_sees_task": True,
 }
+TAUGHT_BY_AN_EXPERT = {
+    name.replace("PolicyGradient", "Expert"): str(value).replace("PolicyGradient", "Expert")
+    for name, value in TAUGHT.items()
+} | {
+    "ExpertTeacher.num_explorers": 5,
+    "ExpertTeacher.num_iterations": 2,
+    "ExpertTeacher.steps_per_iteration": 50,
+    "ExpertTeacher.expert_minibatch_size": 100,
+    "ExpertTeacher.hidden_sizes": (8,),
+    "ExpertTeacher.sees_task": True,
+}
+TEACHERS = {"guide": TAUGHT, "critic": TAUGHT_BY_A_CRITIC, "expert": TAUGHT_BY_AN_EXPERT}
+by_teachers = pytest.mark.parametrize("settings", TEACHERS.values(), ids=TEACHERS.keys())
 
 
-@pytest.fixture(scope="module", params=[TAUGHT, TAUGHT_BY_A_CRITIC], ids=["guide", "critic"])
+@pytest.fixture(scope="module", params=TEACHERS.values(), ids=TEACHERS.keys())
 def taught(request, tmp_path_factory):
     """A run that was taught, and what it was bound to."""
     root = tmp_path_factory.mktemp("taught") / "run"
@@ -280,9 +294,14 @@ def taught(request, tmp_path_factory):
 def test_a_run_may_be_taught_first_and_says_so(taught):
     taught, settings = taught
     lines = metrics_of(taught)
-    by_critic = settings is TAUGHT_BY_A_CRITIC
-    assert [line["guidance"] for line in lines] == [0.0 if by_critic else 1.0, 0.0, 0.0, 0.0]
-    assert [line["critic_error"] is not None for line in lines] == [by_critic] * 3 + [False]
+    by_guide = settings is TAUGHT
+    assert [line["guidance"] for line in lines] == [1.0 if by_guide else 0.0, 0.0, 0.0, 0.0]
+    for name, by in (("critic_error", TAUGHT_BY_A_CRITIC), ("expert_return", TAUGHT_BY_AN_EXPERT)):
+        known = [line[name] is not None for line in lines]
+        assert known == [settings is by] * 3 + [False]
+    explored = 5 * 2 * 50 if settings is TAUGHT_BY_AN_EXPERT else 0
+    lived = [line["env_steps"] - explored * min(line["epoch"], 3) for line in lines]
+    assert lived == [4 * 2 * 32 * epoch for epoch in (1, 2, 3, 4)]
     assert [line["teaching_error"] is not None for line in lines] == [True, True, True, False]
     assert [line["outer_learning_rate"] for line in lines] == [None, None, None, 0.01]
     assert [line["validation_return"] is not None for line in lines] == [False, True, False, True]
@@ -319,7 +338,7 @@ def test_the_number_of_ranks_does_not_change_what_is_taught(taught, tmp_path):
     assert_same_state(tmp_path, taught)
 
 
-@pytest.mark.parametrize("settings", [TAUGHT, TAUGHT_BY_A_CRITIC], ids=["guide", "critic"])
+@by_teachers
 def test_workers_that_diverge_teach_nothing(settings, tmp_path, monkeypatch):
     """Of an epoch of nothing but NaN the run learns nothing, and says so."""
     monkeypatch.setattr(

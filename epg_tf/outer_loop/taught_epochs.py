@@ -15,17 +15,19 @@ from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.checkpoint import Checkpoint
+from epg_tf.outer_loop.explorers import Explorers
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS
 from epg_tf.teaching.critic import Critic
+from epg_tf.teaching.critic_teacher import CriticTeacher
+from epg_tf.teaching.expert_teacher import ExpertTeacher
 from epg_tf.teaching.fitting import Fit, FitErrors, FitState
 from epg_tf.teaching.lessons import Lessons, LessonTaker, joined
-from epg_tf.teaching.teacher import CriticTeacher
 
 _LESSONS_STREAM = 0x1E55  # keeps the order of lessons apart from all else that is drawn
 _CRITIC_STREAM = 0xC21C  # and what a critic draws
-_CRITIC = "critic_"  # in front of the names of its arrays
+_TEACHER = "teacher_"  # in front of the names of its arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +38,13 @@ class TeachingState:
         fit: phi, and the Adam that fits it.
         lived_with: phi of the newest epochs, from which their lessons can be had again,
             [up to `num_kept_epochs`, P] float32.
-        critic: Where the critic stands that teaches; empty where there is none, or none yet.
+        teacher: Where the critic or the expert stands that teaches; empty where there is none, or
+            none yet.
     """
 
     fit: FitState
     lived_with: np.ndarray
-    critic: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    teacher: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def start(cls, phi: np.ndarray) -> TeachingState:
@@ -56,18 +59,18 @@ class TeachingState:
             return cls.start(checkpoint.state.phi)
         moments = arrays["first_moment"], arrays["second_moment"]
         fit = FitState(arrays["phi"], *moments, int(arrays["num_steps"]))
-        critic = {
-            name.removeprefix(_CRITIC): array
+        teacher = {
+            name.removeprefix(_TEACHER): array
             for name, array in arrays.items()
-            if name.startswith(_CRITIC)
+            if name.startswith(_TEACHER)
         }
-        return cls(fit, arrays["lived_with"], critic)
+        return cls(fit, arrays["lived_with"], teacher)
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """The state as arrays by name, for a checkpoint."""
         fit = {name: np.asarray(value) for name, value in vars(self.fit).items()}
-        critic = {_CRITIC + name: array for name, array in self.critic.items()}
-        return {**fit, "lived_with": self.lived_with, **critic}
+        teacher = {_TEACHER + name: array for name, array in self.teacher.items()}
+        return {**fit, "lived_with": self.lived_with, **teacher}
 
 
 class Teaching:
@@ -86,6 +89,9 @@ class Teaching:
         self._lifetime: InnerLoop | None = None  # what the workers are made for
         self._fit = Fit(settings.inner_loop, settings.family)
         self._critic: Critic | None = None
+        self._explorers: Explorers | None = None
+        if isinstance(settings.teacher, ExpertTeacher):
+            self._explorers = Explorers(settings.teacher, settings, ranks)
         self._kept: collections.deque[Lessons] = collections.deque(
             maxlen=self._teacher.num_kept_epochs
         )
@@ -125,12 +131,13 @@ class Teaching:
         Returns:
             Where it stands then, and of the last pass `teaching_error`, `teaching_target` (see
             `FitErrors`) and `teaching_explained`; with them `phi_norm`, `gradient_norm`, which is
-            not known, and `critic_error` where a critic teaches (see `Critic.train`). Where there
-            was no lesson, every worker having diverged, nothing changes and the errors are NaN.
+            not known, and `critic_error` where a critic teaches (see `Critic.train`), or
+            `expert_return` where an expert does (see `Explorers.train`). Where there was no lesson,
+            every worker having diverged, phi does not change and the errors are NaN.
         """
         lived_with = np.concatenate([state.lived_with, state.fit.phi[np.newaxis]])
         lived_with = lived_with[max(0, len(lived_with) - self._teacher.num_kept_epochs + 1) :]
-        lessons, critic, logs = self._with_targets(state, joined(self._kept), epoch)
+        lessons, teacher, logs = self._with_targets(state, joined(self._kept), epoch)
         rng = np.random.default_rng((self._settings.seed, epoch, _LESSONS_STREAM))
         rate = self._teacher.learning_rate
         rate = rate(epoch) if callable(rate) else rate
@@ -147,20 +154,23 @@ class Teaching:
             "phi_norm": float(np.linalg.norm(fit.phi)),
             "gradient_norm": math.nan,
         }
-        return TeachingState(fit, lived_with, critic), logs
+        return TeachingState(fit, lived_with, teacher), logs
 
     def _with_targets(
         self, state: TeachingState, lessons: Lessons, epoch: int
     ) -> tuple[Lessons, Mapping[str, np.ndarray], dict[str, float]]:
-        """The lessons complete; and where the critic stands then, and `critic_error`."""
+        """The lessons complete; and where the teacher stands then, and how good it is."""
         teacher = self._teacher
+        if self._explorers is not None:
+            expert, logs = self._explorers.train(state.teacher, epoch)
+            return self._explorers.expert.with_targets(expert, lessons), expert, logs
         if not isinstance(teacher, CriticTeacher):
-            return lessons, state.critic, {}
+            return lessons, state.teacher, {}
         if not lessons.number:
-            return lessons, state.critic, {"critic_error": math.nan}
+            return lessons, state.teacher, {"critic_error": math.nan}
         self._critic = self._critic or teacher.make_critic(lessons)
         rng = np.random.default_rng((self._settings.seed, epoch, _CRITIC_STREAM))
-        critic, error = teacher.train(self._critic, state.critic, lessons, rng)
+        critic, error = teacher.train(self._critic, state.teacher, lessons, rng)
         return self._critic.with_targets(critic, lessons), critic, {"critic_error": error}
 
     def _live(

@@ -35,6 +35,7 @@ _NOT_ALWAYS = (
     "teaching_target",
     "teaching_explained",
     "critic_error",
+    "expert_return",
 )
 _BAR = "{desc} {percentage:3.0f}%|{bar:20}| epoch {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
 

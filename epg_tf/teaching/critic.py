@@ -125,7 +125,8 @@ class Critic:
     def with_targets(self, state: CriticState, lessons: Lessons) -> Lessons:
         """Lessons with the targets of a critic: for the mean of root mean square 1, 10 at most."""
         self._restore(state)
-        steps, action = lessons.transitions, lessons.transitions.action
+        assert isinstance(lessons.steps, Transitions)
+        steps, action = lessons.steps, lessons.steps.action
         chunks = [slice(start, start + _CHUNK) for start in range(0, lessons.number, _CHUNK)]
         parts = [
             self._worth_gradient(steps.observation[c], action[c], steps.task[c]) for c in chunks

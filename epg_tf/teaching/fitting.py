@@ -105,7 +105,7 @@ class Fit:
             self._moments, (state.first_moment, state.second_moment), strict=True
         ):
             variable.assign(value)
-        pairs = lessons._replace(transitions=None)
+        pairs = lessons._replace(steps=None)
         taken = (pairs.mapped(lambda a, rows=rows: a[rows]) for rows in minibatches)
         errors = [self._step(lesson.inputs, lesson.targets) for lesson in taken]
         first, second = (variable.numpy() for variable in self._moments)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.loss.inputs import LossInputs
-from epg_tf.teaching.transitions import Transitions
+from epg_tf.teaching.transitions import Situations, Transitions
 
 
 class Lessons(NamedTuple):
@@ -25,13 +25,13 @@ class Lessons(NamedTuple):
         inputs: What the loss sees, arrays as in `LossInputs` with L in place of W; None in the
             place of what it does not see.
         targets: The gradient with respect to each part of the policy's output, a tuple of
-            [L, M, size]; empty where a critic has yet to say it.
-        transitions: What such a critic learns from; None where there is none.
+            [L, M, size]; empty where a critic or an expert has yet to say it.
+        steps: What a critic learns from, or where an expert is asked; None where there is neither.
     """
 
     inputs: LossInputs
     targets: tuple[np.ndarray, ...] = ()
-    transitions: Transitions | None = None
+    steps: Transitions | Situations | None = None
 
     @property
     def number(self) -> int:

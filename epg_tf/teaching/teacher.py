@@ -4,8 +4,8 @@ Guidance as in Eq. 6 helps the agents, and phi learns nothing from it. Teaching 
 teacher who knows the rewards says what phi's own gradient should have been. Epoch by epoch agents
 live with phi as it is, and phi is fitted to what the teacher says of the newest epochs (`fitting`).
 As in DAgger (Ross et al. 2011) phi is thus taught where its own agents go. The teacher is the
-agents' guide, a policy gradient of the very M steps, or a critic that learns from all steps of all
-agents (`critic`).
+agents' guide, a policy gradient of the very M steps; a critic that learns from all steps of all
+agents (`critic_teacher`); or an expert that has learned to act itself (`expert_teacher`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import dataclasses
 import math
 from typing import ClassVar
 
-import numpy as np
-
 from epg_tf.checks import require_integer, require_number
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
@@ -24,11 +22,7 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PolicyGradientGuide
 from epg_tf.schedules import Constant, Schedule, epochs_to_look_at, require_schedule
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.teaching.critic import Critic, CriticState
 from epg_tf.teaching.lessons import Lessons
-from epg_tf.teaching.transitions import transitions
-
-_FIRST = 3  # times as many gradient steps of a critic that knows nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +73,11 @@ class Teacher(abc.ABC):
     @abc.abstractmethod
     def guidance(self, epoch: int) -> float:
         """The agents' alpha in Eq. 6 in an epoch."""
+
+    @property
+    def own_env_steps(self) -> int:
+        """Environment steps that the teacher itself takes in an epoch."""
+        return 0
 
     @abc.abstractmethod
     def lesson(self, learner: Learner, update: Update) -> Lessons:
@@ -140,88 +139,4 @@ class PolicyGradientTeacher(Teacher):
             raise ValueError(
                 f"`InnerLoop.guide` (={type(inner_loop.guide).__name__}) must have a gradient in "
                 "each step, as PPO and Reinforce do, with `meta_train.teacher`."
-            )
-
-
-@dataclasses.dataclass(frozen=True)
-class CriticTeacher(Teacher):
-    """A critic teaches phi: what agents do is to get better in its eyes.
-
-    It learns from all kept steps of all agents and is shown what was drawn for their tasks
-    (`Critic`), so that its gradients look farther ahead than a policy gradient of M steps, through
-    a hundredth of the noise. A checkpoint has its networks and their Adams: with two layers of
-    256 units some 4 MB.
-
-    Attributes:
-        discount: gamma.
-        num_steps: Steps whose rewards are added up before the critics are asked (n-step returns).
-        num_gradient_steps: Of the critics in each epoch, thrice as many in the first; their actor
-            takes half as many.
-        critic_minibatch_size: Transitions in each.
-        critic_learning_rate: Of the Adams of critics and actor.
-        hidden_sizes: Units of the hidden layers of critics and actor.
-        actor_sees_task: Whether the actor is shown what was drawn for the task, as the critics are.
-    """
-
-    minibatch_size: int = 32
-    num_passes: int = 2
-    num_kept_epochs: int = 6
-    discount: float = 0.99
-    num_steps: int = 5
-    num_gradient_steps: int = 1500
-    critic_minibatch_size: int = 256
-    critic_learning_rate: float = 3e-4
-    hidden_sizes: tuple[int, ...] = (256, 256)
-    actor_sees_task: bool = False
-
-    trains_value = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("num_steps", "num_gradient_steps", "critic_minibatch_size"):
-            require_integer(self._named(name), getattr(self, name))
-        for size in self.hidden_sizes:
-            require_integer(self._named("hidden_sizes"), size)
-        require_number(self._named("critic_learning_rate"), self.critic_learning_rate)
-        if not 0.0 < self.discount <= 1.0:
-            raise ValueError(f"`{self._named('discount')}` (={self.discount}) must be in (0, 1].")
-
-    def guidance(self, epoch: int) -> float:
-        """None: agents follow phi from the first epoch on."""
-        del epoch
-        return 0.0
-
-    def lesson(self, learner: Learner, update: Update) -> Lessons:
-        """What the loss sees, and what a critic learns from."""
-        steps = transitions(update.experience, update.parameters, self.discount, self.num_steps)
-        return Lessons(learner.seen(update.batch), transitions=steps)
-
-    def make_critic(self, lessons: Lessons) -> Critic:
-        """The critic that says the targets of such lessons."""
-        assert lessons.transitions is not None
-        _, action, *_, later_observation, task = lessons.transitions
-        return Critic(
-            later_observation.shape[-1],
-            action.shape[-1],
-            task.shape[-1],
-            self.hidden_sizes,
-            self.critic_learning_rate,
-            self.actor_sees_task,
-        )
-
-    def train(
-        self, critic: Critic, state: CriticState, lessons: Lessons, rng: np.random.Generator
-    ) -> tuple[CriticState, float]:
-        """Trains a critic on the kept transitions as these settings say; see `Critic.train`."""
-        assert lessons.transitions is not None
-        num_steps = self.num_gradient_steps * (1 if state else _FIRST)
-        return critic.train(state, lessons.transitions, num_steps, self.critic_minibatch_size, rng)
-
-    def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
-        """Checks that actions are a box, in which there are gradients; see `Teacher.check`."""
-        super().check(inner_loop, family)
-        if family.num_actions is not None:
-            raise ValueError(
-                "`meta_train.teacher` (=CriticTeacher) must be PolicyGradientTeacher where "
-                "`meta_train.family` has a finite set of actions."
             )

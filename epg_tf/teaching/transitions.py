@@ -1,4 +1,4 @@
-"""What a critic learns from: single steps, and what came of them within the n that follow."""
+"""What teachers are asked about: single steps, and what came of them within the n that follow."""
 
 from __future__ import annotations
 
@@ -30,6 +30,25 @@ class Transitions(NamedTuple):
     discount: np.ndarray
     later_observation: np.ndarray
     task: np.ndarray
+
+
+class Situations(NamedTuple):
+    """M steps of each of L updates as somebody else would meet them, float32.
+
+    Attributes:
+        observation: What was acted on, as the task gave it, [L, M, S].
+        task: What was drawn for the task, see `task_numbers`, [L, M, T].
+    """
+
+    observation: np.ndarray
+    task: np.ndarray
+
+
+def situations(experience: Experience, parameters: Mapping[str, np.ndarray]) -> Situations:
+    """The situations of W workers' M steps; arguments as for `transitions`."""
+    steps = experience.observation.shape[1]
+    task = np.repeat(task_numbers(parameters)[:, np.newaxis], steps, axis=1)
+    return Situations(experience.observation.astype(np.float32), task.astype(np.float32))
 
 
 def transitions(

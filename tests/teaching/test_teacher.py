@@ -13,9 +13,10 @@ from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.schedules import PiecewiseLinear
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.reacher import RandomReacher
+from epg_tf.teaching.critic_teacher import CriticTeacher
 from epg_tf.teaching.fitting import Fit, FitState
 from epg_tf.teaching.lessons import Lessons, LessonTaker, joined
-from epg_tf.teaching.teacher import CriticTeacher, PolicyGradientTeacher
+from epg_tf.teaching.teacher import PolicyGradientTeacher
 
 INNER = InnerLoop(
     num_updates=3,

@@ -1,0 +1,116 @@
+"""Agents that follow an expert, shared out among the ranks, and what it learns from them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.experience import Experience
+from epg_tf.inner_loop.collection import make_driver
+from epg_tf.inner_loop.episodes import EpisodeReturns
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.outer_loop import sampling
+from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+from epg_tf.teaching.expert import Expert
+from epg_tf.teaching.expert_teacher import ExpertTeacher
+from epg_tf.teaching.transitions import task_numbers
+
+_FIRST_EXPLORER = 2**20  # as a worker's number, so that no agent has the same random numbers
+_EXPERT_STREAM = 0xE4BE  # keeps what the expert draws apart from all else
+_SMALLEST_GROUP = 8  # explorers that are worth a thread
+
+
+class Explorers:
+    """Agents that follow the expert, and from which it learns: the same on every rank.
+
+    Attributes:
+        expert: The expert's networks; a state says what they hold.
+    """
+
+    expert: Expert
+
+    def __init__(self, teacher: ExpertTeacher, settings: MetaTraining, ranks: Ranks):
+        """Makes the expert.
+
+        Args:
+            teacher: How it learns.
+            settings: The run's.
+            ranks: The processes that share the explorers.
+        """
+        self._teacher, self._ranks, self._seed = teacher, ranks, settings.seed
+        self._family = teacher.family or settings.family
+        self._share = ranks.share(teacher.num_explorers)
+        threads = ranks.threads(settings.threads_per_rank)
+        self._num_groups = max(1, min(threads, len(self._share) // _SMALLEST_GROUP))
+        self.expert = teacher.make_expert(self._family)
+
+    def train(
+        self, state: Mapping[str, np.ndarray], epoch: int
+    ) -> tuple[Mapping[str, np.ndarray], dict[str, float]]:
+        """Lets the explorers take an epoch's steps on new tasks, and the expert learn from them.
+
+        Args:
+            state: The expert's; empty where it knows nothing.
+            epoch: From 1.
+
+        Returns:
+            Its state then, and `expert_return`: the mean return of the episodes that ended.
+        """
+        teacher = self._teacher
+        rng = np.random.default_rng((self._seed, epoch, _EXPERT_STREAM))
+        state = state or self.expert.networks.draw(rng)
+        cuts = np.linspace(0, len(self._share), self._num_groups + 1).astype(int)
+        parts = [self._share[start:end] for start, end in itertools.pairwise(cuts)]
+        drivers = [
+            make_driver(
+                self._family,
+                [self._lifetime_seed(epoch, explorer) for explorer in part],
+                ActingPolicy,
+                teacher.steps_per_iteration,
+            )
+            for part in parts
+        ]
+        mine = [task_numbers(driver.env.simulator.parameters) for driver in drivers]
+        tasks = self._ranks.allgather(np.concatenate(mine))
+        episodes = EpisodeReturns(teacher.num_explorers)
+        with ThreadPoolExecutor(self._num_groups) as threads:
+            for _ in range(teacher.num_iterations):
+                for driver, some in zip(drivers, mine, strict=True):
+                    driver.policy.load(*self.expert.actors(state, some))
+                lived = threads.map(lambda driver: driver.run(), drivers)
+                experience = self._of_all(list(lived))
+                episodes.add(experience)
+                state = self.expert.learn(
+                    state,
+                    experience,
+                    tasks,
+                    teacher.expert_rate(epoch),
+                    teacher.expert_num_passes,
+                    teacher.expert_minibatch_size,
+                    rng,
+                )
+        ended = [one for returns in episodes.of_lifetimes() for one in returns]
+        return state, {"expert_return": float(np.mean(ended))}
+
+    def _of_all(self, lived: list[Experience]) -> Experience:
+        """The steps of all ranks' explorers, in the order of their numbers."""
+        names = vars(lived[0])
+        return Experience(
+            *(
+                self._ranks.allgather(np.concatenate([getattr(part, name) for part in lived]))
+                for name in names
+            )
+        )
+
+    def _lifetime_seed(self, epoch: int, explorer: int) -> LifetimeSeed:
+        worker = _FIRST_EXPLORER + explorer
+        return LifetimeSeed(
+            sampling.task_seed(self._seed, epoch, worker, "independent", TRAINING_TASK_SEEDS),
+            sampling.lifetime_key(self._seed, epoch, worker, "independent"),
+        )

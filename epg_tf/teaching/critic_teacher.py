@@ -1,0 +1,103 @@
+"""Teaching by a critic: the settings; `critic` has what it does."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from epg_tf.checks import require_integer, require_number
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.lifetime import Update
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.tasks.family import TaskFamily
+from epg_tf.teaching.critic import Critic, CriticState
+from epg_tf.teaching.lessons import Lessons
+from epg_tf.teaching.teacher import Teacher
+from epg_tf.teaching.transitions import Transitions, transitions
+
+_FIRST = 3  # times as many gradient steps of a critic that knows nothing
+
+
+@dataclasses.dataclass(frozen=True)
+class CriticTeacher(Teacher):
+    """A critic teaches phi: what agents do is to get better in its eyes.
+
+    It learns from all kept steps of all agents and is shown what was drawn for their tasks
+    (`Critic`), so that its gradients look farther ahead than a policy gradient of M steps, through
+    a hundredth of the noise. A checkpoint has its networks and their Adams: with two layers of
+    256 units some 4 MB.
+
+    Attributes:
+        discount: gamma.
+        num_steps: Steps whose rewards are added up before the critics are asked (n-step returns).
+        num_gradient_steps: Of the critics in each epoch, thrice as many in the first; their actor
+            takes half as many.
+        critic_minibatch_size: Transitions in each.
+        critic_learning_rate: Of the Adams of critics and actor.
+        hidden_sizes: Units of the hidden layers of critics and actor.
+        actor_sees_task: Whether the actor is shown what was drawn for the task, as the critics are.
+    """
+
+    minibatch_size: int = 32
+    num_passes: int = 2
+    num_kept_epochs: int = 6
+    discount: float = 0.99
+    num_steps: int = 5
+    num_gradient_steps: int = 1500
+    critic_minibatch_size: int = 256
+    critic_learning_rate: float = 3e-4
+    hidden_sizes: tuple[int, ...] = (256, 256)
+    actor_sees_task: bool = False
+
+    trains_value = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("num_steps", "num_gradient_steps", "critic_minibatch_size"):
+            require_integer(self._named(name), getattr(self, name))
+        for size in self.hidden_sizes:
+            require_integer(self._named("hidden_sizes"), size)
+        require_number(self._named("critic_learning_rate"), self.critic_learning_rate)
+        if not 0.0 < self.discount <= 1.0:
+            raise ValueError(f"`{self._named('discount')}` (={self.discount}) must be in (0, 1].")
+
+    def guidance(self, epoch: int) -> float:
+        """None: agents follow phi from the first epoch on."""
+        del epoch
+        return 0.0
+
+    def lesson(self, learner: Learner, update: Update) -> Lessons:
+        """What the loss sees, and what a critic learns from."""
+        steps = transitions(update.experience, update.parameters, self.discount, self.num_steps)
+        return Lessons(learner.seen(update.batch), steps=steps)
+
+    def make_critic(self, lessons: Lessons) -> Critic:
+        """The critic that says the targets of such lessons."""
+        assert isinstance(lessons.steps, Transitions)
+        _, action, *_, later_observation, task = lessons.steps
+        return Critic(
+            later_observation.shape[-1],
+            action.shape[-1],
+            task.shape[-1],
+            self.hidden_sizes,
+            self.critic_learning_rate,
+            self.actor_sees_task,
+        )
+
+    def train(
+        self, critic: Critic, state: CriticState, lessons: Lessons, rng: np.random.Generator
+    ) -> tuple[CriticState, float]:
+        """Trains a critic on the kept transitions as these settings say; see `Critic.train`."""
+        assert isinstance(lessons.steps, Transitions)
+        num_steps = self.num_gradient_steps * (1 if state else _FIRST)
+        return critic.train(state, lessons.steps, num_steps, self.critic_minibatch_size, rng)
+
+    def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
+        """Checks that actions are a box, in which there are gradients; see `Teacher.check`."""
+        super().check(inner_loop, family)
+        if family.num_actions is not None:
+            raise ValueError(
+                "`meta_train.teacher` (=CriticTeacher) must be PolicyGradientTeacher where "
+                "`meta_train.family` has a finite set of actions."
+            )

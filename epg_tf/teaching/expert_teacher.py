@@ -1,0 +1,149 @@
+"""Teaching by an expert: the settings; `expert` has what it does."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from epg_tf.checks import require_integer, require_number
+from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.lifetime import Update
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.loss.guidance import PPO
+from epg_tf.schedules import Schedule, require_schedule
+from epg_tf.tasks.family import TRAINING_TASK_SEEDS, TaskFamily
+from epg_tf.teaching.expert import Expert
+from epg_tf.teaching.expert_networks import ExpertNetworks
+from epg_tf.teaching.lessons import Lessons
+from epg_tf.teaching.teacher import Teacher
+from epg_tf.teaching.transitions import situations, task_numbers
+
+_NUM_KNOWN_TASKS = 256  # of which the mean and the spread of what is drawn are known
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpertTeacher(Teacher):
+    """An expert teaches phi: agents are to do what it would do in their place.
+
+    A policy for all tasks learns beside phi, by PPO, from the steps of explorers that follow it;
+    its value function is shown what was drawn for their tasks. In each epoch the explorers begin
+    on new tasks and the expert learns `num_iterations` times; then the agents live, and phi is
+    fitted to what the expert would have done in all kept situations. A checkpoint has its networks
+    and their Adam: with two layers of 64 units some 0.2 MB.
+
+    Attributes:
+        num_explorers: Agents that follow the expert, each on a task of its own.
+        num_iterations: How often it learns in an epoch.
+        steps_per_iteration: Of each explorer before it learns.
+        ppo: How it learns.
+        expert_learning_rate: The step size of its Adam, a number or a schedule over epochs.
+        expert_num_passes: Passes over the explorers' steps.
+        expert_minibatch_size: Steps in each gradient step.
+        hidden_sizes: Units of the hidden layers of its policy and of its value function.
+        initial_log_std: Where its log standard deviation starts.
+        expert_log_std_floor: The least that it can be.
+        sees_task: Whether its policy is shown what was drawn for the task, as its value function
+            is. phi, which is not, is then taught what is best on average.
+        family: What the explorers meet, where it is not what agents do: the same tasks with a
+            reward that is easier to learn from.
+    """
+
+    minibatch_size: int = 32
+    num_passes: int = 6
+    num_kept_epochs: int = 6
+    num_explorers: int = 64
+    num_iterations: int = 40
+    steps_per_iteration: int = 128
+    ppo: PPO = PPO(discount=0.995, gae_lambda=0.97)
+    expert_learning_rate: float | Schedule = 5e-4
+    expert_num_passes: int = 5
+    expert_minibatch_size: int = 512
+    hidden_sizes: tuple[int, ...] = (64, 64)
+    initial_log_std: float = -0.7
+    expert_log_std_floor: float = -2.3
+    sees_task: bool = False
+    family: TaskFamily | None = None
+
+    trains_value = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in (
+            "num_explorers",
+            "num_iterations",
+            "steps_per_iteration",
+            "expert_num_passes",
+            "expert_minibatch_size",
+        ):
+            require_integer(self._named(name), getattr(self, name))
+        for size in self.hidden_sizes:
+            require_integer(self._named("hidden_sizes"), size)
+        rate = self.expert_learning_rate
+        if callable(rate):
+            require_schedule(self._named("expert_learning_rate"), rate, self.num_epochs)
+        else:
+            require_number(self._named("expert_learning_rate"), rate)
+        floor, start = self.expert_log_std_floor, self.initial_log_std
+        if not (math.isfinite(start) and floor <= start):
+            raise ValueError(
+                f"`{self._named('expert_log_std_floor')}` (={floor:g}) must be at most "
+                f"`{self._named('initial_log_std')}` (={start:g})."
+            )
+
+    def guidance(self, epoch: int) -> float:
+        """None: agents follow phi from the first epoch on."""
+        del epoch
+        return 0.0
+
+    def lesson(self, learner: Learner, update: Update) -> Lessons:
+        """What the loss sees, and where the expert is to be asked."""
+        steps = situations(update.experience, update.parameters)
+        return Lessons(learner.seen(update.batch), steps=steps)
+
+    @property
+    def own_env_steps(self) -> int:
+        """Those of the explorers; see `Teacher.own_env_steps`."""
+        return self.num_explorers * self.num_iterations * self.steps_per_iteration
+
+    def expert_rate(self, epoch: int) -> float:
+        """The step size of the expert's Adam in an epoch."""
+        rate = self.expert_learning_rate
+        return rate(epoch) if callable(rate) else rate
+
+    def make_expert(self, family: TaskFamily) -> Expert:
+        """The expert on tasks of a family."""
+        drawn = [family.sample(seed).parameters for seed in TRAINING_TASK_SEEDS[:_NUM_KNOWN_TASKS]]
+        tasks = task_numbers(
+            {name: np.stack([np.asarray(one[name]) for one in drawn]) for name in drawn[0]}
+        )
+        networks = ExpertNetworks(
+            family.observation_size,
+            family.action_size,
+            tasks,
+            self.hidden_sizes,
+            self.initial_log_std,
+            self.expert_log_std_floor,
+            self.sees_task,
+        )
+        return Expert(networks, self.ppo)
+
+    def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
+        """Checks that actions are a box, and what explorers meet alike; see `Teacher.check`."""
+        super().check(inner_loop, family)
+        if family.num_actions is not None:
+            raise ValueError(
+                "`meta_train.teacher` (=ExpertTeacher) must be PolicyGradientTeacher where "
+                "`meta_train.family` has a finite set of actions."
+            )
+        met = self.family or family
+        if (met.observation_size, met.action_size, met.num_actions) != (
+            family.observation_size,
+            family.action_size,
+            None,
+        ):
+            raise ValueError(
+                f"`{self._named('family')}` (={type(met).__name__}) must be observed and acted on "
+                f"as `meta_train.family` (={type(family).__name__}) is."
+            )

@@ -20,7 +20,7 @@ from epg_tf.run.training import train
 from epg_tf.schedules import PiecewiseLinear, epochs_to_look_at
 
 PROJECT = pathlib.Path(__file__).parent.parent
-SHARED = ("paper", "fast", "taught")  # without a family: others include them
+SHARED = ("paper", "fast", "taught", "taught_by_expert")  # without a family: others include them
 
 
 def is_of_a_rival(path):
@@ -43,6 +43,9 @@ TINY = [
     "InnerLoop.hidden_sizes = (4,)",
     "meta_train.num_updates = None",
     "CriticTeacher.num_gradient_steps = 2",
+    "ExpertTeacher.num_explorers = 2",
+    "ExpertTeacher.num_iterations = 1",
+    "ExpertTeacher.hidden_sizes = (4,)",
     "CriticTeacher.hidden_sizes = (8,)",
 ]
 

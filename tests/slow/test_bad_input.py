@@ -20,6 +20,7 @@ RECORDS = {
     "meta_train": ("family", "num_epochs", "num_workers", "seed", "guidance", "teacher"),
     "RandomReacher": ("link_length", "target_angle"),
     "CriticTeacher": ("num_epochs", "discount", "hidden_sizes", "log_std_floor"),
+    "ExpertTeacher": ("num_explorers", "ppo", "expert_learning_rate", "family"),
     "Constant": ("value",),
     "Nothing": ("that_is_there",),
 }

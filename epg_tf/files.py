@@ -123,14 +123,17 @@ def crc32_of(phi: np.ndarray) -> int:
 
 
 def flatten(settings: Any, free: bool = False, root: str = "meta_train") -> dict[str, Any]:
-    """The settings of a run as names and values, named like gin's; nested records by their class.
+    """The settings of a run as names and values, named like gin's.
+
+    Those of nested records are named by their class; of a second record of the same class by where
+    it is, such as `ExpertTeacher.family.frame_skip`.
 
     Args:
         settings: The settings of the run.
         free: Whether those are among them that no number depends on.
         root: What gin calls the settings themselves.
     """
-    return dict(_flattened(settings, root, free))
+    return dict(_flattened(settings, root, free, set()))
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,7 +146,7 @@ def differs_from_run(settings: Any, config: Mapping[str, Any], root: str = "meta
 
     A setting that is younger than the run counts as its default there.
     """
-    there = {**plain(_defaults(settings, root)), **config}
+    there = {**plain(_defaults(settings, root, set())), **config}
     return differences(there, plain(flatten(settings, root=root)))
 
 
@@ -157,21 +160,31 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     )
 
 
-def _flattened(settings: Any, prefix: str, free: bool) -> Iterator[tuple[str, Any]]:
+def _flattened(
+    settings: Any, prefix: str, free: bool, taken: set[str]
+) -> Iterator[tuple[str, Any]]:
     for name, _, value in _fields(settings, prefix, free):
         if _is_record(value):
             yield name, type(value).__name__
-            yield from _flattened(value, type(value).__name__, free)
+            yield from _flattened(value, _prefix(name, value, taken), free, taken)
         else:
             yield name, repr(value) if callable(value) else value
 
 
-def _defaults(settings: Any, prefix: str) -> dict[str, Any]:
+def _prefix(name: str, record: Any, taken: set[str]) -> str:
+    """What the settings of a nested record are called: by its class, if that is not taken yet."""
+    kind = type(record).__name__
+    prefix = name if kind in taken else kind
+    taken.add(kind)
+    return prefix
+
+
+def _defaults(settings: Any, prefix: str, taken: set[str]) -> dict[str, Any]:
     """What `flatten` would give if every setting that has a default had it."""
     values: dict[str, Any] = {}
     for name, default, value in _fields(settings, prefix, free=False):
         if _is_record(value):
-            values.update(_defaults(value, type(value).__name__))
+            values.update(_defaults(value, _prefix(name, value, taken), taken))
         elif default is not dataclasses.MISSING:
             values[name] = default
     return values

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from epg_tf import config
-from epg_tf.files import flatten
+from epg_tf.files import differs_from_run, flatten, plain
 from epg_tf.inner_loop.memory import require_memory
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
@@ -370,3 +370,13 @@ def test_every_preset_of_a_rival_is_read_and_written_in_full(preset, tmp_path):
 def test_a_rival_that_is_missing_gets_a_sentence():
     with pytest.raises(ValueError, match=r"`train_rival.rival` is missing: a preset must bind it"):
         config.read_rival([], ["train_rival.family = @RandomReacher()"])
+
+
+def test_settings_of_two_records_of_a_kind_are_told_apart():
+    settings = config.read(["gin/hopper_taught.gin"], [])
+    flat = flatten(settings)
+    assert (flat["RandomHopper.frame_skip"], flat["ExpertTeacher.family.frame_skip"]) == (2, 8)
+    other = config.read(["gin/hopper_taught.gin"], ["expert/RandomHopper.frame_skip = 4"])
+    differs = differs_from_run(other, plain(flat))
+    assert differs == "`ExpertTeacher.family.frame_skip` is 8 there and 4 here"
+    assert not differs_from_run(settings, plain(flat))

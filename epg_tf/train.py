@@ -46,6 +46,7 @@ def main(argv: list[str]) -> None:
     from epg_tf.run.plan import in_words, plan
     from epg_tf.run.training import train
     from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+    from epg_tf.teaching.expert_teacher import ExpertTeacher
 
     result_flags.require_json_file()
     ranks = Ranks()
@@ -56,6 +57,8 @@ def main(argv: list[str]) -> None:
         config_text = config.complete_config()
         settings.family.sample(TRAINING_TASK_SEEDS[0])  # before there is a folder
         require_memory(settings.inner_loop, settings.family, len(ranks.share(settings.num_workers)))
+        if isinstance(settings.teacher, ExpertTeacher):
+            ranks.share(settings.teacher.num_explorers, "ExpertTeacher.num_explorers")
         start = loss_to_start_from(settings)
     if _DRY_RUN.value:
         planned = plan(settings, ranks)

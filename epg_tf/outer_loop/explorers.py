@@ -45,7 +45,7 @@ class Explorers:
         """
         self._teacher, self._ranks, self._seed = teacher, ranks, settings.seed
         self._family = teacher.family or settings.family
-        self._share = ranks.share(teacher.num_explorers)
+        self._share = ranks.share(teacher.num_explorers, "ExpertTeacher.num_explorers")
         threads = ranks.threads(settings.threads_per_rank)
         self._num_groups = max(1, min(threads, len(self._share) // _SMALLEST_GROUP))
         self.expert = teacher.make_expert(self._family)

@@ -71,16 +71,19 @@ class Ranks:
         """Whether this rank is the one that writes and speaks."""
         return self.rank == 0
 
-    def share(self, num_workers: int) -> range:
+    def share(self, num_workers: int, name: str = "num_workers") -> range:
         """The workers of this rank: contiguous, and as even as may be.
+
+        Args:
+            num_workers: How many all ranks have.
+            name: What the user knows their number by.
 
         Raises:
             ValueError: If there are more ranks than workers.
         """
         if num_workers < self.size:
             raise ValueError(
-                f"`num_workers` (={num_workers}) must be at least the number of ranks "
-                f"(={self.size})."
+                f"`{name}` (={num_workers}) must be at least the number of ranks (={self.size})."
             )
         each, more = divmod(num_workers, self.size)
         start = self.rank * each + min(self.rank, more)

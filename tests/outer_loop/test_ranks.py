@@ -28,9 +28,9 @@ def test_shares_follow_one_another_and_differ_by_one_at_most(num_workers, size):
     if size > num_workers:
         for rank in ranks(size):
             with pytest.raises(ValueError) as error:
-                rank.share(num_workers)
+                rank.share(num_workers, "num_explorers")
             assert str(error.value) == (
-                f"`num_workers` (={num_workers}) must be at least the number of ranks (={size})."
+                f"`num_explorers` (={num_workers}) must be at least the number of ranks (={size})."
             )
         return
     shares = [rank.share(num_workers) for rank in ranks(size)]

@@ -25,12 +25,17 @@ class WorkerAdam:
         variables: What is trained.
     """
 
-    def __init__(self, variables: Sequence[tf.Variable], learning_rate: float, epsilon: float):
+    def __init__(
+        self,
+        variables: Sequence[tf.Variable],
+        learning_rate: float | tf.Variable,
+        epsilon: float,
+    ):
         """Begins with moments of zero.
 
         Args:
             variables: What to train, [W, ...] each.
-            learning_rate: delta.
+            learning_rate: delta; a variable where it changes.
             epsilon: What keeps the quotient finite.
         """
         self.variables = list(variables)

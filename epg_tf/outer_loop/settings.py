@@ -83,8 +83,9 @@ class MetaTraining:
     def env_steps_in(self, epoch: int) -> int:
         """The environment steps of all workers, and of a teacher, in `epoch` (1, 2, ...)."""
         steps = self.num_workers * self.num_updates_in(epoch) * self.inner_loop.steps_per_update
-        taught = self.teacher is not None and self.is_taught(epoch)
-        return steps + (self.teacher.own_env_steps if taught else 0)
+        if self.teacher is not None and self.is_taught(epoch):
+            steps += self.teacher.own_env_steps
+        return steps
 
     def is_taught(self, epoch: int) -> bool:
         """Whether phi is taught in `epoch` (1, 2, ...), rather than evolved."""

@@ -2,7 +2,7 @@
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
 # pyright: reportCallIssue=false, reportReturnType=false, reportAttributeAccessIssue=false
-# pyright: reportOptionalMemberAccess=false
+# pyright: reportOptionalMemberAccess=false, reportArgumentType=false
 
 from __future__ import annotations
 

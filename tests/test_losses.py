@@ -28,6 +28,7 @@ PRESETS = {
     "hopper": "gin/hopper_fast.gin",
     "hopper_taught": "gin/hopper_taught.gin",
     "hopper_velocity": "gin/hopper_velocity.gin",
+    "hopper_velocity_taught": "gin/hopper_velocity_taught.gin",
     "reacher_fast": "gin/reacher_fast.gin",
     "swimmer_taught": "gin/swimmer_taught.gin",
     "walker_taught": "gin/walker_taught.gin",

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from epg_tf.checks import require_integer
+from epg_tf.checks import require_integer, require_number
 
 _MOST_EPOCHS = 100_000
 
@@ -69,6 +69,23 @@ def require_schedule(
                 f"`{name}` (={shown}) must map epoch {epoch} to a number within "
                 f"[{lowest:g}, {highest:g}]."
             )
+
+
+def require_rate(name: str, rate: float | Schedule, last_epoch: int) -> None:
+    """Checks a step size, a number or a schedule.
+
+    Raises:
+        ValueError: If it is not positive, or the schedule not a finite number of 0 or more.
+    """
+    if callable(rate):
+        require_schedule(name, rate, last_epoch)
+    else:
+        require_number(name, rate)
+
+
+def value_in(setting: float | Schedule, epoch: int) -> float:
+    """What a setting, a number or a schedule, is in an epoch (1, 2, ...)."""
+    return setting(epoch) if callable(setting) else setting
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,6 +25,7 @@ from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.outer_loop.strategy import EvolutionState
+from epg_tf.outer_loop.taught_epochs import TeachingState
 from epg_tf.run.folder import RunFolder
 from epg_tf.run.records import read_run
 from epg_tf.run.training import train as train_in
@@ -258,27 +259,36 @@ TAUGHT = LEAN | {
     "floor/PiecewiseLinear.epochs": (2, 3),
     "floor/PiecewiseLinear.values": (-0.01, -0.02),
 }
-TAUGHT_BY_A_CRITIC = {
-    name.replace("PolicyGradient", "Critic"): str(value).replace("PolicyGradient", "Critic")
-    for name, value in TAUGHT.items()
-} | {
-    "CriticTeacher.num_steps": 3,
-    "CriticTeacher.num_gradient_steps": 7,
-    "CriticTeacher.critic_minibatch_size": 16,
-    "CriticTeacher.hidden_sizes": (8,),
-    "CriticTeacher.actor_sees_task": True,
-}
-TAUGHT_BY_AN_EXPERT = {
-    name.replace("PolicyGradient", "Expert"): str(value).replace("PolicyGradient", "Expert")
-    for name, value in TAUGHT.items()
-} | {
-    "ExpertTeacher.num_explorers": 5,
-    "ExpertTeacher.num_iterations": 2,
-    "ExpertTeacher.steps_per_iteration": 50,
-    "ExpertTeacher.expert_minibatch_size": 100,
-    "ExpertTeacher.hidden_sizes": (8,),
-    "ExpertTeacher.sees_task": True,
-}
+
+
+def taught_by(teacher, **settings):
+    """`TAUGHT` by another teacher, with these settings of its own."""
+    renamed = {
+        name.replace("PolicyGradientTeacher", teacher): str(value).replace(
+            "PolicyGradientTeacher", teacher
+        )
+        for name, value in TAUGHT.items()
+    }
+    return renamed | {f"{teacher}.{name}": value for name, value in settings.items()}
+
+
+TAUGHT_BY_A_CRITIC = taught_by(
+    "CriticTeacher",
+    num_steps=3,
+    num_gradient_steps=7,
+    critic_minibatch_size=16,
+    hidden_sizes=(8,),
+    actor_sees_task=True,
+)
+TAUGHT_BY_AN_EXPERT = taught_by(
+    "ExpertTeacher",
+    num_explorers=5,
+    num_iterations=2,
+    steps_per_iteration=50,
+    expert_minibatch_size=100,
+    hidden_sizes=(8,),
+    sees_task=True,
+)
 TEACHERS = {"guide": TAUGHT, "critic": TAUGHT_BY_A_CRITIC, "expert": TAUGHT_BY_AN_EXPERT}
 by_teachers = pytest.mark.parametrize("settings", TEACHERS.values(), ids=TEACHERS.keys())
 
@@ -329,6 +339,16 @@ def test_teaching_goes_on_where_it_stood(stops, taught, tmp_path):
     for num_epochs in (*stops, 4):
         assert run(tmp_path, **(settings | {"meta_train.num_epochs": num_epochs}))
     assert_same_state(tmp_path, taught)
+
+
+def test_a_run_of_before_goes_on_with_the_critic_that_it_has(tmp_path):
+    assert run(tmp_path, **(TAUGHT_BY_A_CRITIC | {"meta_train.num_epochs": 1}))
+    checkpoint = CheckpointFolder(tmp_path / "checkpoints").latest()
+    before = {k.replace("teacher_", "critic_"): v for k, v in checkpoint.teaching.items()}
+    assert before.keys() != checkpoint.teaching.keys()
+    known = TeachingState.from_checkpoint(dataclasses.replace(checkpoint, teaching=before))
+    for name, array in TeachingState.from_checkpoint(checkpoint).teacher.items():
+        np.testing.assert_array_equal(known.teacher[name], array)
 
 
 def test_the_number_of_ranks_does_not_change_what_is_taught(taught, tmp_path):

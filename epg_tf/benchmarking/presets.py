@@ -13,7 +13,6 @@ from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.settings import MetaTraining
-from epg_tf.tasks.family import TRAINING_TASK_SEEDS
 
 # Most epochs of a run on Reacher or Hopper come after guidance has ended; DirHopper's never ends.
 GUIDANCE = {**dict.fromkeys((*FAMILIES, *BODIES), 0.0), "dir_hopper": 0.5}
@@ -39,11 +38,5 @@ def first_epoch(
     """What a run's first epoch gives to the workers `share`: their losses and their seeds."""
     seed, how = settings.seed, settings.strategy.sampling
     state = settings.strategy.init(workers.draw_phi(seed))
-    seeds = [
-        LifetimeSeed(
-            sampling.task_seed(seed, 1, worker, how, TRAINING_TASK_SEEDS),
-            sampling.lifetime_key(seed, 1, worker, how),
-        )
-        for worker in share
-    ]
+    seeds = [sampling.training_seed(seed, 1, worker, how) for worker in share]
     return settings.strategy.ask(state, seed, share), seeds

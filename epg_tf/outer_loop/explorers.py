@@ -12,12 +12,10 @@ from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
-from epg_tf.tasks.family import TRAINING_TASK_SEEDS
-from epg_tf.teaching.expert import Expert
+from epg_tf.schedules import value_in
 from epg_tf.teaching.expert_teacher import ExpertTeacher
 from epg_tf.teaching.transitions import task_numbers
 
@@ -30,10 +28,8 @@ class Explorers:
     """Agents that follow the expert, and from which it learns: the same on every rank.
 
     Attributes:
-        expert: The expert's networks; a state says what they hold.
+        expert: The expert; a state says what it knows.
     """
-
-    expert: Expert
 
     def __init__(self, teacher: ExpertTeacher, settings: MetaTraining, ranks: Ranks):
         """Makes the expert.
@@ -60,9 +56,11 @@ class Explorers:
             epoch: From 1.
 
         Returns:
-            Its state then, and `expert_return`: the mean return of the episodes that ended.
+            Its state then, and `expert_return`: the mean return of the episodes that ended,
+            and of the running one of an explorer of which none did.
         """
         teacher = self._teacher
+        rate = value_in(teacher.expert_learning_rate, epoch)
         rng = np.random.default_rng((self._seed, epoch, _EXPERT_STREAM))
         state = state or self.expert.networks.draw(rng)
         cuts = np.linspace(0, len(self._share), self._num_groups + 1).astype(int)
@@ -70,7 +68,10 @@ class Explorers:
         drivers = [
             make_driver(
                 self._family,
-                [self._lifetime_seed(epoch, explorer) for explorer in part],
+                [
+                    sampling.training_seed(self._seed, epoch, _FIRST_EXPLORER + explorer)
+                    for explorer in part
+                ],
                 ActingPolicy,
                 teacher.steps_per_iteration,
             )
@@ -90,7 +91,7 @@ class Explorers:
                     state,
                     experience,
                     tasks,
-                    teacher.expert_rate(epoch),
+                    rate,
                     teacher.expert_num_passes,
                     teacher.expert_minibatch_size,
                     rng,
@@ -106,11 +107,4 @@ class Explorers:
                 self._ranks.allgather(np.concatenate([getattr(part, name) for part in lived]))
                 for name in names
             )
-        )
-
-    def _lifetime_seed(self, epoch: int, explorer: int) -> LifetimeSeed:
-        worker = _FIRST_EXPLORER + explorer
-        return LifetimeSeed(
-            sampling.task_seed(self._seed, epoch, worker, "independent", TRAINING_TASK_SEEDS),
-            sampling.lifetime_key(self._seed, epoch, worker, "independent"),
         )

@@ -16,7 +16,6 @@ import numpy as np
 from epg_tf.files import crc32_of
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Lifetimes, Update
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.standing import Keeper
 from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.checkpoint import Checkpoint
@@ -26,7 +25,6 @@ from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionState
 from epg_tf.outer_loop.taught_epochs import Teaching, TeachingState
 from epg_tf.outer_loop.validation import validation_return
-from epg_tf.tasks.family import TRAINING_TASK_SEEDS
 
 
 class EpochRecord(NamedTuple):
@@ -90,7 +88,10 @@ def meta_train(
             teaching, kept = None, None
             guidance = settings.guidance(epoch)
             phi = settings.strategy.ask(before, settings.seed, share)  # lines 3-4
-            seeds = [_lifetime_seed(settings, epoch, worker) for worker in share]
+            seeds = [
+                sampling.training_seed(settings.seed, epoch, worker, settings.strategy.sampling)
+                for worker in share
+            ]
             keepers = partial_epochs and _keepers(partial_epochs, epoch, share, before.phi)
             num_updates = settings.num_updates_in(epoch)
             lifetimes = workers.live(  # lines 5-12
@@ -114,15 +115,6 @@ def meta_train(
         yield EpochRecord(checkpoint, num_steps, gathered, logs, stopped)
         if stopped:
             return
-
-
-def _lifetime_seed(settings: MetaTraining, epoch: int, worker: int) -> LifetimeSeed:
-    """Line 5: the task of a worker, and the random numbers of its lifetime."""
-    how = settings.strategy.sampling
-    return LifetimeSeed(
-        sampling.task_seed(settings.seed, epoch, worker, how, TRAINING_TASK_SEEDS),
-        sampling.lifetime_key(settings.seed, epoch, worker, how),
-    )
 
 
 def _keepers(

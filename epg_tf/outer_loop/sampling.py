@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+
 SAMPLINGS = ("independent", "paired")
 
 _NOISE, _TASK, _LIFETIME = range(3)
@@ -37,3 +40,13 @@ def task_seed(seed: int, epoch: int, worker: int, sampling: str, seeds: range) -
     """A task seed out of `seeds`; the same for both of a pair."""
     member = worker // 2 if sampling == "paired" else worker
     return int(_generator(seed, epoch, member, _TASK).integers(seeds.start, seeds.stop))
+
+
+def training_seed(
+    seed: int, epoch: int, worker: int, sampling: str = "independent"
+) -> LifetimeSeed:
+    """Line 5: the training task of a worker, and the random numbers of its lifetime."""
+    return LifetimeSeed(
+        task_seed(seed, epoch, worker, sampling, TRAINING_TASK_SEEDS),
+        lifetime_key(seed, epoch, worker, sampling),
+    )

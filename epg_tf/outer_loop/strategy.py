@@ -14,7 +14,7 @@ import numpy as np
 from epg_tf.checks import require_integer, require_member, require_number
 from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.shaping import SHAPINGS
-from epg_tf.schedules import Schedule
+from epg_tf.schedules import Schedule, value_in
 
 _OPTIMIZERS = ("adam", "sgd")
 
@@ -140,7 +140,7 @@ class EvolutionStrategy:
             gradient += weight * self._noise(state, seed, worker)
         gradient /= len(fitness) * self.noise_std
         direction = gradient
-        rate = self.learning_rate(epoch) if callable(self.learning_rate) else self.learning_rate
+        rate = value_in(self.learning_rate, epoch)
         first, second = state.first_moment, state.second_moment
         if self.optimizer == "adam":
             first = self.beta_1 * first + (1.0 - self.beta_1) * direction

@@ -11,14 +11,13 @@ import numpy as np
 
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Lifetimes, Update
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.explorers import Explorers
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
-from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+from epg_tf.schedules import value_in
 from epg_tf.teaching.critic import Critic
 from epg_tf.teaching.critic_teacher import CriticTeacher
 from epg_tf.teaching.expert_teacher import ExpertTeacher
@@ -28,6 +27,7 @@ from epg_tf.teaching.lessons import Lessons, LessonTaker, joined
 _LESSONS_STREAM = 0x1E55  # keeps the order of lessons apart from all else that is drawn
 _CRITIC_STREAM = 0xC21C  # and what a critic draws
 _TEACHER = "teacher_"  # in front of the names of its arrays
+_BEFORE = "critic_"  # the same, in runs of before
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +60,10 @@ class TeachingState:
         moments = arrays["first_moment"], arrays["second_moment"]
         fit = FitState(arrays["phi"], *moments, int(arrays["num_steps"]))
         teacher = {
-            name.removeprefix(_TEACHER): array
+            name.removeprefix(prefix): array
             for name, array in arrays.items()
-            if name.startswith(_TEACHER)
+            for prefix in (_TEACHER, _BEFORE)
+            if name.startswith(prefix)
         }
         return cls(fit, arrays["lived_with"], teacher)
 
@@ -139,8 +140,7 @@ class Teaching:
         lived_with = lived_with[max(0, len(lived_with) - self._teacher.num_kept_epochs + 1) :]
         lessons, teacher, logs = self._with_targets(state, joined(self._kept), epoch)
         rng = np.random.default_rng((self._settings.seed, epoch, _LESSONS_STREAM))
-        rate = self._teacher.learning_rate
-        rate = rate(epoch) if callable(rate) else rate
+        rate = value_in(self._teacher.learning_rate, epoch)
         fit, errors = state.fit, FitErrors(math.nan, math.nan)
         for _ in range(self._teacher.num_passes if lessons.number else 0):
             order = rng.permutation(lessons.number).astype(np.int32)
@@ -182,7 +182,7 @@ class Teaching:
         self._make_workers_for(self._teacher.inner_loop(self._settings.inner_loop, epoch))
         lifetimes = self._workers.live(
             np.broadcast_to(phi, (len(self._share), len(phi))),
-            [self._seed(epoch, worker) for worker in self._share],
+            [sampling.training_seed(self._settings.seed, epoch, w) for w in self._share],
             guidance=self._teacher.guidance(epoch),
             on_update=on_update,
             num_updates=self._settings.num_updates_in(epoch),
@@ -206,10 +206,3 @@ class Teaching:
         self._takers = [
             LessonTaker(group.learner, self._teacher.lesson) for group in self._workers.groups
         ]
-
-    def _seed(self, epoch: int, worker: int) -> LifetimeSeed:
-        seed = self._settings.seed
-        return LifetimeSeed(
-            sampling.task_seed(seed, epoch, worker, "independent", TRAINING_TASK_SEEDS),
-            sampling.lifetime_key(seed, epoch, worker, "independent"),
-        )

@@ -39,9 +39,7 @@ class CriticTeacher(Teacher):
         actor_sees_task: Whether the actor is shown what was drawn for the task, as the critics are.
     """
 
-    minibatch_size: int = 32
     num_passes: int = 2
-    num_kept_epochs: int = 6
     discount: float = 0.99
     num_steps: int = 5
     num_gradient_steps: int = 1500
@@ -49,8 +47,6 @@ class CriticTeacher(Teacher):
     critic_learning_rate: float = 3e-4
     hidden_sizes: tuple[int, ...] = (256, 256)
     actor_sees_task: bool = False
-
-    trains_value = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,11 +57,6 @@ class CriticTeacher(Teacher):
         require_number(self._named("critic_learning_rate"), self.critic_learning_rate)
         if not 0.0 < self.discount <= 1.0:
             raise ValueError(f"`{self._named('discount')}` (={self.discount}) must be in (0, 1].")
-
-    def guidance(self, epoch: int) -> float:
-        """None: agents follow phi from the first epoch on."""
-        del epoch
-        return 0.0
 
     def lesson(self, learner: Learner, update: Update) -> Lessons:
         """What the loss sees, and what a critic learns from."""
@@ -96,8 +87,4 @@ class CriticTeacher(Teacher):
     def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
         """Checks that actions are a box, in which there are gradients; see `Teacher.check`."""
         super().check(inner_loop, family)
-        if family.num_actions is not None:
-            raise ValueError(
-                "`meta_train.teacher` (=CriticTeacher) must be PolicyGradientTeacher where "
-                "`meta_train.family` has a finite set of actions."
-            )
+        self._require_box(family)

@@ -131,9 +131,11 @@ class Expert:
         self.networks.restore(state)
         assert lessons.steps is not None
         observation, task = lessons.steps.observation, lessons.steps.task
-        seen = _normal(statistics_of(state), observation), self.networks.normal_task(task)
+        statistics, task = statistics_of(state), self.networks.normal_task(task)
         chunks = [slice(start, start + _CHUNK) for start in range(0, lessons.number, _CHUNK)]
-        parts = [self._best(*(_flat(part[c]) for part in seen)) for c in chunks]
+        parts = [
+            self._best(statistics.normalise(_flat(observation[c])), _flat(task[c])) for c in chunks
+        ]
         mean, log_std = (part[:, -observation.shape[1] :] for part in lessons.inputs.policy)
         best = np.concatenate(parts, axis=1).reshape(mean.shape)
         off = mean - best
@@ -150,14 +152,13 @@ class Expert:
     ) -> Rows:
         """All steps as one row, with advantages that are standardised over all of them."""
         shape = experience.reward.shape
-        task = np.repeat(self.networks.normal_task(tasks)[:, np.newaxis], shape[1], axis=1)
+        task = _flat(np.repeat(self.networks.normal_task(tasks)[:, np.newaxis], shape[1], axis=1))
         now, later = (
-            _normal(statistics, observation)
+            statistics.normalise(_flat(observation))
             for observation in (experience.observation, experience.next_observation)
         )
-        log_prob, value, next_value = self._judge(
-            _flat(now), _flat(later), _flat(task), _flat(experience.action)
-        )
+        action = _flat(experience.action)
+        log_prob, value, next_value = self._judge(now, later, task, action)
         targets = self._ppo.targets(
             GuideBatch(
                 log_prob=tf.reshape(log_prob, shape),
@@ -171,12 +172,7 @@ class Expert:
         advantage = targets.value.numpy() - value.numpy().reshape(shape)
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         parts = (advantage, targets.value.numpy(), targets.log_prob.numpy())
-        return Rows(
-            _flat(now),
-            _flat(task),
-            _flat(experience.action),
-            GuideTargets(*(part.reshape(1, -1) for part in parts)),
-        )
+        return Rows(now, task, action, GuideTargets(*(part.reshape(1, -1) for part in parts)))
 
     @tf.function(jit_compile=True, autograph=False)
     def _judge(self, now, later, task, action):
@@ -210,7 +206,3 @@ class Expert:
 def _flat(steps: np.ndarray) -> np.ndarray:
     """[W, M, size] -> [1, W M, size] float32."""
     return steps.reshape(1, -1, steps.shape[-1]).astype(np.float32, copy=False)
-
-
-def _normal(statistics: RunningStatistics, observation: np.ndarray) -> np.ndarray:
-    return ((observation - statistics.mean[0]) / statistics.std[0]).astype(np.float32)

@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 
-from epg_tf.checks import require_integer, require_number
+from epg_tf.checks import require_integer
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO
-from epg_tf.schedules import Schedule, require_schedule
+from epg_tf.schedules import Schedule, require_rate
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS, TaskFamily
 from epg_tf.teaching.expert import Expert
 from epg_tf.teaching.expert_networks import ExpertNetworks
@@ -50,23 +50,19 @@ class ExpertTeacher(Teacher):
             reward that is easier to learn from.
     """
 
-    minibatch_size: int = 32
-    num_passes: int = 6
-    num_kept_epochs: int = 6
+    num_passes: int = 4
     num_explorers: int = 64
     num_iterations: int = 40
     steps_per_iteration: int = 128
-    ppo: PPO = PPO(discount=0.995, gae_lambda=0.97)
+    ppo: PPO = PPO()
     expert_learning_rate: float | Schedule = 5e-4
     expert_num_passes: int = 5
     expert_minibatch_size: int = 512
     hidden_sizes: tuple[int, ...] = (64, 64)
     initial_log_std: float = -0.7
-    expert_log_std_floor: float = -2.3
+    expert_log_std_floor: float = -1.9
     sees_task: bool = False
     family: TaskFamily | None = None
-
-    trains_value = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,22 +76,15 @@ class ExpertTeacher(Teacher):
             require_integer(self._named(name), getattr(self, name))
         for size in self.hidden_sizes:
             require_integer(self._named("hidden_sizes"), size)
-        rate = self.expert_learning_rate
-        if callable(rate):
-            require_schedule(self._named("expert_learning_rate"), rate, self.num_epochs)
-        else:
-            require_number(self._named("expert_learning_rate"), rate)
+        require_rate(
+            self._named("expert_learning_rate"), self.expert_learning_rate, self.num_epochs
+        )
         floor, start = self.expert_log_std_floor, self.initial_log_std
         if not (math.isfinite(start) and floor <= start):
             raise ValueError(
                 f"`{self._named('expert_log_std_floor')}` (={floor:g}) must be at most "
                 f"`{self._named('initial_log_std')}` (={start:g})."
             )
-
-    def guidance(self, epoch: int) -> float:
-        """None: agents follow phi from the first epoch on."""
-        del epoch
-        return 0.0
 
     def lesson(self, learner: Learner, update: Update) -> Lessons:
         """What the loss sees, and where the expert is to be asked."""
@@ -106,11 +95,6 @@ class ExpertTeacher(Teacher):
     def own_env_steps(self) -> int:
         """Those of the explorers; see `Teacher.own_env_steps`."""
         return self.num_explorers * self.num_iterations * self.steps_per_iteration
-
-    def expert_rate(self, epoch: int) -> float:
-        """The step size of the expert's Adam in an epoch."""
-        rate = self.expert_learning_rate
-        return rate(epoch) if callable(rate) else rate
 
     def make_expert(self, family: TaskFamily) -> Expert:
         """The expert on tasks of a family."""
@@ -132,11 +116,7 @@ class ExpertTeacher(Teacher):
     def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
         """Checks that actions are a box, and what explorers meet alike; see `Teacher.check`."""
         super().check(inner_loop, family)
-        if family.num_actions is not None:
-            raise ValueError(
-                "`meta_train.teacher` (=ExpertTeacher) must be PolicyGradientTeacher where "
-                "`meta_train.family` has a finite set of actions."
-            )
+        self._require_box(family)
         met = self.family or family
         if (met.observation_size, met.action_size, met.num_actions) != (
             family.observation_size,

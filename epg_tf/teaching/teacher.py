@@ -15,12 +15,19 @@ import dataclasses
 import math
 from typing import ClassVar
 
-from epg_tf.checks import require_integer, require_number
+from epg_tf.checks import require_integer
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PolicyGradientGuide
-from epg_tf.schedules import Constant, Schedule, epochs_to_look_at, require_schedule
+from epg_tf.schedules import (
+    Constant,
+    Schedule,
+    epochs_to_look_at,
+    require_rate,
+    require_schedule,
+    value_in,
+)
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.teaching.lessons import Lessons
 
@@ -56,23 +63,21 @@ class Teacher(abc.ABC):
     num_kept_epochs: int = 6
     log_std_floor: float | Schedule | None = None
 
-    trains_value: ClassVar[bool]
+    trains_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name in ("num_epochs", "num_passes", "minibatch_size", "num_kept_epochs"):
             require_integer(self._named(name), getattr(self, name))
-        if callable(self.learning_rate):
-            require_schedule(self._named("learning_rate"), self.learning_rate, self.num_epochs)
-        else:
-            require_number(self._named("learning_rate"), self.learning_rate)
+        require_rate(self._named("learning_rate"), self.learning_rate, self.num_epochs)
         if callable(self.log_std_floor):
             require_schedule(
                 self._named("log_std_floor"), self.log_std_floor, self.num_epochs, lowest=-math.inf
             )
 
-    @abc.abstractmethod
     def guidance(self, epoch: int) -> float:
-        """The agents' alpha in Eq. 6 in an epoch."""
+        """The agents' alpha in Eq. 6 in an epoch: 0, unless a teacher says otherwise."""
+        del epoch
+        return 0.0
 
     @property
     def own_env_steps(self) -> int:
@@ -108,7 +113,19 @@ class Teacher(abc.ABC):
         return dataclasses.replace(inner_loop, log_std_bounds=(max(low, floor), high))
 
     def _log_std_floor_in(self, epoch: int) -> float | None:
-        return self.log_std_floor(epoch) if callable(self.log_std_floor) else self.log_std_floor
+        return None if self.log_std_floor is None else value_in(self.log_std_floor, epoch)
+
+    def _require_box(self, family: TaskFamily) -> None:
+        """Checks that actions are numbers that gradients can move.
+
+        Raises:
+            ValueError: If there is a finite set of them.
+        """
+        if family.num_actions is not None:
+            raise ValueError(
+                f"`meta_train.teacher` (={type(self).__name__}) must be PolicyGradientTeacher "
+                "where `meta_train.family` has a finite set of actions."
+            )
 
     def _named(self, setting: str) -> str:
         return f"{type(self).__name__}.{setting}"

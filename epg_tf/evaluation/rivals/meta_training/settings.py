@@ -8,7 +8,7 @@ from epg_tf.checks import require_integer
 from epg_tf.evaluation.rivals.meta_training.rival import Rival
 from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.outer_loop import sampling
-from epg_tf.tasks.family import TRAINING_TASK_SEEDS, TaskFamily
+from epg_tf.tasks.family import TaskFamily
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,13 +55,7 @@ class RivalTraining:
 
     def seeds_of(self, epoch: int) -> list[LifetimeSeed]:
         """The seeds of the tasks of an epoch (1, 2, ...)."""
-        return [
-            LifetimeSeed(
-                sampling.task_seed(self.seed, epoch, task, "independent", TRAINING_TASK_SEEDS),
-                sampling.lifetime_key(self.seed, epoch, task, "independent"),
-            )
-            for task in range(self.num_tasks)
-        ]
+        return [sampling.training_seed(self.seed, epoch, task) for task in range(self.num_tasks)]
 
     def is_validated(self, epoch: int) -> bool:
         """Whether there is a look at validation tasks after `epoch`."""

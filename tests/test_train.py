@@ -287,7 +287,7 @@ TAUGHT_BY_AN_EXPERT = taught_by(
     steps_per_iteration=50,
     expert_minibatch_size=100,
     hidden_sizes=(8,),
-    sees_task=True,
+    sees=("link_length",),
 )
 TEACHERS = {"guide": TAUGHT, "critic": TAUGHT_BY_A_CRITIC, "expert": TAUGHT_BY_AN_EXPERT}
 by_teachers = pytest.mark.parametrize("settings", TEACHERS.values(), ids=TEACHERS.keys())

@@ -1,7 +1,7 @@
 """The expert that teaches phi: a policy for all tasks, which PPO trains on rewards beside phi.
 
 Its value function is shown what was drawn for the task (an asymmetric actor-critic, Pinto et al.
-2017), and its policy is too where `sees_task` says so. What it teaches is what to do where phi's
+2017), and its policy is too as far as `sees` says so. What it teaches is what to do where phi's
 own agents go, as in DAgger (Ross et al. 2011): the gradient of -log N(mu*(s_t); mean, std) with
 respect to the policy's output. For the mean it is taken times std^2, `mean - mu*`; for log std
 times std, `std (1 - (mean - mu*)^2 / std^2)`, and no lower than -std. So agents grow as quiet as
@@ -72,9 +72,9 @@ class Expert:
         self.networks.restore(state)
         kernel, bias, *others = [weight[0] for weight in self.networks.policy.get_weights()]
         biases = np.broadcast_to(bias, (len(tasks), 1, bias.shape[-1]))
-        if self.networks.sees_task:
-            kernel, of_task = np.split(kernel, [self.networks.observation_size])
-            biases = biases + (self.networks.normal_task(tasks) @ of_task)[:, np.newaxis]
+        kernel, of_task = np.split(kernel, [self.networks.observation_size])
+        shown = self.networks.normal_task(tasks)[:, self.networks.sees]
+        biases = biases + (shown @ of_task)[:, np.newaxis]
         parts = [np.broadcast_to(part, (len(tasks), *part.shape)) for part in (kernel, *others)]
         weights = [parts[0], biases, *parts[1:]]
         one = statistics_of(state)

@@ -26,6 +26,7 @@ class ExpertNetworks:
     """A policy and a value function of observation and task, and the Adam of both.
 
     Attributes:
+        sees: Which numbers of a task the policy is shown, as columns.
         policy: N(mu*(s), std), or mu*(s, task).
         value_function: V(s, task), of rewards scaled such that it is of the order of 1.
         variables: What is trained.
@@ -41,7 +42,7 @@ class ExpertNetworks:
         hidden_sizes: Sequence[int],
         initial_log_std: float,
         log_std_floor: float,
-        sees_task: bool,
+        sees: Sequence[int],
     ):
         """Makes the networks; a state says what they hold.
 
@@ -52,9 +53,9 @@ class ExpertNetworks:
             hidden_sizes: Units of the hidden layers of policy and value function.
             initial_log_std: Where the policy's log standard deviation starts.
             log_std_floor: The lowest that it can be.
-            sees_task: Whether the policy is shown the task too.
+            sees: Which numbers of a task the policy is shown too, as columns of `tasks`.
         """
-        self.sees_task = sees_task
+        self.sees = np.asarray(sees, int)
         self._task_mean, self._task_std = tasks.mean(axis=0), np.maximum(tasks.std(axis=0), 1e-6)
         self.observation_size, num_seen = observation_size, observation_size + tasks.shape[1]
         bounds = (log_std_floor, np.inf)
@@ -62,7 +63,7 @@ class ExpertNetworks:
             1, action_size, hidden_sizes, initial_log_std, log_std_bounds=bounds
         )
         self.value_function = Multilayer(1, hidden_sizes, 1, output_gain=1.0)
-        self.policy(tf.zeros([1, 1, num_seen if sees_task else observation_size]))
+        self.policy(tf.zeros([1, 1, observation_size + len(sees)]))
         self.value_function(tf.zeros([1, 1, num_seen]))
         self.variables = [
             *self.policy.trainable_variables,
@@ -81,7 +82,7 @@ class ExpertNetworks:
 
     def output(self, observation: tf.Tensor, task: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """The policy's output on [1, B] steps."""
-        return self.policy(tf.concat([observation, task], -1) if self.sees_task else observation)
+        return self.policy(tf.concat([observation, tf.gather(task, self.sees, axis=-1)], -1))
 
     def value(self, observation: tf.Tensor, task: tf.Tensor) -> tf.Tensor:
         """V of [1, B] steps."""

@@ -18,7 +18,7 @@ from epg_tf.teaching.expert import Expert
 from epg_tf.teaching.expert_networks import ExpertNetworks
 from epg_tf.teaching.lessons import Lessons
 from epg_tf.teaching.teacher import Teacher
-from epg_tf.teaching.transitions import situations, task_numbers
+from epg_tf.teaching.transitions import situations, task_columns, task_numbers
 
 _NUM_KNOWN_TASKS = 256  # of which the mean and the spread of what is drawn are known
 
@@ -44,8 +44,9 @@ class ExpertTeacher(Teacher):
         hidden_sizes: Units of the hidden layers of its policy and of its value function.
         initial_log_std: Where its log standard deviation starts.
         expert_log_std_floor: The least that it can be.
-        sees_task: Whether its policy is shown what was drawn for the task, as its value function
-            is. phi, which is not, is then taught what is best on average.
+        sees: What its policy is shown of what was drawn for the task, by name; its value function
+            is shown all. phi, which is shown nothing of it, is taught what is best on average as
+            far as its own inputs do not tell.
         family: What the explorers meet, where it is not what agents do: the same tasks with a
             reward that is easier to learn from.
     """
@@ -61,7 +62,7 @@ class ExpertTeacher(Teacher):
     hidden_sizes: tuple[int, ...] = (64, 64)
     initial_log_std: float = -0.7
     expert_log_std_floor: float = -1.9
-    sees_task: bool = False
+    sees: tuple[str, ...] = ()
     family: TaskFamily | None = None
 
     def __post_init__(self) -> None:
@@ -98,18 +99,15 @@ class ExpertTeacher(Teacher):
 
     def make_expert(self, family: TaskFamily) -> Expert:
         """The expert on tasks of a family."""
-        drawn = [family.sample(seed).parameters for seed in TRAINING_TASK_SEEDS[:_NUM_KNOWN_TASKS]]
-        tasks = task_numbers(
-            {name: np.stack([np.asarray(one[name]) for one in drawn]) for name in drawn[0]}
-        )
+        drawn = _drawn(family, _NUM_KNOWN_TASKS)
         networks = ExpertNetworks(
             family.observation_size,
             family.action_size,
-            tasks,
+            task_numbers(drawn),
             self.hidden_sizes,
             self.initial_log_std,
             self.expert_log_std_floor,
-            self.sees_task,
+            task_columns(drawn, self.sees),
         )
         return Expert(networks, self.ppo)
 
@@ -127,3 +125,16 @@ class ExpertTeacher(Teacher):
                 f"`{self._named('family')}` (={type(met).__name__}) must be observed and acted on "
                 f"as `meta_train.family` (={type(family).__name__}) is."
             )
+        drawn = _drawn(met, 1)
+        for name in self.sees:
+            if name not in drawn or name.startswith("_"):
+                known = sorted(one for one in drawn if not one.startswith("_"))
+                raise ValueError(
+                    f"`{self._named('sees')}` (={self.sees}) must be names out of {known}."
+                )
+
+
+def _drawn(family: TaskFamily, number: int) -> dict[str, np.ndarray]:
+    """What is drawn for the first training tasks, by name, [number, ...] each."""
+    drawn = [family.sample(seed).parameters for seed in TRAINING_TASK_SEEDS[:number]]
+    return {name: np.stack([np.asarray(one[name]) for one in drawn]) for name in drawn[0]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -83,9 +83,24 @@ def transitions(
 
 def task_numbers(parameters: Mapping[str, np.ndarray]) -> np.ndarray:
     """What was drawn for W tasks, and is for people to know, in a row each, [W, T]."""
-    rows = [
-        np.reshape(values, (len(values), -1))
+    return np.concatenate(list(_known(parameters).values()), axis=1)
+
+
+def task_columns(parameters: Mapping[str, np.ndarray], names: Sequence[str]) -> list[int]:
+    """Which of `task_numbers` are what was drawn under some names.
+
+    Raises:
+        KeyError: If nothing was drawn under one of them.
+    """
+    known, columns, start = _known(parameters), {}, 0
+    for name, values in known.items():
+        columns[name] = range(start, start := start + values.shape[1])
+    return [column for name in names for column in columns[name]]
+
+
+def _known(parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {
+        name: np.reshape(values, (len(values), -1))
         for name, values in sorted(parameters.items())
         if not name.startswith("_")
-    ]
-    return np.concatenate(rows, axis=1)
+    }

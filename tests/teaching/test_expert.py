@@ -25,8 +25,8 @@ from epg_tf.teaching.transitions import Situations, task_numbers
 TASKS = np.array([[-1.0], [1.0]])
 
 
-def make(sees_task=True):
-    networks = ExpertNetworks(2, 1, TASKS, (16,), -0.5, -2.0, sees_task)
+def make(sees=(0,)):
+    networks = ExpertNetworks(2, 1, TASKS, (16,), -0.5, -2.0, sees)
     return Expert(networks, PPO(discount=0.5)), networks.draw(np.random.default_rng(0))
 
 
@@ -56,9 +56,9 @@ def lived(expert, state, rng, num_workers=16, num_steps=32):
     return Experience(observation, action, reward, ended, ended, observation), tasks
 
 
-@pytest.mark.parametrize(("sees_task", "least", "most"), [(True, 0.0, 0.15), (False, 0.25, 0.4)])
-def test_it_learns_what_is_best_where_it_is_shown_what_that_depends_on(sees_task, least, most):
-    expert, state = make(sees_task)
+@pytest.mark.parametrize(("sees", "least", "most"), [((0,), 0.0, 0.15), ((), 0.25, 0.4)])
+def test_it_learns_what_is_best_where_it_is_shown_what_that_depends_on(sees, least, most):
+    expert, state = make(sees)
     rng = np.random.default_rng(1)
     for _ in range(60):
         steps, tasks = lived(expert, state, rng)
@@ -94,9 +94,9 @@ def test_steps_worth_nan_teach_it_nothing():
     assert np.abs(again["weights"] - state["weights"]).max() > 1e-4
 
 
-@pytest.mark.parametrize("sees_task", [True, False])
-def test_targets_are_those_of_numpy_from_what_actors_would_do(sees_task):
-    expert, state = make(sees_task)
+@pytest.mark.parametrize("sees", [(0,), ()])
+def test_targets_are_those_of_numpy_from_what_actors_would_do(sees):
+    expert, state = make(sees)
     rng = np.random.default_rng(5)
     steps, tasks = lived(expert, state, rng, num_workers=70, num_steps=8)
     for _ in range(3):  # as far as its means leave the box
@@ -120,7 +120,7 @@ def test_targets_are_those_of_numpy_from_what_actors_would_do(sees_task):
 
 def test_explorers_follow_it_on_tasks_of_their_own():
     family = RandomHopper()
-    expert = ExpertTeacher(hidden_sizes=(8,), sees_task=True).make_expert(family)
+    expert = ExpertTeacher(hidden_sizes=(8,), sees=("gravity", "mass")).make_expert(family)
     state = expert.networks.draw(np.random.default_rng(0))
     driver = make_driver(family, [LifetimeSeed(i, (1, i)) for i in range(3)], ActingPolicy, 16)
     tasks = task_numbers(driver.env.simulator.parameters)
@@ -151,6 +151,10 @@ def test_explorers_follow_it_on_tasks_of_their_own():
             lambda: ExpertTeacher(family=RandomHopper()).check(InnerLoop(), RandomReacher()),
             "`ExpertTeacher.family` (=RandomHopper) must be observed and acted on as "
             "`meta_train.family` (=RandomReacher) is.",
+        ),
+        (
+            lambda: ExpertTeacher(sees=("goal",)).check(InnerLoop(), RandomReacher()),
+            "`ExpertTeacher.sees` (=('goal',)) must be names out of ['farthest_target', 'forearm'",
         ),
     ],
 )

@@ -13,7 +13,7 @@ from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic import Critic
 from epg_tf.teaching.critic_teacher import CriticTeacher
 from epg_tf.teaching.lessons import Lessons, LessonTaker
-from epg_tf.teaching.transitions import Transitions, task_numbers, transitions
+from epg_tf.teaching.transitions import Transitions, task_columns, task_numbers, transitions
 
 
 def experience(num_workers=3, num_steps=20, seed=0):
@@ -50,6 +50,7 @@ def test_partial_returns_are_those_that_are_added_up_step_by_step(num_steps):
                 found.later_observation[worker, t], lived.next_observation[last], rtol=1e-6
             )
     np.testing.assert_array_equal(task_numbers(drawn)[1], [1.0, 2.0, 3.0])
+    assert task_columns(drawn, ("mass", "angle")) == [1, 2, 0]
     np.testing.assert_array_equal(found.task[1], np.tile([1.0, 2.0, 3.0], (20, 1)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -47,13 +47,17 @@ class Explorers:
         self.expert = teacher.make_expert(self._family)
 
     def train(
-        self, state: Mapping[str, np.ndarray], epoch: int
+        self,
+        state: Mapping[str, np.ndarray],
+        epoch: int,
+        on_steps: Callable[[int], object] = lambda num_steps: None,
     ) -> tuple[Mapping[str, np.ndarray], dict[str, float]]:
         """Lets the explorers take an epoch's steps on new tasks, and the expert learn from them.
 
         Args:
             state: The expert's; empty where it knows nothing.
             epoch: From 1.
+            on_steps: Called with how many environment steps all explorers have taken at a time.
 
         Returns:
             Its state then, and `expert_return`: the mean return of the episodes that ended,
@@ -87,6 +91,7 @@ class Explorers:
                 lived = threads.map(lambda driver: driver.run(), drivers)
                 experience = self._of_all(list(lived))
                 episodes.add(experience)
+                on_steps(experience.reward.size)
                 state = self.expert.learn(
                     state,
                     experience,

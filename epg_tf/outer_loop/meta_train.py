@@ -52,7 +52,7 @@ def meta_train(
     ranks: Ranks,
     workers: WorkerGroups,
     checkpoint: Checkpoint,
-    on_update: Callable[[Update], object] | None = None,
+    on_steps: Callable[[int], object] = lambda num_steps: None,
     stop_requested: Callable[[], bool] = lambda: False,
     partial_epochs: PartialEpochs | None = None,
 ) -> Iterator[EpochRecord]:
@@ -63,7 +63,8 @@ def meta_train(
         ranks: The processes that share the n workers.
         workers: Those of this rank.
         checkpoint: Where the run stands, the same on every rank.
-        on_update: Called K times an epoch, whenever the last group of workers comes to an update.
+        on_steps: Called with how many environment steps all ranks' agents are taking at a time, K
+            times an epoch for the workers, and as often as an expert learns for its explorers.
         stop_requested: Whether this rank has been asked to stop; looked at in every epoch.
         partial_epochs: Where an epoch is kept that is cut off; not if it is taught.
 
@@ -71,7 +72,13 @@ def meta_train(
         One record per epoch, until the last one or one in which any rank was asked to stop.
     """
     share = ranks.share(settings.num_workers)
+    steps_at_a_time = settings.num_workers * settings.inner_loop.steps_per_update
     teaching: Teaching | None = None
+
+    def on_update(update: Update) -> None:
+        del update
+        on_steps(steps_at_a_time)
+
     for epoch in range(checkpoint.state.epoch + 1, settings.num_epochs + 1):  # line 2
         began, before = time.perf_counter(), checkpoint.state
         taught = settings.is_taught(epoch)
@@ -81,7 +88,7 @@ def meta_train(
             guidance = settings.teacher.guidance(epoch) if settings.teacher else 0.0
             lifetimes = teaching.live(taught_so_far, epoch, on_update)
             gathered = _gather(ranks, lifetimes, before, stop_requested())
-            taught_so_far, logs = teaching.fit(taught_so_far, epoch)
+            taught_so_far, logs = teaching.fit(taught_so_far, epoch, on_steps)
             state = settings.strategy.init(taught_so_far.fit.phi, epoch)
             kept = taught_so_far.as_arrays() if settings.is_taught(epoch + 1) else None
         else:

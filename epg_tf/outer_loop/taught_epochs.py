@@ -122,12 +122,18 @@ class Teaching:
                 self._live(phi, earlier)
         return self._live(state.fit.phi, epoch, on_update)
 
-    def fit(self, state: TeachingState, epoch: int) -> tuple[TeachingState, dict[str, float]]:
+    def fit(
+        self,
+        state: TeachingState,
+        epoch: int,
+        on_steps: Callable[[int], object] = lambda num_steps: None,
+    ) -> tuple[TeachingState, dict[str, float]]:
         """Fits phi to the kept lessons: the same on every rank.
 
         Args:
             state: Where teaching stood when the epoch was lived.
             epoch: From 1.
+            on_steps: See `Explorers.train`.
 
         Returns:
             Where it stands then, and of the last pass `teaching_error`, `teaching_target` (see
@@ -138,7 +144,7 @@ class Teaching:
         """
         lived_with = np.concatenate([state.lived_with, state.fit.phi[np.newaxis]])
         lived_with = lived_with[max(0, len(lived_with) - self._teacher.num_kept_epochs + 1) :]
-        lessons, teacher, logs = self._with_targets(state, joined(self._kept), epoch)
+        lessons, teacher, logs = self._with_targets(state, joined(self._kept), epoch, on_steps)
         rng = np.random.default_rng((self._settings.seed, epoch, _LESSONS_STREAM))
         rate = value_in(self._teacher.learning_rate, epoch)
         fit, errors = state.fit, FitErrors(math.nan, math.nan)
@@ -157,12 +163,16 @@ class Teaching:
         return TeachingState(fit, lived_with, teacher), logs
 
     def _with_targets(
-        self, state: TeachingState, lessons: Lessons, epoch: int
+        self,
+        state: TeachingState,
+        lessons: Lessons,
+        epoch: int,
+        on_steps: Callable[[int], object],
     ) -> tuple[Lessons, Mapping[str, np.ndarray], dict[str, float]]:
         """The lessons complete; and where the teacher stands then, and how good it is."""
         teacher = self._teacher
         if self._explorers is not None:
-            expert, logs = self._explorers.train(state.teacher, epoch)
+            expert, logs = self._explorers.train(state.teacher, epoch, on_steps)
             return self._explorers.expert.with_targets(expert, lessons), expert, logs
         if not isinstance(teacher, CriticTeacher):
             return lessons, state.teacher, {}

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 from epg_tf.evolved_loss.saved_model import export_loss
 from epg_tf.files import differs_from_run, flatten, plain, read_json, write_json
-from epg_tf.inner_loop.lifetime import Update
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.ranks import Ranks
@@ -107,11 +106,10 @@ class RunFolder:
             self._reporter.close()
         self._lock.release()
 
-    def show_update(self, update: Update) -> None:
-        """Moves the progress bar on by an update."""
-        del update
+    def show_steps(self, num_steps: int) -> None:
+        """Moves the progress bar on by environment steps."""
         if self._reporter is not None:
-            self._reporter.show_update()
+            self._reporter.show_steps(num_steps)
 
     def record_epoch(self, record: EpochRecord) -> None:
         """Writes down an epoch, with its checkpoint, and now and then its losses."""

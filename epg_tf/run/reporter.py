@@ -107,9 +107,9 @@ class Reporter:
             disable=done,
         )
 
-    def show_update(self) -> None:
-        """Moves the bar by one of an epoch's K updates."""
-        self._bar.update(1.0 / self._settings.num_updates_in(self._epoch))
+    def show_steps(self, num_steps: int) -> None:
+        """Moves the bar by so many of an epoch's environment steps."""
+        self._bar.update(num_steps / self._settings.env_steps_in(self._epoch))
 
     def record_epoch(self, record: EpochRecord) -> None:
         """Writes one epoch to metrics.jsonl, TensorBoard and the bar; docs/files.md explains."""

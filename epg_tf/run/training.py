@@ -47,7 +47,7 @@ def train(
             ranks,
             workers,
             checkpoint,
-            run.show_update,
+            run.show_steps,
             lambda: stop.requested,
             partial_epochs,
         )

@@ -341,6 +341,16 @@ def test_teaching_goes_on_where_it_stood(stops, taught, tmp_path):
     assert_same_state(tmp_path, taught)
 
 
+@pytest.mark.parametrize(
+    "settings", [LEAN, TAUGHT, TAUGHT_BY_AN_EXPERT], ids=["evolved", "guide", "expert"]
+)
+def test_the_bar_is_told_of_all_environment_steps_of_an_epoch(settings, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(RunFolder, "show_steps", lambda folder, steps: told.append(steps))
+    assert run(tmp_path, **(settings | {"meta_train.num_epochs": 1}))
+    assert sum(told) == metrics_of(tmp_path)[0]["env_steps"]
+
+
 def test_a_run_of_before_goes_on_with_the_critic_that_it_has(tmp_path):
     assert run(tmp_path, **(TAUGHT_BY_A_CRITIC | {"meta_train.num_epochs": 1}))
     checkpoint = CheckpointFolder(tmp_path / "checkpoints").latest()

@@ -45,6 +45,11 @@ _TRAINED = {
         "steps whose rewards it adds up": "teacher.num_steps",
         "its gradient steps in each": "teacher.num_gradient_steps",
         "whether its actor sees the task": "teacher.actor_sees_task",
+        "an expert's explorers": "teacher.num_explorers",
+        "how often it learns from them in each": "teacher.num_iterations",
+        "their steps before it does": "teacher.steps_per_iteration",
+        "step size of its Adam": "teacher.expert_learning_rate",
+        "what its policy sees of the task": "teacher.sees",
     },
     "The search": {
         "lifetimes per epoch, n": "num_workers",

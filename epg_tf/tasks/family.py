@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import mujoco
 import numpy as np
 
+from epg_tf.tasks.idle_physics import leave_out_idle_physics
 from epg_tf.tasks.rules import Rules
 
 # Meta-training draws from the first half of the 32-bit seeds and evaluation from the second, so
@@ -125,13 +126,15 @@ class TaskFamily(abc.ABC):
         if not isinstance(task_seed, int | np.integer) or task_seed < 0:
             raise ValueError(f"`task_seed` (={task_seed!r}) must be a non-negative integer.")
         try:
-            return self.draw(np.random.default_rng((int(task_seed), _TASK_STREAM)))
+            task = self.draw(np.random.default_rng((int(task_seed), _TASK_STREAM)))
         except ValueError as error:
             said = str(error).splitlines()[0]
             if not said.startswith("Error: "):  # MuJoCo's
                 raise
             what = f"`{type(self).__name__}` (task {task_seed}) must draw what MuJoCo takes"
             raise ValueError(f"{what}; it says: {said.removeprefix('Error: ')}.") from error
+        leave_out_idle_physics(task.model)
+        return task
 
     @abc.abstractmethod
     def draw(self, rng: np.random.Generator) -> Task:
@@ -252,7 +255,5 @@ def stack_parameters(tasks: Sequence[Task]) -> dict[str, np.ndarray]:
 def _is_range(value: Any) -> bool:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         return False
-    if not all(isinstance(bound, int | float | np.number) for bound in value):
-        return False
-    low, high = value
-    return 0 < low <= high and math.isfinite(high)
+    numbers = all(isinstance(bound, int | float | np.number) for bound in value)
+    return numbers and 0 < value[0] <= value[1] and math.isfinite(value[1])

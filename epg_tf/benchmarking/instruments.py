@@ -9,7 +9,7 @@ from unittest import mock
 
 from epg_tf.agent.driver import CompiledDriver, LifetimeDriver
 from epg_tf.inner_loop.learner import Learner
-from epg_tf.inner_loop.native_learner import NativeLearner
+from epg_tf.inner_loop.native.learner import NativeLearner
 
 CATEGORIES = ("collecting", "bookkeeping", "update")
 

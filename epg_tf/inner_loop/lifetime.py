@@ -25,7 +25,7 @@ from epg_tf.inner_loop.batch import (
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import OBJECTIVES, EpisodeReturns, last_episodes
 from epg_tf.inner_loop.learner import Learner
-from epg_tf.inner_loop.native_learner import NativeLearner
+from epg_tf.inner_loop.native.learner import NativeLearner
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.inner_loop.standing import Keeper, Standing

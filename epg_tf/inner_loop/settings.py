@@ -45,8 +45,8 @@ class InnerLoop:
         refresh_statistics: When the normaliser takes in the newest M steps: "after_update", so
             that acting and learning see the same normalised observations, or "before_update".
         adam_epsilon: Epsilon of the agents' Adam.
-        backend: What computes the gradient steps: "tensorflow", for all agents and losses, or
-            "numba", for losses of single steps without context or memory, and faster.
+        backend: What computes the gradient steps on the learned loss: "tensorflow", for all agents,
+            or "numba", for those whose actions are a box, and faster. Guidance is TensorFlow's.
 
     Raises:
         ValueError: If a size is not a positive integer, or sizes do not fit together.
@@ -108,13 +108,6 @@ class InnerLoop:
         require_member("InnerLoop.objective", self.objective, tuple(OBJECTIVES))
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
         require_member("InnerLoop.backend", self.backend, ("tensorflow", "numba"))
-        if self.backend == "numba" and (
-            self.learned_loss.context_size or "memory" in self.learned_loss.inputs
-        ):
-            raise ValueError(
-                "`InnerLoop.backend` (='numba') must be 'tensorflow' where the loss sees 'memory' "
-                "or `LearnedLoss.context_size` is not 0."
-            )
         shortest = self.learned_loss.shortest_buffer
         if self.buffer_size < self.steps_per_update:
             raise ValueError(

@@ -28,7 +28,24 @@ def tanh_in_place(values):
         q = square * np.float32(1.19825839466702e-06) + np.float32(1.18534705686654e-04)
         q = square * q + np.float32(2.26843463243900e-03)
         q = square * q + np.float32(4.89352518554385e-03)
-        values[j] = given if abs(given) < np.float32(0.0004) else x * p / q
+        # Not `given`: to store only where it changes takes some processors longer than all of this.
+        values[j] = x if abs(given) < np.float32(0.0004) else x * p / q
+
+
+@compiled
+def copy(values, out):
+    """Copies a vector: an assignment would bring its error's text along, which takes seconds."""
+    for j in range(values.shape[0]):
+        out[j] = values[j]
+
+
+@compiled
+def largest(values):
+    """The largest of some numbers."""
+    found = values[0]
+    for j in range(1, values.shape[0]):
+        found = max(found, values[j])
+    return found
 
 
 @compiled
@@ -54,37 +71,62 @@ def add_product(row, kernel, out):
 @compiled
 def add_products(rows, kernel, out):
     """Adds rows [B, in] times kernel [in, out] to `out` [B, out]."""
-    _add(rows, rows.shape[1], 1, kernel, out)
+    _add(rows.reshape(rows.size), rows.shape[1], 1, kernel, out)
 
 
 @compiled
 def add_transposed_product(rows, others, out):
     """Adds rows [B, in], transposed, times others [B, out] to `out` [in, out]."""
-    _add(rows, 1, rows.shape[1], others, out)
+    _add(rows.reshape(rows.size), 1, rows.shape[1], others, out)
+
+
+@compiled
+def add_frames(values, stride, kernel, out):
+    """Adds products of frames of a flat vector with a kernel [width, out] to `out` [frames, out].
+
+    A frame begins `stride` numbers after the one before it.
+    """
+    _add(values, stride, 1, kernel, out)
+
+
+@compiled
+def transpose(kernel, memory):
+    """The kernel [in, out] as [out, in], in that memory."""
+    fan_in, fan_out = kernel.shape
+    columns = memory[: fan_in * fan_out].reshape((fan_out, fan_in))
+    for j in range(fan_out):
+        for i in range(fan_in):
+            columns[j, i] = kernel[i, j]
+    return columns
 
 
 @compiled
 def _add(left, row, step, right, out):
-    """Adds a product to `out`; `row` and `step` say how the left matrix lies in memory.
+    """Adds a product to `out`; `row` and `step` say how the left matrix lies in a flat vector.
 
     Tile by tile, and what is left over number by number: each sum in the order of its terms.
     """
     size, width = out.shape
     count = right.shape[0]
-    flat = left.reshape(left.size)
-    tiled_rows, tiled_columns = size - size % tile.ROWS, width - width % tile.COLUMNS
     a, b, c = left.ctypes.data, right.ctypes.data, out.ctypes.data
+    tiled_rows, tiled = size - size % tile.ROWS, width - width % tile.WIDTH
+    whole = width - width % tile.COLUMNS
     for r in range(0, tiled_rows, tile.ROWS):
-        for j in range(0, tiled_columns, tile.COLUMNS):
-            tile.add_tile(
-                a + 4 * r * row, row, step, b + 4 * j, width, c + 4 * (r * width + j), width, count
-            )
+        here, there = a + 4 * r * row, c + 4 * r * width
+        for j in range(0, whole, tile.COLUMNS):
+            tile.add_tile(here, row, step, b + 4 * j, width, there + 4 * j, width, count)
     for r in range(size):
-        first = tiled_columns if r < tiled_rows else 0
-        if first < width:
+        here, there = a + 4 * r * row, c + 4 * r * width
+        if r >= tiled_rows:
+            for j in range(0, whole, tile.COLUMNS):
+                tile.add_row(here, row, step, b + 4 * j, width, there + 4 * j, width, count)
+        if whole < tiled:
+            tile.add_vector(here, row, step, b + 4 * whole, width, there + 4 * whole, width, count)
+    if tiled < width:
+        for r in range(size):
             for k in range(count):
-                factor = flat[r * row + k * step]
-                for j in range(first, width):
+                factor = left[r * row + k * step]
+                for j in range(tiled, width):
                     out[r, j] += factor * right[k, j]
 
 

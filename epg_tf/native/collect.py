@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from epg_tf.native.arithmetic import add_product, tanh_in_place
+from epg_tf.native.arithmetic import add_product, largest, tanh_in_place
 from epg_tf.native.compiler import call_2, call_3, call_4, compiled
 
 
@@ -141,7 +141,7 @@ def collect(world, actors, noise, starts, steps):
     num_workers, num_steps, size = steps.observation.shape
     discrete = world.grid.shape[0] > 0
     state_size, num_coordinates = world.substeps.shape[2], starts.states.shape[2]
-    widest = actors.sizes.max()
+    widest = largest(actors.sizes)
     hidden, outputs = np.empty(widest, np.float32), np.empty(widest, np.float32)
     unfinished = 0
     for w in range(num_workers):
@@ -247,7 +247,7 @@ def _forward(actors, w, hidden, outputs):
 @compiled
 def _choice(logits, uniform):
     """The action of a categorical distribution that a number from [0, 1) stands for."""
-    highest = logits.max()
+    highest = largest(logits)
     total = np.float32(0.0)
     for j in range(logits.shape[0]):
         total += np.float32(math.exp(logits[j] - highest))

@@ -12,17 +12,16 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 ROWS, COLUMNS = 4, 16
-_WIDTH = 8  # numbers in a vector
+WIDTH = 8  # numbers in a vector
 
 
-@intrinsic
-def _add_tile(typing, a, a_row, a_step, b, b_step, c, c_row, count):
-    """Adds a product of ROWS by COLUMNS float32, kept in registers until it is whole.
+def _tile_of(rows: int, columns: int) -> Any:
+    """A call that adds a product of so many rows by so many columns.
 
     To c[r, j], at the address `c + 4 (r c_row + j)`, it adds the sum over k below `count` of
     a[r, k], at `a + 4 (r a_row + k a_step)`, times b[k, j], at `b + 4 (k b_step + j)`.
     """
-    number, vector = ir.FloatType(), ir.VectorType(ir.FloatType(), _WIDTH)
+    number, vector = ir.FloatType(), ir.VectorType(ir.FloatType(), WIDTH)
 
     def generate(context, builder, signature, arguments):
         del context, signature
@@ -38,8 +37,8 @@ def _add_tile(typing, a, a_row, a_step, b, b_step, c, c_row, count):
 
         places = [
             pointer(c, vector, builder.mul(integer(r), c_row), integer(column))
-            for r in range(ROWS)
-            for column in range(0, COLUMNS, _WIDTH)
+            for r in range(rows)
+            for column in range(0, columns, WIDTH)
         ]
         sums = [
             cgutils.alloca_once_value(builder, builder.load(place, align=4)) for place in places
@@ -49,23 +48,29 @@ def _add_tile(typing, a, a_row, a_step, b, b_step, c, c_row, count):
                 builder.load(
                     pointer(b, vector, builder.mul(loop.index, b_step), integer(column)), align=4
                 )
-                for column in range(0, COLUMNS, _WIDTH)
+                for column in range(0, columns, WIDTH)
             ]
             step = builder.mul(loop.index, a_step)
-            for r in range(ROWS):
+            for r in range(rows):
                 one = builder.load(pointer(a, number, builder.mul(integer(r), a_row), step))
                 lone = builder.insert_element(ir.Constant(vector, ir.Undefined), one, integer(0))
-                lanes = ir.Constant(ir.VectorType(ir.IntType(32), _WIDTH), [0] * _WIDTH)
+                lanes = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
                 all_lanes = builder.shuffle_vector(lone, lone, lanes)
-                for half, values in enumerate(row):
-                    total = sums[r * len(row) + half]
+                for part, values in enumerate(row):
+                    total = sums[r * len(row) + part]
                     product = builder.fmul(all_lanes, values, flags=("contract",))
                     added = builder.fadd(builder.load(total), product, flags=("contract",))
                     builder.store(added, total)
         for place, total in zip(places, sums, strict=True):
             builder.store(builder.load(total), place, align=4)
 
-    return types.void(*[types.int64] * 8), generate
+    def add_tile(typing, a, a_row, a_step, b, b_step, c, c_row, count):
+        del typing, a, a_row, a_step, b, b_step, c, c_row, count
+        return types.void(*[types.int64] * 8), generate
+
+    return intrinsic(add_tile)
 
 
-add_tile: Any = _add_tile
+add_tile = _tile_of(ROWS, COLUMNS)
+add_row = _tile_of(1, COLUMNS)
+add_vector = _tile_of(1, WIDTH)

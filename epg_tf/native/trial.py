@@ -24,7 +24,7 @@ from epg_tf.files import write_text
 from epg_tf.native import arithmetic
 from epg_tf.native.collect import Actors, Starts, Steps, World, collect
 from epg_tf.native.compiler import alone, cache_folder, prepare, sources
-from epg_tf.native.descend import Losses, Parameters, descend
+from epg_tf.native.descend import Adam, Contexts, Losses, Parameters, descend
 
 # What ends a process by its own doing; where anything else went wrong, the next one tries again.
 _CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
@@ -42,7 +42,7 @@ def begin() -> subprocess.Popen | None:
         [sys.executable, "-c", _TRIAL],
         cwd=pathlib.Path(__file__).parents[2],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -51,41 +51,41 @@ def begin() -> subprocess.Popen | None:
 
 @functools.cache
 def runs_here() -> bool:
-    """Whether it does; where it does not, a sentence says so, once."""
+    """Whether it computes, and collects steps; where not, a sentence says so, once."""
     process, record = begin(), _record()
     if process is None:
         assert record is not None
-        found = record.read_text()
-    else:
-        found = _outcome(process)
-        if record is not None and (not found or -process.returncode in _CRASHES):
-            _write_down(record, found)
-    if found:
-        logging.warning(
-            "Machine code of our own does not run here (%s): NumPy and TensorFlow do its work, "
-            "more slowly. It is tried again when %s is gone.",
-            found,
-            record,
-        )
-    return not found
+        return _runs(record.read_text())
+    assert process.stdout is not None
+    return bool(process.stdout.readline()) or _runs(_outcome(process))
+
+
+@functools.cache
+def descends_here() -> bool:
+    """Whether it takes gradient steps too, which takes longer to compile; where not, the same."""
+    process = begin()
+    return runs_here() and (process is None or _runs(_outcome(process)))
 
 
 def main() -> None:
     """What the process does that tries: it also compiles what is large, for whoever comes next."""
-    record = _record()
-    with alone(cache_folder(arithmetic.dot), "trial.lock"):
+    record, folder = _record(), cache_folder(arithmetic.dot)
+    with alone(folder, "trial.lock"):
         if record is None or not record.exists():
             compute()
-            compile_calls()
+            compile_collecting()
+    print("It collects.", flush=True)
+    with alone(folder, "descent.lock"):
+        if record is None or not record.exists():
+            compile_descent()
             if record is not None:
                 _write_down(record, "")
 
 
-def compile_calls() -> None:
-    """Compiles the two large calls for what they are called with: box actions, or a finite set."""
-    single, double, whole = np.float32(0.0), np.zeros((2, 2)), np.zeros(2, np.int64)
-    cube, flag = np.zeros((2, 2, 2), np.float32), np.zeros((2, 2), bool)
-    flat, places = np.zeros((2, 2), np.float32), np.zeros((2, 2, 2), np.int32)
+def compile_collecting() -> None:
+    """Compiles that call for what it is called with: box actions, or a finite set."""
+    double, whole, flag = np.zeros((2, 2)), np.zeros(2, np.int64), np.zeros((2, 2), bool)
+    cube, flat = np.zeros((2, 2, 2), np.float32), np.zeros((2, 2), np.float32)
     physics, warned = np.zeros((2, 2, 2)), np.zeros((2, 2), np.int32)[:, 0]
     world = World(
         *(whole, whole, 0, double[0], double[0], warned, physics, double, double, double[0]),
@@ -95,9 +95,20 @@ def compile_calls() -> None:
     numbers = np.zeros((2, 2), np.int64)
     steps = Steps(cube, cube, numbers, physics, physics, physics, flag, flag)
     prepare(collect, (world, actors, cube, Starts(physics, whole, flag[0], whole), steps))
-    parameters = Parameters(flat, flat, flat, whole, False, *[single] * 5)
+
+
+def compile_descent() -> None:
+    """Compiles that call for what it is called with."""
+    single, flat = np.float32(0.0), np.zeros((2, 2), np.float32)
+    cube, whole = np.zeros((2, 2, 2), np.float32), np.zeros(2, np.int64)
+    adam = Adam(single, single, single)
+    parameters = Parameters(flat, cube, whole, False, single, single, 0, adam)
     losses = Losses(cube, cube, cube, flat, flat[0], False, single)
-    prepare(descend, (parameters, losses, cube, places, flat[0], flat[0], flag[0]))
+    shapes = np.zeros((2, 2), np.int64)
+    contexts = Contexts(shapes, flat, flat, np.stack([cube, cube]), flat, False, cube)
+    rows = np.zeros((2, 2, 2), np.int32)
+    given = (cube, rows, flat, flat[0], np.zeros(2, bool))
+    prepare(descend, (parameters, losses, contexts, *given))
 
 
 def compute() -> None:
@@ -119,13 +130,29 @@ def compute() -> None:
         np.testing.assert_allclose(activated, np.tanh(c[0]), rtol=1e-5)
 
 
+@functools.cache
 def _outcome(process: subprocess.Popen) -> str:
-    """What went wrong, in a few words; nothing if nothing did."""
+    """What went wrong when it has ended, in a few words; nothing if nothing did."""
     _, said = process.communicate()
-    last = (said.strip().splitlines() or ["it said nothing"])[-1]
-    if process.returncode < 0:
-        return f"signal {-process.returncode} ended the process that tried: {last}"
-    return f"the process that tried said: {last}" if process.returncode else ""
+    found, code, record = "", process.returncode, _record()
+    if code:
+        who = f"signal {-code} ended the process that tried" if code < 0 else "the process said"
+        found = f"{who}: {(said.strip().splitlines() or ['nothing'])[-1]}"
+    if record is not None and (not found or -code in _CRASHES):
+        _write_down(record, found)
+    return found
+
+
+def _runs(found: str) -> bool:
+    """Whether nothing was found to go wrong; a warning says what was."""
+    if found:
+        logging.warning(
+            "Machine code of our own does not run here (%s): NumPy and TensorFlow do its work, "
+            "more slowly. It is tried again when %s is gone.",
+            found,
+            _record(),
+        )
+    return not found
 
 
 def _write_down(record: pathlib.Path, found: str) -> None:

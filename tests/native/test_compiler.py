@@ -110,15 +110,15 @@ def make_trial_new(tmp_path, monkeypatch):
 
 
 def _forget():
-    trial.begin.cache_clear()
-    trial.runs_here.cache_clear()
+    for remembered in (trial.begin, trial.runs_here, trial.descends_here):
+        remembered.cache_clear()
 
 
 @pytest.mark.parametrize(
     ("program", "sentence"),
     [
         ("import os; os.abort()", "signal 6 ended the process that tried"),
-        ("raise ValueError('LLVM ERROR')", "the process that tried said: ValueError: LLVM ERROR"),
+        ("raise ValueError('LLVM ERROR')", "the process said: ValueError: LLVM ERROR"),
     ],
 )
 def test_where_it_does_not_run_numpy_and_tensorflow_do_its_work(
@@ -144,11 +144,33 @@ def test_where_it_does_not_run_numpy_and_tensorflow_do_its_work(
     assert type(driver) is LifetimeDriver
 
 
+def test_where_steps_are_collected_but_gradients_not_descended_tensorflow_does(
+    tried_anew, monkeypatch, caplog
+):
+    monkeypatch.setattr(trial, "_TRIAL", "import os; print('It.', flush=True); os.abort()")
+    caplog.set_level("WARNING", logger="absl")
+    assert trial.runs_here() and not caplog.text
+    assert not trial.descends_here()
+    assert "signal 6 ended the process that tried" in caplog.text
+    loss = LearnedLoss(inputs=("observation", "policy"), context_size=0)
+    weights = []
+    for backend in ("tensorflow", "numba"):
+        settings = InnerLoop(num_updates=1, learned_loss=loss, backend=backend)
+        workers = Workers(settings, RandomReacher(), 1)
+        workers.live(workers.draw_phi(0)[np.newaxis], [held_out_seed(0, 0)], 0.0)
+        weights.append(workers.learner.policy_weights())
+    for ours, tensorflows in zip(*weights, strict=True):
+        np.testing.assert_array_equal(ours, tensorflows)
+    _forget()
+    assert not trial.runs_here()  # it is written down
+    assert [path.name[:6] for path in tried_anew.glob("*.txt")] == ["trial-"]
+
+
 def test_what_was_found_is_remembered(tried_anew, monkeypatch):
-    assert trial.runs_here()
+    assert trial.runs_here() and trial.descends_here()
     monkeypatch.setattr(trial, "_TRIAL", "raise AssertionError")
     _forget()
-    assert trial.runs_here()
+    assert trial.runs_here() and trial.descends_here()
 
 
 @pytest.mark.parametrize(("backend", "workers"), [("tensorflow", 2), ("numba", 1)])
@@ -161,11 +183,9 @@ def test_after_the_trial_nothing_is_left_to_compile(tmp_path, backend, workers):
         "from epg_tf.inner_loop.lifetime import Workers\n"
         "from epg_tf.inner_loop.seeds import held_out_seed\n"
         "from epg_tf.inner_loop.settings import InnerLoop\n"
-        "from epg_tf.loss.learned_loss import LearnedLoss\n"
         "from epg_tf.native import collect, descend\n"
         "from epg_tf.tasks.hopper import RandomHopper\n"
-        "loss = LearnedLoss(inputs=('observation', 'policy'), context_size=0)\n"
-        f"settings = InnerLoop(num_updates=1, learned_loss=loss, backend={backend!r})\n"
+        f"settings = InnerLoop(num_updates=1, backend={backend!r})\n"
         f"workers = Workers(settings, RandomHopper(), {workers})\n"
         f"phi = np.tile(workers.draw_phi(0), ({workers}, 1))\n"
         f"workers.live(phi, [held_out_seed(0, task) for task in range({workers})], 0.0)\n"

@@ -1,7 +1,7 @@
 """Algorithm 1, line 12, by machine code of our own: for the standard agents, in a single call.
 
-Serves losses of single steps (no temporal context, no memory) and Gaussian policies. What it cannot
-do, guidance among it, is left to the `Learner` that it is, which is also what it is held to.
+Serves all losses, and Gaussian policies. What it cannot do, guidance among it, is left to the
+`Learner` that it is, which is also what it is held to.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from epg_tf.agent.adam import BETA_1, BETA_2
 from epg_tf.agent.agents import Agents, widened
 from epg_tf.inner_loop.batch import UpdateBatch
 from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.native.phi import NativePhi
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.native.compiler import prepare
-from epg_tf.native.descend import Losses, Parameters, descend
+from epg_tf.native.descend import Adam, Parameters, descend
+from epg_tf.native.trial import descends_here
 from epg_tf.tasks.family import TaskFamily
 
 
@@ -29,6 +31,7 @@ class NativeLearner(Learner):
     """
 
     _is_ahead = False  # of the Keras models
+    _is_behind = True  # the same
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
         """Makes a learner; `reset` begins a lifetime.
@@ -44,10 +47,12 @@ class NativeLearner(Learner):
         self._sizes = np.array(
             [family.observation_size, *settings.hidden_sizes, family.action_size]
         )
-        variables = self._agents.policy.weights
+        self._networks = [name for name in ("policy", "memory") if name in self.optimizers]
+        self._memory_size = settings.memory_size if "memory" in self._networks else 0
+        variables = [v for name in self._networks for v in self.optimizers[name].variables]
         self._shapes = [weight.shape[1:].as_list() for weight in variables]
         self._ends = np.cumsum([weight.shape[1:].num_elements() for weight in variables])
-        self._count = 0
+        self._phi = NativePhi(settings, family)
         self._is_prepared = False
 
     @property
@@ -68,7 +73,9 @@ class NativeLearner(Learner):
 
     def policy_weights(self) -> list[np.ndarray]:
         """The policies' weights, [W, ...] each, in the order of the Keras model."""
-        return self._parts(self._parameters.theta.copy())
+        if self._is_behind:
+            return super().policy_weights()
+        return self._parts(self._parameters.theta.copy())[: len(self._agents.policy.weights)]
 
     def policy_gradient(self, batch: UpdateBatch, guidance: float) -> np.ndarray:
         """The gradient that an update begins with; see `Learner.policy_gradient`."""
@@ -88,24 +95,26 @@ class NativeLearner(Learner):
     def _take_steps(
         self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        if guidance > 0.0 or networks is not None:
+        if guidance > 0.0 or networks is not None or not descends_here():
             self._hand_over()
             taken = super()._take_steps(batch, guidance, networks)
             self.take_over()
             return taken
+        self._catch_up()
         settings, num_workers = self._settings, self._num_workers
         num_steps = settings.steps_per_update
         minibatches = batch.permutation.reshape(
             num_workers, -1, num_steps // settings.num_minibatches
         )
-        t = self._count + 1 + np.arange(minibatches.shape[1])
+        seen = settings.buffer_size if settings.learned_loss.context_size else num_steps
+        t = self._counts[:, np.newaxis] + 1 + np.arange(minibatches.shape[1])
         rates = settings.learning_rate * np.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)
         loss, diverged = np.empty(num_workers, np.float32), np.zeros(num_workers, bool)
         arguments = (
             self._parameters,
-            self._losses(batch),
+            *self._phi.before_update(batch),
             # Copies: what may not be written to is of another type, and would be compiled for.
-            batch.observation[:, -num_steps:].copy(),
+            batch.observation[:, -seen:].copy(),
             minibatches.copy(),
             rates.astype(np.float32),
             loss,
@@ -116,65 +125,56 @@ class NativeLearner(Learner):
             self._is_prepared = True
         descend(*arguments)
         self._is_ahead = True
-        self._count += minibatches.shape[1]
+        self._counts += minibatches.shape[1]
         return loss, diverged
 
-    def _losses(self, batch: UpdateBatch) -> Losses:
-        """The losses, with what of their hidden layer no gradient step changes."""
-        settings, num_actions = self._settings.learned_loss, int(self._sizes[-1])
-        kernel, bias, out, last_bias = self._phi
-        num_steps, at = self._settings.steps_per_update, 0
-        features = np.repeat(bias, num_steps, axis=1)
-        to_policy = kernel[:, :0]
-        for name in settings.inputs:
-            size = 2 * num_actions if name == "policy" else getattr(batch, name).shape[2]
-            rows = kernel[:, at : at + size]
-            if name == "policy":
-                to_policy = rows
-            else:
-                newest = getattr(batch, name)[:, -num_steps:]
-                with np.errstate(invalid="ignore", over="ignore"):  # as a worker that diverges has
-                    features += np.matmul(newest, rows)
-            at += size
-        return Losses(
-            features=features,
-            to_mean=np.ascontiguousarray(to_policy[:, :num_actions]),
-            to_log_std=np.ascontiguousarray(to_policy[:, num_actions:]),
-            out=np.ascontiguousarray(out[:, :, 0]),
-            bias=np.ascontiguousarray(last_bias[:, 0, 0]),
-            smooth=settings.activation == "silu",
-            slope=np.float32(settings.leaky_slope),
-        )
-
     def take_over(self) -> None:
-        """Makes arrays of what the Keras models and their Adam hold."""
-        self._is_ahead = False
-        adam = self.optimizers["policy"]
+        """To be called by whoever has changed the agents or their optimisers."""
+        self._is_ahead, self._is_behind = False, True
+
+    def _catch_up(self) -> None:
+        """Makes arrays of what the Keras models and their Adam hold, where they are ahead."""
+        if not self._is_behind:
+            return
+        self._is_behind = False
         low, high = self._settings.log_std_bounds or (-np.inf, np.inf)
-        count, m, v = adam.moments()
-        self._count = round(count)
-        theta = [weight.numpy() for weight in adam.variables]
+        adams = [self.optimizers[name] for name in self._networks]
+        counts, *moments = zip(*(adam.moments() for adam in adams), strict=True)
+        self._counts = np.array([round(count) for count in (*counts, *counts)][:2])
+        theta = [weight.numpy() for adam in adams for weight in adam.variables]
+        m, v = (self._flat([part for parts in of_all for part in parts]) for of_all in moments)
         self._parameters = Parameters(
-            *(self._flat(parts) for parts in (theta, m, v)),
+            theta=self._flat(theta),
+            moments=np.stack([m, v], axis=1),
             sizes=self._sizes,
             squashed=self._settings.mean_activation == "tanh",
             lowest=np.float32(low),
             highest=np.float32(high),
-            epsilon=np.float32(self._settings.adam_epsilon),
-            beta_1=np.float32(BETA_1),
-            beta_2=np.float32(BETA_2),
+            memory_size=self._memory_size,
+            adam=Adam(*map(np.float32, (self._settings.adam_epsilon, BETA_1, BETA_2))),
         )
-        self._phi = [w.numpy()[: self._num_workers] for w in self.loss.phi_variables]
+        workers = self._num_workers
+        self._phi.assign(
+            [variable.numpy()[:workers] for variable in self.loss.phi_variables],
+            self._agents.memory(None).numpy()[:workers],
+        )
 
     def _hand_over(self) -> None:
-        """Puts the arrays into the Keras models and their Adam, where they are ahead."""
+        """Puts the arrays into the Keras models and their Adam, where these are behind."""
         if not self._is_ahead:
             return
         self._is_ahead, width = False, self._agents.num_workers
-        theta, m, v = (self._parts(widened(flat, width)) for flat in self._parameters[:3])
-        for variable, weight in zip(self.optimizers["policy"].variables, theta, strict=True):
-            variable.assign(weight)
-        self.optimizers["policy"].restore(self._count, m, v)
+        parameters = self._parameters
+        of_all = (parameters.theta, *np.moveaxis(parameters.moments, 1, 0))
+        theta, m, v = (self._parts(widened(flat, width)) for flat in of_all)
+        at = 0
+        for name, count in zip(self._networks, self._counts, strict=False):
+            adam = self.optimizers[name]
+            mine = slice(at, at + len(adam.variables))
+            for variable, weight in zip(adam.variables, theta[mine], strict=True):
+                variable.assign(weight)
+            adam.restore(count, m[mine], v[mine])
+            at = mine.stop
 
     def _flat(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         workers = self._num_workers

@@ -94,8 +94,15 @@ def transpose(kernel, memory):
     """The kernel [in, out] as [out, in], in that memory."""
     fan_in, fan_out = kernel.shape
     columns = memory[: fan_in * fan_out].reshape((fan_out, fan_in))
+    a, b = kernel.ctypes.data, columns.ctypes.data
+    whole_in, whole_out = fan_in - fan_in % tile.WIDTH, fan_out - fan_out % tile.WIDTH
+    for i in range(0, whole_in, tile.WIDTH):
+        for j in range(0, whole_out, tile.WIDTH):
+            tile.transpose_square(
+                a + 4 * (i * fan_out + j), fan_out, b + 4 * (j * fan_in + i), fan_in
+            )
     for j in range(fan_out):
-        for i in range(fan_in):
+        for i in range(whole_in if j < whole_out else 0, fan_in):
             columns[j, i] = kernel[i, j]
     return columns
 

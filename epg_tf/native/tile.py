@@ -1,6 +1,7 @@
-"""A small block of a matrix product, whose sums stay in registers until they are whole.
+"""Small blocks of matrices that stay in registers: of a product, and of what is transposed.
 
-numba's loops would read and write each sum for every few of its terms.
+numba's loops would read and write each sum of a product for every few of its terms, and take a
+transposed matrix number by number.
 """
 
 from __future__ import annotations
@@ -13,6 +14,15 @@ from numba.extending import intrinsic
 
 ROWS, COLUMNS = 4, 16
 WIDTH = 8  # numbers in a vector
+
+
+def _pointer(builder, base, kind, *offsets):
+    """Where a number is that lies so many numbers behind an address."""
+    total = base.type(0)
+    for offset in offsets:
+        total = builder.add(total, offset)
+    address = builder.add(base, builder.mul(total, base.type(4)))
+    return builder.inttoptr(address, kind.as_pointer())
 
 
 def _tile_of(rows: int, columns: int) -> Any:
@@ -29,11 +39,7 @@ def _tile_of(rows: int, columns: int) -> Any:
         integer = count.type
 
         def pointer(base, kind, *terms):
-            offset = integer(0)
-            for term in terms:
-                offset = builder.add(offset, term)
-            address = builder.add(base, builder.mul(offset, integer(4)))
-            return builder.inttoptr(address, kind.as_pointer())
+            return _pointer(builder, base, kind, *terms)
 
         places = [
             pointer(c, vector, builder.mul(integer(r), c_row), integer(column))
@@ -71,6 +77,44 @@ def _tile_of(rows: int, columns: int) -> Any:
     return intrinsic(add_tile)
 
 
+@intrinsic
+def _transpose_square(typing, a, a_row, b, b_row):
+    """Writes a[r, j], at `a + 4 (r a_row + j)`, to b[j, r], for r and j below `WIDTH`."""
+    vector = ir.VectorType(ir.FloatType(), WIDTH)
+    # In pairs, fours and halves of eight: of two vectors, which numbers make the next two.
+    mixes = (
+        (1, [0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15]),
+        (2, [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]),
+        (4, [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]),
+    )
+
+    def generate(context, builder, signature, arguments):
+        del context, signature
+        a, a_row, b, b_row = arguments
+        integer = a.type
+        lanes = ir.VectorType(ir.IntType(32), WIDTH)
+        rows = [
+            builder.load(_pointer(builder, a, vector, builder.mul(integer(r), a_row)), align=4)
+            for r in range(WIDTH)
+        ]
+        for apart, *masks in mixes:
+            mixed = {}
+            for r in range(WIDTH):
+                if not r & apart:
+                    for part, mask in enumerate(masks):
+                        pair = rows[r], rows[r | apart]
+                        mixed[r | part * apart] = builder.shuffle_vector(
+                            *pair, ir.Constant(lanes, mask)
+                        )
+            rows = [mixed[r] for r in range(WIDTH)]
+        for column, values in zip((0, 2, 1, 3, 4, 6, 5, 7), rows, strict=True):
+            place = _pointer(builder, b, vector, builder.mul(integer(column), b_row))
+            builder.store(values, place, align=4)
+
+    return types.void(*[types.int64] * 4), generate
+
+
 add_tile = _tile_of(ROWS, COLUMNS)
 add_row = _tile_of(1, COLUMNS)
 add_vector = _tile_of(1, WIDTH)
+transpose_square: Any = _transpose_square

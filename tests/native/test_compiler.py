@@ -35,6 +35,7 @@ def test_products_are_numpys(shape):
     np.testing.assert_allclose(product, c + a.astype(float) @ b, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(transposed, b + a.T.astype(float) @ c, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(row, c[0] + a[0].astype(float) @ b, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(arithmetic.transpose(b, np.empty(b.size, np.float32)), b.T)
     np.testing.assert_allclose(
         arithmetic.dot(b[0], c[0]), b[0].astype(float) @ c[0], rtol=1e-4, atol=1e-4
     )

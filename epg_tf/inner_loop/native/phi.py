@@ -49,32 +49,36 @@ class NativePhi:
             phi: The variables of the loss, [W, ...] each, in its order.
             memory: The memories, [W, 1, U], which count where they are not trained.
         """
-        *before, self._kernel, self._bias, self._out, self._last_bias = phi
+        *before, kernel, bias, out, last_bias = phi
         pairs = list(zip(before[::2], before[1::2], strict=True))
-        self._convolutions, self._to_context = pairs[:-1], pairs[-1:]
-        self._memory = memory
-
-    def before_update(self, batch: UpdateBatch) -> tuple[Losses, Contexts]:
-        """The losses before the gradient steps on a batch."""
-        settings, num_steps = self._settings.learned_loss, self._settings.steps_per_update
-        constant, kernel, bias = self._constant_inputs(batch), self._kernel, self._bias
         to_hidden = kernel[:, self._size :]
-        with np.errstate(invalid="ignore", over="ignore"):  # as a worker that diverges has
-            for of_context, its_bias in self._to_context:
-                bias = bias + np.matmul(its_bias, to_hidden)
-                to_hidden = np.matmul(of_context, to_hidden)
-            features = np.matmul(constant[:, -num_steps:], kernel[:, self._constant]) + bias
-            contexts = self._contexts(batch, constant, to_hidden)
-        losses = Losses(
-            features=features,
+        for of_context, its_bias in pairs[-1:]:
+            bias = bias + np.matmul(its_bias, to_hidden)
+            to_hidden = np.matmul(of_context, to_hidden)
+        self._memory, self._bias = memory, bias
+        self._from_constant = kernel[:, self._constant]
+        settings = self._settings.learned_loss
+        self._losses = Losses(
+            features=np.empty((len(bias), 0, 0), np.float32),
             to_mean=np.ascontiguousarray(kernel[:, self._mean]),
             to_steady=np.ascontiguousarray(kernel[:, self._steady]),
-            out=np.ascontiguousarray(self._out[:, :, 0]),
-            bias=np.ascontiguousarray(self._last_bias[:, 0, 0]),
+            out=np.ascontiguousarray(out[:, :, 0]),
+            bias=np.ascontiguousarray(last_bias[:, 0, 0]),
             smooth=settings.activation == "silu",
             slope=np.float32(settings.leaky_slope),
         )
-        return losses, contexts
+        self._contexts = self._lay_out(pairs[:-1], np.ascontiguousarray(to_hidden))
+
+    def before_update(self, batch: UpdateBatch) -> tuple[Losses, Contexts]:
+        """The losses before the gradient steps on a batch."""
+        constant = self._constant_inputs(batch)
+        newest = constant[:, -self._settings.steps_per_update :]
+        with np.errstate(invalid="ignore", over="ignore"):  # as a worker that diverges has
+            features = np.matmul(newest, self._from_constant) + self._bias
+            contexts = (
+                self._seeing(batch, constant) if len(self._contexts.shapes) else self._contexts
+            )
+        return self._losses._replace(features=features), contexts
 
     def _constant_inputs(self, batch: UpdateBatch) -> np.ndarray:
         """What is constant of each step of the buffer, [W, N, ...]."""
@@ -85,40 +89,54 @@ class NativePhi:
             inputs.append(np.broadcast_to(value, (*shape, value.shape[2])))
         return np.concatenate(inputs, axis=2)
 
-    def _contexts(
-        self, batch: UpdateBatch, constant: np.ndarray, to_hidden: np.ndarray
+    def _lay_out(
+        self, convolutions: Sequence[tuple[np.ndarray, np.ndarray]], to_hidden: np.ndarray
     ) -> Contexts:
-        settings, (workers, length, _) = self._settings.learned_loss, constant.shape
-        # A buffer that is full looks the same from everywhere: one position stands for all.
-        mask = np.ones((workers, length, 1), np.float32) if batch.mask is None else batch.mask
-        steady = np.empty((workers, 0, len(self._steady), 0), np.float32)
-        shapes, kernels, inputs = [], [], []
+        """The temporal convolutions, kernel and bias each, that have yet to see a buffer."""
+        workers, length = len(to_hidden), self._settings.buffer_size
+        settings = self._settings.learned_loss
+        shapes, kernels, biases = [], [], [np.empty((workers, 0), np.float32)]
         for (kernel, bias), (width, stride, channels) in zip(
-            self._convolutions, settings.convolutions, strict=False
+            convolutions, settings.convolutions, strict=False
         ):
+            length = (length - width) // stride + 1
             if not shapes:
-                frames = _frames(constant * mask, width, stride)
-                from_constant = _flat(kernel[:, :, self._constant]).reshape(workers, -1, channels)
-                inputs.append(np.matmul(frames, from_constant) + bias)
-                is_there = _frames(mask, width, stride)[:, : 1 if batch.mask is None else None]
-                of_steady = kernel[:, :, self._steady]
-                steady = np.einsum("wlk,wkdc->wldc", is_there, of_steady)
+                of_constant = _flat(kernel[:, :, self._constant])
+                self._first = of_constant.reshape(workers, -1, channels), bias
+                self._of_steady = kernel[:, :, self._steady]
                 kernel = kernel[:, :, self._mean]
-                length = inputs[0].shape[1]
             else:
-                length = (length - width) // stride + 1
-                inputs.append(np.repeat(bias, length, axis=1))
+                biases.append(_flat(np.repeat(bias, length, axis=1)))
             shapes.append((width, stride, *kernel.shape[2:], length))
-            kernels.append(kernel)
-        nothing = [np.empty((workers, 0), np.float32)]
+            kernels.append(_flat(kernel))
         return Contexts(
             shapes=np.array(shapes, np.int64).reshape(-1, 5),
-            kernels=np.concatenate([*nothing, *map(_flat, kernels)], axis=1),
-            constant=np.concatenate([*nothing, *map(_flat, inputs)], axis=1),
-            to_steady=np.ascontiguousarray(steady),
-            mask=np.ascontiguousarray(mask[:, :, 0]),
+            kernels=np.concatenate([np.empty((workers, 0), np.float32), *kernels], axis=1),
+            constant=np.concatenate(biases, axis=1),
+            to_steady=np.empty((workers, 0, 0, 0), np.float32),
+            mask=np.ones((workers, self._settings.buffer_size), np.float32),
             pooled=settings.pooling == "mean",
-            to_hidden=np.ascontiguousarray(to_hidden),
+            to_hidden=to_hidden,
+        )
+
+    def _seeing(self, batch: UpdateBatch, constant: np.ndarray) -> Contexts:
+        """The temporal convolutions that see a buffer, [W, N, ...] of what is constant."""
+        contexts = self._contexts
+        if not len(contexts.shapes):
+            return contexts
+        kernel, bias = self._first
+        width, stride = contexts.shapes[0, :2]
+        if batch.mask is None:  # all frames see the same of what is steady
+            steady = self._of_steady.sum(axis=1, keepdims=True)
+        else:
+            constant = constant * batch.mask
+            contexts = contexts._replace(mask=np.ascontiguousarray(batch.mask[:, :, 0]))
+            frames = _frames(batch.mask, width, stride)
+            steady = np.einsum("wlk,wkdc->wldc", frames, self._of_steady)
+        first = np.matmul(_frames(constant, width, stride), kernel) + bias
+        return contexts._replace(
+            constant=np.concatenate([_flat(first), contexts.constant], axis=1),
+            to_steady=np.ascontiguousarray(steady),
         )
 
 

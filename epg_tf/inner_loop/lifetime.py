@@ -90,8 +90,8 @@ class Workers:
         self._settings = settings
         self._family = family
         self.num_workers = num_workers
-        make = NativeLearner if runs_here() and settings.backend == "numba" else Learner
-        self.learner = make(settings, family, num_workers)
+        native = settings.backend == "numba" and family.num_actions is None and runs_here()
+        self.learner = (NativeLearner if native else Learner)(settings, family, num_workers)
 
     def draw_phi(self, seed: int) -> np.ndarray:
         """A fresh loss, [P] float32."""

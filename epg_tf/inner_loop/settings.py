@@ -45,8 +45,8 @@ class InnerLoop:
         refresh_statistics: When the normaliser takes in the newest M steps: "after_update", so
             that acting and learning see the same normalised observations, or "before_update".
         adam_epsilon: Epsilon of the agents' Adam.
-        backend: What computes the gradient steps on the learned loss: "tensorflow", for all agents,
-            or "numba", for those whose actions are a box, and faster. Guidance is TensorFlow's.
+        backend: What computes gradient steps on the learned loss: "tensorflow", or "numba", which is
+            faster. Where actions are a finite set, and where there is guidance, TensorFlow does.
 
     Raises:
         ValueError: If a size is not a positive integer, or sizes do not fit together.
@@ -129,8 +129,7 @@ class InnerLoop:
         """Checks that agents with these settings can live on such tasks.
 
         Raises:
-            ValueError: If the backend does not serve a finite set of actions, or the statistics of
-                observations are of another size.
+            ValueError: If the statistics of observations are of another size.
         """
         if self.observation_statistics is not None:
             sizes = len(self.observation_statistics[0]), family.observation_size
@@ -139,11 +138,6 @@ class InnerLoop:
                     f"`InnerLoop.observation_statistics` (of {sizes[0]} numbers) must be of "
                     f"{sizes[1]}, as `{type(family).__name__}` observes."
                 )
-        if self.backend == "numba" and family.num_actions is not None:
-            raise ValueError(
-                "`InnerLoop.backend` (='numba') must be 'tensorflow' where `meta_train.family` has "
-                "a finite set of actions."
-            )
 
     @property
     def with_ppo(self) -> InnerLoop:

@@ -72,11 +72,12 @@ def main() -> None:
     record, folder = _record(), cache_folder(arithmetic.dot)
     with alone(folder, "trial.lock"):
         if record is None or not record.exists():
-            compute()
+            compute_vectors()
             compile_collecting()
     print("It collects.", flush=True)
     with alone(folder, "descent.lock"):
         if record is None or not record.exists():
+            compute_products()
             compile_descent()
             if record is not None:
                 _write_down(record, "")
@@ -111,23 +112,35 @@ def compile_descent() -> None:
     prepare(descend, (parameters, losses, contexts, *given))
 
 
-def compute() -> None:
-    """Compiles and computes, with vectors of every width; raises AssertionError if it is wrong."""
+def compute_vectors() -> None:
+    """Compiles and computes what collecting is made of; raises AssertionError if it is wrong."""
+    rng = np.random.default_rng(0)
+    for count, width in ((3, 2), (11, 64), (67, 65)):
+        row, kernel = rng.standard_normal(count, np.float32), _matrix(rng, count, width)
+        product = np.zeros(width, np.float32)
+        arithmetic.add_product(row, kernel, product)
+        np.testing.assert_allclose(product, row @ kernel, rtol=1e-3, atol=1e-4)
+        activated = product.copy()
+        arithmetic.tanh_in_place(activated)
+        np.testing.assert_allclose(activated, np.tanh(product), rtol=1e-5)
+
+
+def compute_products() -> None:
+    """The same for gradient steps."""
     rng = np.random.default_rng(0)
     for rows, count, width in ((1, 3, 2), (5, 11, 64), (32, 67, 65)):
-        a, b, c = (
-            rng.standard_normal(shape, np.float32)
-            for shape in ((rows, count), (count, width), (rows, width))
-        )
+        a, b, c = _matrix(rng, rows, count), _matrix(rng, count, width), _matrix(rng, rows, width)
         product, transposed = np.zeros_like(c), np.zeros_like(b)
         arithmetic.add_products(a, b, product)
         arithmetic.add_transposed_product(a, c, transposed)
         np.testing.assert_allclose(product, a @ b, rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(transposed, a.T @ c, rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(arithmetic.dot(c[0], c[-1]), c[0] @ c[-1], rtol=1e-3, atol=1e-4)
-        activated = c[0].copy()
-        arithmetic.tanh_in_place(activated)
-        np.testing.assert_allclose(activated, np.tanh(c[0]), rtol=1e-5)
+        np.testing.assert_array_equal(arithmetic.transpose(b, transposed.reshape(-1)), b.T)
+
+
+def _matrix(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape, np.float32)
 
 
 @functools.cache

@@ -41,7 +41,6 @@ class NativeLearner(Learner):
             family: For the sizes of observations and actions, which are a box.
             num_workers: W.
         """
-        settings.check(family)
         super().__init__(settings, family, num_workers)
         self._settings = settings
         self._sizes = np.array(

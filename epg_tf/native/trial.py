@@ -60,9 +60,14 @@ def runs_here() -> bool:
     return bool(process.stdout.readline()) or _runs(_outcome(process))
 
 
-@functools.cache
 def descends_here() -> bool:
     """Whether it takes gradient steps too, which takes longer to compile; where not, the same."""
+    with alone(None):  # threads that ask at the same time wait for one of them
+        return _descends_here()
+
+
+@functools.cache
+def _descends_here() -> bool:
     process = begin()
     return runs_here() and (process is None or _runs(_outcome(process)))
 

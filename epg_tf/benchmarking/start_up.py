@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import psutil
 
-from epg_tf.benchmarking import memory, presets, processes
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.benchmarking import processes
+
+if TYPE_CHECKING:
+    from epg_tf.outer_loop.ranks import Ranks
 
 _UPDATES = 3
 
@@ -43,8 +45,10 @@ def measure(
         environment had been made, `first_update`, when the first update of theta had; `compile`,
         what of that went into compiling it; and `memory`, if asked.
     """
+    # Where `epg_tf.train` imports them: after a trial of machine code has begun.
     from epg_tf import config
     from epg_tf.agent.driver import CompiledDriver
+    from epg_tf.benchmarking import memory, presets
     from epg_tf.inner_loop.learner import Learner
     from epg_tf.outer_loop.stop import StopRequest
     from epg_tf.run.folder import RunFolder

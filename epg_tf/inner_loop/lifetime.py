@@ -29,7 +29,6 @@ from epg_tf.inner_loop.native.learner import NativeLearner
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.inner_loop.standing import Keeper, Standing
-from epg_tf.native.trial import runs_here
 from epg_tf.tasks.compiled_simulator import Passage
 from epg_tf.tasks.family import TaskFamily
 
@@ -90,7 +89,7 @@ class Workers:
         self._settings = settings
         self._family = family
         self.num_workers = num_workers
-        native = settings.backend == "numba" and family.num_actions is None and runs_here()
+        native = settings.backend == "numba" and family.num_actions is None
         self.learner = (NativeLearner if native else Learner)(settings, family, num_workers)
 
     def draw_phi(self, seed: int) -> np.ndarray:

@@ -13,6 +13,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -28,6 +29,8 @@ from epg_tf.native.descend import Adam, Contexts, Losses, Parameters, descend
 
 # What ends a process by its own doing; where anything else went wrong, the next one tries again.
 _CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
+# Of threads that ask the same one waits for the process, and the others for that one.
+_COLLECTS, _DESCENDS = threading.Lock(), threading.Lock()
 _TRIAL = "from epg_tf.native import trial; trial.main()"
 
 
@@ -49,21 +52,26 @@ def begin() -> subprocess.Popen | None:
     )
 
 
-@functools.cache
 def runs_here() -> bool:
     """Whether it computes, and collects steps; where not, a sentence says so, once."""
+    with _COLLECTS:
+        return _runs_here()
+
+
+def descends_here() -> bool:
+    """Whether it takes gradient steps too, which takes longer to compile; where not, the same."""
+    with _DESCENDS:
+        return _descends_here()
+
+
+@functools.cache
+def _runs_here() -> bool:
     process, record = begin(), _record()
     if process is None:
         assert record is not None
         return _runs(record.read_text())
     assert process.stdout is not None
     return bool(process.stdout.readline()) or _runs(_outcome(process))
-
-
-def descends_here() -> bool:
-    """Whether it takes gradient steps too, which takes longer to compile; where not, the same."""
-    with alone(None):  # threads that ask at the same time wait for one of them
-        return _descends_here()
 
 
 @functools.cache

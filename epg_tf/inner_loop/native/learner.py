@@ -1,7 +1,7 @@
 """Algorithm 1, line 12, by machine code of our own: for the standard agents, in a single call.
 
 Serves all losses, and Gaussian policies. What it cannot do, guidance among it, is left to the
-`Learner` that it is, which is also what it is held to.
+`Learner` that it is, which is also what it is held to; all of it where such code does not run.
 """
 
 from __future__ import annotations

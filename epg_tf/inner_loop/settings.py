@@ -45,8 +45,8 @@ class InnerLoop:
         refresh_statistics: When the normaliser takes in the newest M steps: "after_update", so
             that acting and learning see the same normalised observations, or "before_update".
         adam_epsilon: Epsilon of the agents' Adam.
-        backend: What computes gradient steps on the learned loss: "tensorflow", or "numba", in 0.6 of
-            the time. Where actions are a finite set, and where there is guidance, TensorFlow does.
+        backend: What computes gradient steps on the learned loss: "tensorflow", or "numba", in 0.6
+            of its time. Where actions are a finite set or there is guidance, TensorFlow does.
 
     Raises:
         ValueError: If a size is not a positive integer, or sizes do not fit together.

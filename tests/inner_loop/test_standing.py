@@ -66,6 +66,7 @@ def lived(workers, phi, alpha, keeper=None):
         (LEAN, DiscreteActions(RandomReacher()), 0.0, 4),
         (dataclasses.replace(LEAN, train_memory=True), RandomHopper(), 0.0, 4),
         (FAST, RandomHopper(), 0.0, 1),
+        (dataclasses.replace(PAPER, backend="numba"), RandomReacher(), 0.0, 2),
     ],
 )
 def test_lifetimes_that_are_cut_off_go_on_to_the_same_numbers(settings, family, alpha, num_workers):

@@ -109,11 +109,12 @@ def test_a_lone_worker_takes_the_steps_it_takes_among_many(settings):
         np.testing.assert_array_equal(a[4:5], b)
 
 
-def test_a_worker_that_diverges_stands_still_and_the_others_do_not_notice():
+@pytest.mark.parametrize("settings", [MANY_STEPS, PAPER], ids=["many steps", "paper"])
+def test_a_worker_that_diverges_stands_still_and_the_others_do_not_notice(settings):
     (reference, native), (_, sound) = (
-        learners(MANY_STEPS, range(3), RandomReacher()) for _ in range(2)
+        learners(settings, range(3), RandomReacher()) for _ in range(2)
     )
-    batch = random_batch(MANY_STEPS, range(3))
+    batch = random_batch(settings, range(3))
     sound.update(batch, 0.0)
     batch.observation[1, 3] = np.inf
     before = native.policy_weights()

@@ -15,8 +15,7 @@ from epg_tf.native.arithmetic import (
     transpose,
 )
 from epg_tf.native.compiler import compiled
-
-_WIDE = 8  # numbers that a processor multiplies at once
+from epg_tf.native.tile import WIDTH
 
 
 @compiled
@@ -116,7 +115,7 @@ def _gradient_of_layer(before, error, of_kernel, of_bias, memory):
     for b in range(error.shape[0]):
         for j in range(fan_out):
             of_bias[j] += error[b, j]
-    if fan_out < _WIDE:  # the wider of the two makes the inner loops
+    if fan_out < WIDTH:  # the wider of the two makes the inner loops
         columns = memory[: fan_in * fan_out].reshape((fan_out, fan_in))
         columns[:] = np.float32(0.0)
         add_transposed_product(error, before, columns)

@@ -30,8 +30,8 @@ class NativeLearner(Learner):
     asks for the agents, or for something else than an update on the learned loss.
     """
 
-    _is_ahead = False  # of the Keras models
-    _is_behind = True  # the same
+    # Whether the arrays have to be told to the Keras models, or these to the arrays.
+    _is_ahead, _is_behind = False, True
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
         """Makes a learner; `reset` begins a lifetime.
@@ -66,9 +66,8 @@ class NativeLearner(Learner):
 
     def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
-        self._is_ahead = False
-        super().reset(phi, generators)
         self.take_over()
+        super().reset(phi, generators)
 
     def policy_weights(self) -> list[np.ndarray]:
         """The policies' weights, [W, ...] each, in the order of the Keras model."""
@@ -106,7 +105,8 @@ class NativeLearner(Learner):
             num_workers, -1, num_steps // settings.num_minibatches
         )
         seen = settings.buffer_size if settings.learned_loss.context_size else num_steps
-        t = self._counts[:, np.newaxis] + 1 + np.arange(minibatches.shape[1])
+        # Of the policy and of the memory, which are one where the memory is not trained.
+        t = self._counts[[0, -1], np.newaxis] + 1 + np.arange(minibatches.shape[1])
         rates = settings.learning_rate * np.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)
         loss, diverged = np.empty(num_workers, np.float32), np.zeros(num_workers, bool)
         arguments = (
@@ -139,7 +139,7 @@ class NativeLearner(Learner):
         low, high = self._settings.log_std_bounds or (-np.inf, np.inf)
         adams = [self.optimizers[name] for name in self._networks]
         counts, *moments = zip(*(adam.moments() for adam in adams), strict=True)
-        self._counts = np.array([round(count) for count in (*counts, *counts)][:2])
+        self._counts = np.array([round(count) for count in counts])
         theta = [weight.numpy() for adam in adams for weight in adam.variables]
         m, v = (self._flat([part for parts in of_all for part in parts]) for of_all in moments)
         self._parameters = Parameters(
@@ -167,7 +167,7 @@ class NativeLearner(Learner):
         of_all = (parameters.theta, *np.moveaxis(parameters.moments, 1, 0))
         theta, m, v = (self._parts(widened(flat, width)) for flat in of_all)
         at = 0
-        for name, count in zip(self._networks, self._counts, strict=False):
+        for name, count in zip(self._networks, self._counts, strict=True):
             adam = self.optimizers[name]
             mine = slice(at, at + len(adam.variables))
             for variable, weight in zip(adam.variables, theta[mine], strict=True):

@@ -48,7 +48,11 @@ class EvolvedLoss(nn.Module):
                 held = self._activate(frames @ kernel + getattr(self, f"convolution_{i}_bias"))
             pooled = held.mean(0) if network["pooling"] == "mean" else held.flatten()
             x = torch.cat([x, self._layer("context", pooled).expand(length, -1)], 1)
-        return self._layer("loss", self._activate(self._layer("hidden", x)))[:, 0]
+        losses = self._layer("loss", self._activate(self._layer("hidden", x)))[:, 0]
+        log_p, noise = steps.get("policy_log_probabilities"), steps.get("policy_log_std")
+        centre = steps["policy_mean"] if log_p is None else log_p - log_p.mean(1, keepdim=True)
+        losses = losses + network["mean_penalty"] / 2 * (centre**2).sum(1)  # the confinement
+        return losses if noise is None else losses + network["log_std_penalty"] * noise.sum(1)
 
     def forward(self, **inputs):
         """L_phi, the mean over the M newest steps."""

@@ -97,6 +97,12 @@ class InnerLoop:
                     f"`InnerLoop.log_std_bounds` (={self.log_std_bounds}) must be two numbers with "
                     f"`InnerLoop.initial_log_std` (={self.initial_log_std}) between them."
                 )
+        penalty = self.learned_loss.log_std_penalty
+        if penalty and self.log_std_bounds is None:
+            raise ValueError(
+                f"`LearnedLoss.log_std_penalty` (={penalty}) must be 0 unless "
+                "`InnerLoop.log_std_bounds` says how quiet an agent can become."
+            )
         if self.observation_statistics is not None:
             mean, std = self.observation_statistics
             if len(mean) != len(std) or not all(number >= STD_FLOOR for number in std):

@@ -36,6 +36,12 @@ class LearnedLoss:
         leaky_slope: Negative slope of the leaky ReLUs.
         normalised: Which of action and reward are normalised by the worker's running statistics;
             observations always are.
+        mean_penalty: kappa of the confinement, a fixed term beside the networks:
+            `kappa / 2 |mean|^2` of a Gaussian policy, `kappa / 2 |log p - average log p|^2` of a
+            categorical one. The minimum of the loss then stays inside the box of actions; without
+            it (0, the paper) a random phi has no minimum, and agents run away.
+        log_std_penalty: The weight of the sum of log standard deviations, the second term of the
+            confinement: a loss of zeros tells agents to become quiet.
 
     Raises:
         ValueError: If a name is unknown or repeated, or a size is not positive.
@@ -49,6 +55,8 @@ class LearnedLoss:
     activation: str = "leaky_relu"
     leaky_slope: float = 0.2
     normalised: tuple[str, ...] = ("action", "reward")
+    mean_penalty: float = 0.0
+    log_std_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         inputs = tuple(self.inputs)
@@ -67,7 +75,8 @@ class LearnedLoss:
         require_integer("LearnedLoss.context_size", self.context_size, at_least=0)
         require_integer("LearnedLoss.hidden_size", self.hidden_size)
         require_member("LearnedLoss.activation", self.activation, ("leaky_relu", "silu"))
-        require_number("LearnedLoss.leaky_slope", self.leaky_slope, positive=False)
+        for name in ("leaky_slope", "mean_penalty", "log_std_penalty"):
+            require_number(f"LearnedLoss.{name}", getattr(self, name), positive=False)
         if self.context_size and not self.convolutions:
             raise ValueError(
                 "`LearnedLoss.convolutions` (=()) must not be empty unless "
@@ -86,6 +95,11 @@ class LearnedLoss:
     def sees_reward(self) -> bool:
         """Whether the loss has to be shown rewards."""
         return "reward" in self.inputs
+
+    @property
+    def confines(self) -> bool:
+        """Whether the loss has a confinement beside its networks."""
+        return self.mean_penalty > 0.0 or self.log_std_penalty > 0.0
 
     @property
     def shortest_buffer(self) -> int:
@@ -175,15 +189,36 @@ class LossNetwork(tf.keras.Model):
         Returns:
             [W, B].
         """
-        steps = inputs.select(self.settings.inputs)
-        if rows is not None:
-            steps = [
-                step if step.shape[1] == 1 else tf.gather(step, rows, axis=1, batch_dims=1)
-                for step in steps
-            ]
+
+        def taken(step: tf.Tensor) -> tf.Tensor:
+            if rows is None or step.shape[1] == 1:
+                return step
+            return tf.gather(step, rows, axis=1, batch_dims=1)
+
+        steps = [taken(step) for step in inputs.select(self.settings.inputs)]
         if self.to_context is not None:
             steps.append(self.context(inputs) if context is None else context)
-        return tf.squeeze(self.to_loss(self.to_hidden(steps)), axis=2)
+        losses = tf.squeeze(self.to_loss(self.to_hidden(steps)), axis=2)
+        if self.settings.confines:
+            losses += self.confinement(tuple(map(taken, inputs.policy)))
+        return losses
+
+    def confinement(self, policy: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        """The terms of L_t that do not depend on phi; see `LearnedLoss.mean_penalty`.
+
+        Args:
+            policy: The policy's output, [W, B or 1, size] each.
+
+        Returns:
+            [W, B].
+        """
+        centre, *log_std = policy
+        if not log_std:
+            centre -= tf.reduce_mean(centre, axis=2, keepdims=True)
+        penalty = self.settings.mean_penalty / 2.0 * tf.reduce_sum(tf.square(centre), axis=2)
+        for part in log_std:
+            penalty += self.settings.log_std_penalty * tf.reduce_sum(part, axis=2)
+        return penalty
 
     def call(self, inputs: LossInputs, num_newest: int) -> tf.Tensor:
         """L_phi, the mean of L_t over the `num_newest` = M newest steps of the buffer, [W]."""

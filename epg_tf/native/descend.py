@@ -112,6 +112,9 @@ def descend(parameters, losses, contexts, observation, minibatches, rates, loss,
             )
             for i in range(steady.shape[0]):
                 of_steady[i] = dot(total_slopes, losses.to_steady[w, i])
+            for a in range(num_actions):
+                of_steady[a] += losses.log_std_penalty
+                total_loss += losses.log_std_penalty * log_std[a]
             if has_context:
                 add_context_gradient(
                     *(contexts, w, reached[1], total_slopes, reached[2], masked),

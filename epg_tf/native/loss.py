@@ -25,6 +25,8 @@ class Losses(NamedTuple):
         bias: Of the loss, [W] float32.
         smooth: Whether hidden layers are SiLU; leaky ReLU otherwise.
         slope: Of a leaky ReLU below 0.
+        mean_penalty: kappa of the confinement; see `LearnedLoss`.
+        log_std_penalty: Of the confinement.
     """
 
     features: np.ndarray
@@ -34,6 +36,8 @@ class Losses(NamedTuple):
     bias: np.ndarray
     smooth: bool
     slope: np.float32
+    mean_penalty: np.float32
+    log_std_penalty: np.float32
 
 
 @compiled
@@ -70,6 +74,11 @@ def add_loss_gradient(losses, w, rows, places, common, mean, error, hidden, slop
             total_slopes[j] += slopes[j]
         for a in range(num_actions):
             error[at, a] += dot(slopes, losses.to_mean[w, a])
+        if losses.mean_penalty > 0:
+            pull = share * losses.mean_penalty
+            for a in range(num_actions):
+                error[at, a] += pull * mean[at, a]
+                total += np.float32(0.5) * pull * mean[at, a] * mean[at, a]
     return total
 
 

@@ -49,6 +49,18 @@ HELD = dataclasses.replace(
 MEMORY = dataclasses.replace(
     MANY_STEPS, learned_loss=LearnedLoss(("policy", "memory"), context_size=0)
 )
+CONFINED = dataclasses.replace(
+    MANY_STEPS,
+    mean_activation=None,
+    log_std_bounds=(-1.0, 0.0),
+    learned_loss=dataclasses.replace(
+        MANY_STEPS.learned_loss, mean_penalty=3.0, log_std_penalty=0.5
+    ),
+)
+CONFINED_WITH_CONTEXT = dataclasses.replace(
+    LONG,
+    learned_loss=dataclasses.replace(LONG.learned_loss, mean_penalty=8.0, log_std_penalty=1.0),
+)
 SETTINGS = {
     "many steps": MANY_STEPS,
     "rough": ROUGH,
@@ -57,6 +69,8 @@ SETTINGS = {
     "long": LONG,
     "held": HELD,
     "memory": MEMORY,
+    "confined": CONFINED,
+    "confined, with context": CONFINED_WITH_CONTEXT,
 }
 by_settings = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 
@@ -93,7 +107,7 @@ def test_it_takes_the_steps_that_tensorflow_takes(settings):
     assert_same_agents(native, reference)
     moved = [np.abs(a - b).max() for a, b in zip(before, native.policy_weights(), strict=True)]
     assert min(moved) > 1e-3
-    if settings.log_std_bounds:
+    if settings.log_std_bounds == MANY_STEPS.log_std_bounds:
         assert np.abs(native.policy_weights()[-1]).max() == np.float32(settings.log_std_bounds[1])
 
 

@@ -137,6 +137,27 @@ def test_a_full_mask_is_no_mask():
     np.testing.assert_allclose(network(inputs, 32), network(full, 32), rtol=1e-4, atol=1e-5)
 
 
+def test_the_confinement_is_added_to_the_networks_loss():
+    inputs = random_inputs()
+    plain, confined = (
+        network_of(LearnedLoss(mean_penalty=kappa, log_std_penalty=weight), inputs)
+        for kappa, weight in ((0.0, 0.0), (8.0, 0.5))
+    )
+    mean, log_std = (part.numpy() for part in inputs.policy)
+    expected = 4.0 * np.square(mean).sum(2) + 0.5 * log_std.sum(2)
+    found = confined.per_step(inputs) - plain.per_step(inputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_confinement_of_finite_actions_is_zero_where_all_are_equally_likely():
+    logits = tf.constant(np.random.default_rng(0).normal(size=(2, 5, 3)), tf.float32)
+    network = LearnedLoss(mean_penalty=8.0).build(2)
+    centred = logits - tf.reduce_mean(logits, axis=2, keepdims=True)
+    penalty = network.confinement((tf.nn.log_softmax(logits),))
+    np.testing.assert_allclose(penalty, 4.0 * np.square(centred).sum(2), rtol=1e-5)
+    np.testing.assert_allclose(network.confinement((tf.fill([2, 5, 3], -np.log(3.0)),)), 0.0)
+
+
 def test_without_context_a_step_stands_for_itself():
     inputs = random_inputs()
     network = network_of(LearnedLoss(context_size=0), inputs)

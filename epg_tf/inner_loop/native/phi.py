@@ -66,6 +66,8 @@ class NativePhi:
             bias=np.ascontiguousarray(last_bias[:, 0, 0]),
             smooth=settings.activation == "silu",
             slope=np.float32(settings.leaky_slope),
+            mean_penalty=np.float32(settings.mean_penalty),
+            log_std_penalty=np.float32(settings.log_std_penalty),
         )
         self._contexts = self._lay_out(pairs[:-1], np.ascontiguousarray(to_hidden))
 

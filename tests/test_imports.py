@@ -96,9 +96,9 @@ def test_nothing_needs_the_benchmark(module):
 def test_no_folder_has_too_much_in_it():
     for folder in {path.parent for path in PACKAGE.rglob("*") if path.parent.name != "__pycache__"}:
         files = [path for path in folder.iterdir() if path.is_file()]
-        assert len(files) <= 14, f"{folder.name} has {len(files)} files"
+        assert len(files) <= 16, f"{folder.name} has {len(files)} files"
     for module in MODULES:
-        assert len((PACKAGE / module).read_text().splitlines()) <= 260, module
+        assert len((PACKAGE / module).read_text().splitlines()) <= 400, module
 
 
 def test_the_rules_are_about_what_is_there():

@@ -230,6 +230,38 @@ def test_a_run_that_goes_on_equals_one_that_never_stopped(copy_of_two, three_epo
     assert {k: ours[k] for k in same} == {k: theirs[k] for k in same}
 
 
+@pytest.fixture(scope="session")
+def staggered_settings():
+    return LEAN | {
+        "InnerLoop.num_updates": 6,
+        "InnerLoop.log_std_bounds": (-3.0, 0.0),
+        "LearnedLoss.mean_penalty": 8.0,
+        "LearnedLoss.log_std_penalty": 1.0,
+        "meta_train.window": 2,
+        "meta_train.validate_every": 2,
+    }
+
+
+def test_noise_reuse_goes_on_where_it_stood_on_any_number_of_ranks(staggered_settings, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert run(whole, meta_train__num_epochs=5, **staggered_settings)
+    assert [line["env_steps"] for line in metrics_of(whole)] == [4 * 6 * 32 * e for e in range(1, 6)]
+    assert run(parts, meta_train__num_epochs=1, **staggered_settings)
+    assert run(parts, meta_train__num_epochs=4, **staggered_settings)
+    last = staggered_settings | {"meta_train.num_epochs": 5}
+    result = execute(command(parts, last, HOROVODRUN, "-np", 3))
+    assert result.returncode == 0, result.stderr
+    assert_same_state(parts, whole)
+
+
+def test_one_window_of_a_whole_lifetime_is_full_evolution(staggered_settings, tmp_path):
+    full, window = tmp_path / "full", tmp_path / "window"
+    assert run(full, **staggered_settings | {"meta_train.window": None})
+    assert run(window, **staggered_settings | {"meta_train.window": 6})
+    phis = [CheckpointFolder(root / "checkpoints").latest().state.phi for root in (full, window)]
+    np.testing.assert_array_equal(*phis)
+
+
 def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
     growing = LEAN | {
         "meta_train.num_updates": "@lifetime/Linear()",

@@ -45,6 +45,8 @@ for _name, _value in {
 opengl.withhold()
 logging.set_verbosity(logging.WARNING)
 logging.get_absl_handler().setFormatter(Formatter("epg_tf: %(message)s"))  # as all else is said
+# Each learner traces functions of its own, which TensorFlow takes for one that is traced again.
+logging.get_absl_handler().addFilter(lambda record: "retracing" not in record.getMessage())
 
 BAD_INPUT = 2
 RANK_LOST = 1

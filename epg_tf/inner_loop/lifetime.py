@@ -124,11 +124,29 @@ class Workers:
         Returns:
             What the lifetimes came to.
         """
-        settings, num_actions = self._settings, self._family.num_actions
+        at = self.begin(phi, seeds)
+        if keeper is not None and (kept := keeper.kept()):
+            at.restore(kept)
+        until = self._settings.num_updates if num_updates is None else num_updates
+        observers = [observer for observer in (on_update, lesson_taker) if observer is not None]
+        self.go_on(at, until, guidance, observers, train_value, keeper)
+        return self.result(at)
+
+    def begin(self, phi: np.ndarray, seeds: Sequence[LifetimeSeed]) -> Standing:
+        """Begins one lifetime per worker; those that the workers lived before are over.
+
+        Args:
+            phi: The losses' parameters, [W, P].
+            seeds: One per worker.
+
+        Returns:
+            Where the lifetimes stand: before their first step.
+        """
+        settings = self._settings
         self.learner.reset(phi, _generators(seeds, Stream.AGENT))
         act = functools.partial(ActingPolicy, mean_activation=settings.mean_activation)
         driver = make_driver(self._family, seeds, act, settings.steps_per_update)  # lines 5, 7
-        at = Standing(
+        return Standing(
             self.learner,
             driver,
             minibatches=_generators(seeds, Stream.MINIBATCHES),
@@ -137,12 +155,29 @@ class Workers:
             episodes=EpisodeReturns(self.num_workers),
             diverged=np.zeros(self.num_workers, bool),
         )
-        if keeper is not None and (kept := keeper.kept()):
-            at.restore(kept)
-        parameters = driver.env.simulator.parameters
-        update_seconds = 0.0
-        num_updates = settings.num_updates if num_updates is None else num_updates
-        while at.k < num_updates:  # line 6
+
+    def go_on(
+        self,
+        at: Standing,
+        until: int,
+        guidance: float,
+        observers: Sequence[Callable[[Update], object]] = (),
+        train_value: bool = False,
+        keeper: Keeper | None = None,
+    ) -> None:
+        """Lives on, up to the update number `until`; see `live` for the other arguments.
+
+        Args:
+            at: Where the lifetimes stand that these workers began last; changed.
+            until: At most K.
+            guidance: alpha in Eq. 6.
+            observers: Called in turn before each update.
+            train_value: See `live`.
+            keeper: See `live`.
+        """
+        settings, num_actions = self._settings, self._family.num_actions
+        driver, parameters = at.driver, at.driver.env.simulator.parameters
+        while at.k < until:  # line 6
             driver.policy.load(self.learner.policy_weights(), at.statistics["observation"])
             experience = driver.run()  # lines 8-11
             at.episodes.add(experience)
@@ -161,30 +196,32 @@ class Workers:
                 num_actions,
                 rewarded,
             )
-            for observer in (on_update, lesson_taker):
-                if observer is not None:
-                    observer(
-                        Update(
-                            at.k, experience, driver.passage, batch, acted, at.episodes, parameters
-                        )
+            for observer in observers:
+                observer(
+                    Update(
+                        at.k, experience, driver.passage, batch, acted, at.episodes, parameters
                     )
+                )
             logs = self.learner.update(batch, guidance, train_value=train_value)  # line 12
             at.statistics = refreshed
             at.diverged |= logs["diverged"]
-            update_seconds += time.perf_counter() - start
+            at.update_seconds += time.perf_counter() - start
             if keeper is not None:
                 keeper.offer(at.as_arrays)
+
+    def result(self, at: Standing) -> Lifetimes:
+        """What lifetimes have come to so far (line 13)."""
         final_returns = np.array([last_episodes(r) for r in at.episodes.of_lifetimes()])
-        objective = OBJECTIVES[settings.objective]
+        objective = OBJECTIVES[self._settings.objective]
         returns = np.array([objective(r) for r in at.episodes.of_lifetimes()])
-        return Lifetimes(  # line 13
+        return Lifetimes(
             returns=returns,
             final_returns=final_returns,
             diverged=at.diverged | ~np.isfinite(returns),
             episodes=at.episodes,
             statistics=at.statistics,
-            physics_seconds=driver.physics_seconds,
-            update_seconds=update_seconds,
+            physics_seconds=at.driver.physics_seconds,
+            update_seconds=at.update_seconds,
         )
 
 

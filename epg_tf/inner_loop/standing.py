@@ -47,6 +47,7 @@ class Standing:
         episodes: The returns so far.
         diverged: Whether a gradient has not been finite, [W].
         k: The updates made.
+        update_seconds: Time spent in them by this process.
     """
 
     learner: Learner
@@ -57,6 +58,7 @@ class Standing:
     episodes: EpisodeReturns
     diverged: np.ndarray
     k: int = 0
+    update_seconds: float = 0.0
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """All of this by name."""

@@ -148,11 +148,13 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
     try:
         data = read_arrays(path)
         # Runs of before there was teaching know no start and no maker, nor whose the best is.
-        known = {"start_epoch": 0, "made": "evolved"} | data
+        none = np.empty((0, len(data["phi"])))
+        known = {"start_epoch": 0, "made": "evolved", "earlier_phi": none} | data
         state = EvolutionState(
             int(data["epoch"]),
             *(np.array(data[name]) for name in _ARRAYS),
             start_epoch=int(known["start_epoch"]),
+            earlier_phi=np.array(known["earlier_phi"]),
         )
         teaching = {
             name.removeprefix(_TEACHING): np.array(value)

@@ -22,6 +22,7 @@ from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.partial_epochs import PartialEpochs
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.outer_loop.staggered import StaggeredLifetimes
 from epg_tf.outer_loop.strategy import EvolutionState
 from epg_tf.outer_loop.taught_epochs import Teaching, TeachingState
 from epg_tf.outer_loop.validation import validation_return
@@ -74,10 +75,11 @@ def meta_train(
     share = ranks.share(settings.num_workers)
     steps_at_a_time = settings.num_workers * settings.inner_loop.steps_per_update
     teaching: Teaching | None = None
+    staggered: StaggeredLifetimes | None = None
 
     def on_update(update: Update) -> None:
         del update
-        on_steps(steps_at_a_time)
+        on_steps(steps_at_a_time * (settings.num_cohorts if staggered else 1))
 
     for epoch in range(checkpoint.state.epoch + 1, settings.num_epochs + 1):  # line 2
         began, before = time.perf_counter(), checkpoint.state
@@ -91,6 +93,17 @@ def meta_train(
             taught_so_far, logs = teaching.fit(taught_so_far, epoch, on_steps)
             state = settings.strategy.init(taught_so_far.fit.phi, epoch)
             kept = taught_so_far.as_arrays() if settings.is_taught(epoch + 1) else None
+        elif settings.window is not None:  # not in the paper
+            teaching, kept = None, None
+            staggered = staggered or StaggeredLifetimes(settings, ranks)
+            guidance = settings.guidance(epoch)
+            cohorts = staggered.live(before, on_update)
+            stop = stop_requested()
+            gathered_cohorts = [_gather(ranks, one, before, stop) for one in cohorts]
+            gathered = gathered_cohorts[0]
+            state, logs = settings.strategy.tell(
+                before, settings.seed, np.stack([one["returns"] for one in gathered_cohorts])
+            )
         else:
             teaching, kept = None, None
             guidance = settings.guidance(epoch)

@@ -25,6 +25,8 @@ class MetaTraining:
         seed: The seed of everything random.
         num_updates: K over epochs, for lifetimes that grow; None for `InnerLoop.num_updates` in
             every epoch.
+        window: W, updates between two outer steps, which then come while lifetimes are under way
+            (noise reuse, Li et al. 2023; see `staggered`); None (the paper) for whole lifetimes.
         teacher: Who teaches phi in the first epochs, before evolution goes on; None (the paper) for
             evolution alone.
         validate_every: Epochs from one look at phi itself, without noise, to the next: the
@@ -49,6 +51,7 @@ class MetaTraining:
     num_workers: int = 32
     seed: int = 0
     num_updates: Schedule | None = None
+    window: int | None = None
     teacher: Teacher | None = None
     validate_every: int = 0
     start_from: str | None = None
@@ -73,6 +76,18 @@ class MetaTraining:
             require_schedule("EvolutionStrategy.learning_rate", rate, self.num_epochs)
         if self.num_updates is not None:
             require_schedule("meta_train.num_updates", self.num_updates, self.num_epochs, lowest=1)
+        if self.window is not None:
+            require_integer("meta_train.window", self.window)
+            if self.num_updates is not None or self.inner_loop.num_updates % self.window:
+                raise ValueError(
+                    f"`meta_train.window` (={self.window}) must divide `InnerLoop.num_updates` "
+                    f"(={self.inner_loop.num_updates}), and `meta_train.num_updates` must be None."
+                )
+
+    @property
+    def num_cohorts(self) -> int:
+        """G, how many cohorts of n workers live side by side; 1 without a window."""
+        return self.inner_loop.num_updates // self.window if self.window else 1
 
     def num_updates_in(self, epoch: int) -> int:
         """K in `epoch` (1, 2, ...)."""

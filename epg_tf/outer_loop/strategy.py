@@ -29,6 +29,8 @@ class EvolutionState:
         first_moment: Adam's, [P] float64.
         second_moment: Adam's, [P] float64.
         start_epoch: The epoch after which the search began; those before it were not its own.
+        earlier_phi: phi before the epochs that lifetimes under way have lived through, oldest
+            first, [up to G - 1, P]; empty unless outer steps come while lifetimes are under way.
     """
 
     epoch: int
@@ -36,6 +38,7 @@ class EvolutionState:
     first_moment: np.ndarray
     second_moment: np.ndarray
     start_epoch: int = 0
+    earlier_phi: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 0)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +102,8 @@ class EvolutionStrategy:
     def init(self, phi: np.ndarray, epoch: int = 0) -> EvolutionState:
         """The state before the search's first epoch, which comes after `epoch`, from phi [P]."""
         phi = np.asarray(phi, np.float64)
-        return EvolutionState(epoch, phi, np.zeros_like(phi), np.zeros_like(phi), epoch)
+        none = np.empty((0, len(phi)))
+        return EvolutionState(epoch, phi, np.zeros_like(phi), np.zeros_like(phi), epoch, none)
 
     def ask(self, state: EvolutionState, seed: int, workers: Iterable[int]) -> np.ndarray:
         """The candidates phi + sigma epsilon_i of the coming epoch.
@@ -112,12 +116,24 @@ class EvolutionStrategy:
         Returns:
             [len(workers), P] float32.
         """
-        return np.stack(
-            [
-                (state.phi + self.noise_std * self._noise(state, seed, worker)).astype(np.float32)
-                for worker in workers
-            ]
-        )
+        return self.candidates(state.phi, seed, state.epoch + 1, workers)
+
+    def candidates(
+        self, phi: np.ndarray, seed: int, epoch: int, workers: Iterable[int]
+    ) -> np.ndarray:
+        """Returns phi + sigma epsilon_i with the noise of an epoch's workers.
+
+        Args:
+            phi: [P].
+            seed: The seed of the run.
+            epoch: The epoch in which the workers' lifetimes end.
+            workers: Which of the n workers.
+
+        Returns:
+            [len(workers), P] float32.
+        """
+        noise = (self._noise(len(phi), seed, epoch, worker) for worker in workers)
+        return np.stack([(phi + self.noise_std * one).astype(np.float32) for one in noise])
 
     def tell(
         self, state: EvolutionState, seed: int, returns: np.ndarray
@@ -127,18 +143,20 @@ class EvolutionStrategy:
         Args:
             state: The state that `ask` was given.
             seed: The seed of the run.
-            returns: R_i of all n workers, in their order.
+            returns: R_i of all n workers, in their order, [n]; with G cohorts of workers those of
+                each, in the order in which their lifetimes end, [G, n].
 
         Returns:
             The new state, and `gradient_norm`, `phi_norm` and `outer_learning_rate`.
         """
         epoch, step = state.epoch + 1, state.epoch + 1 - state.start_epoch
-        fitness = SHAPINGS[self.shaping](np.asarray(returns, np.float64))
+        cohorts = np.atleast_2d(np.asarray(returns, np.float64))
         # One after the other, so that every rank and every number of ranks adds in the same order.
         gradient = np.zeros_like(state.phi)
-        for worker, weight in enumerate(fitness):
-            gradient += weight * self._noise(state, seed, worker)
-        gradient /= len(fitness) * self.noise_std
+        for end, fitness in enumerate(map(SHAPINGS[self.shaping], cohorts), epoch):
+            for worker, weight in enumerate(fitness):
+                gradient += weight * self._noise(len(gradient), seed, end, worker)
+        gradient /= cohorts.size * self.noise_std
         direction = gradient
         rate = value_in(self.learning_rate, epoch)
         first, second = state.first_moment, state.second_moment
@@ -154,7 +172,9 @@ class EvolutionStrategy:
             "phi_norm": float(np.linalg.norm(phi)),
             "outer_learning_rate": float(rate),
         }
-        return EvolutionState(epoch, phi, first, second, state.start_epoch), logs
+        earlier = np.concatenate([state.earlier_phi, state.phi[np.newaxis]])
+        earlier = earlier[max(0, len(earlier) - len(cohorts) + 1) :]
+        return EvolutionState(epoch, phi, first, second, state.start_epoch, earlier), logs
 
-    def _noise(self, state: EvolutionState, seed: int, worker: int) -> np.ndarray:
-        return sampling.noise(seed, state.epoch + 1, worker, len(state.phi), self.sampling)
+    def _noise(self, size: int, seed: int, epoch: int, worker: int) -> np.ndarray:
+        return sampling.noise(seed, epoch, worker, size, self.sampling)

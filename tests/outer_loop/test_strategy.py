@@ -44,6 +44,27 @@ def test_climbs_a_quadratic(optimizer, sampling, shaping):
     assert end > 0.02 * start, f"from {start} to {end}"
 
 
+def test_cohorts_are_ranked_apart_and_add_up_with_the_noise_they_were_born_with():
+    strategy = EvolutionStrategy(noise_std=0.2, learning_rate=0.3, optimizer="sgd")
+    state = dataclasses.replace(strategy.init(np.zeros(10)), epoch=4)
+    returns = np.random.default_rng(2).normal(size=(3, 6))
+    after, _ = strategy.tell(state, 7, returns + np.array([[0.0], [50.0], [-50.0]]))
+    gradient = np.mean(
+        [
+            SHAPINGS["centred_ranks"](of_cohort)
+            @ strategy.candidates(state.phi, 7, epoch, range(6))
+            / (6 * 0.2**2)
+            for epoch, of_cohort in zip((5, 6, 7), returns, strict=True)
+        ],
+        axis=0,
+    )
+    np.testing.assert_allclose(after.phi, 0.3 * gradient, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(after.earlier_phi, [state.phi])
+    later, _ = strategy.tell(after, 7, returns)
+    later, _ = strategy.tell(later, 7, returns)
+    assert later.earlier_phi.shape == (2, 10)
+
+
 @pytest.mark.parametrize("sampling", ["paired", "independent"])
 @pytest.mark.parametrize("shaping", ["none", "centred_ranks"])
 def test_the_step_is_eq_5(sampling, shaping):

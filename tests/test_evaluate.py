@@ -39,7 +39,7 @@ TINY = {
     "Constant.value": 0.0,
 }
 SEEING = ("observation", "action", "reward", "termination", "memory", "policy")
-METHODS = ["evolved", "random_loss", "ppo", "tf_agents_ppo", "tf_agents_sac"]
+METHODS = ["evolved", "phi_zero", "random_loss", "ppo", "tf_agents_ppo", "tf_agents_sac"]
 FLAGS = {"num_tasks": 3, "num_seeds": 2}
 KEYS = [
     "final_iqm",
@@ -166,11 +166,24 @@ def test_every_run_is_in_the_arrays_and_in_the_rows(evaluation):
     assert curves["steps_per_update"] == 32
     with open(evaluation / "curves.csv") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 5 * 3 * 2 * 4
-    returns = np.array([float(row["return"]) for row in rows]).reshape(5, 3, 2, 4)
+    assert len(rows) == 6 * 3 * 2 * 4
+    returns = np.array([float(row["return"]) for row in rows]).reshape(6, 3, 2, 4)
     np.testing.assert_array_equal(returns, [curves[method] for method in METHODS])
     # Agents of different tasks or seeds are different agents, and methods teach differently.
-    assert len({curve[-1] for method in METHODS for curve in curves[method].reshape(-1, 4)}) == 30
+    assert len({curve[-1] for method in METHODS for curve in curves[method].reshape(-1, 4)}) == 36
+
+
+def test_with_phi_zero_nothing_but_the_confinement_is_learned(loss, tmp_path):
+    confined = {"LearnedLoss.mean_penalty": 8.0, "LearnedLoss.log_std_penalty": 1.0}
+    confined |= {
+        "InnerLoop.num_passes": 30,
+        "InnerLoop.log_std_bounds": (-3.0, 0.0),
+        "InnerLoop.learning_rate": 0.1,
+    }
+    bindings = [f"{name} = {value}" for name, value in confined.items()]
+    run(loss, tmp_path, methods=["phi_zero", "ppo"], gin_binding=bindings, num_tasks=2)
+    curves = curves_of(tmp_path)
+    assert np.all(curves["phi_zero"][..., -1] > curves["phi_zero"][..., 0] + 10.0)  # it is quiet
 
 
 def test_every_method_begins_with_the_same_agents(evaluation):
@@ -249,6 +262,7 @@ def test_a_finished_evaluation_is_left_alone_and_printed_again(loss, evaluation,
     rows = {line.partition("  ")[0]: line for line in lines[3:8]}
     assert list(rows) == [
         "evolved loss, no reward",
+        "phi = 0, no reward",
         "random loss, no reward",
         "PPO",
         "PPO (TF-Agents)",
@@ -268,7 +282,7 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_files(
     train = training.AgentTraining.run
 
     def train_until_interrupted(self, method, on_update):
-        if method == "ppo" and trained == ["evolved", "random_loss"]:
+        if method == "ppo" and trained == METHODS[:3]:
             raise KeyboardInterrupt
         trained.append(method)
         return train(self, method, on_update)
@@ -280,7 +294,7 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_files(
     assert not (root / "summary.json").exists()
     trained.append("again")
     run(loss, root, methods=METHODS)
-    assert trained == ["evolved", "random_loss", "again", "ppo", "tf_agents_ppo", "tf_agents_sac"]
+    assert trained == [*METHODS[:3], "again", *METHODS[3:]]
     for name in ("curves.npz", "curves.csv", "curves.png", "summary.json", CONFIG_FILE):
         assert (root / name).read_bytes() == (evaluation / name).read_bytes(), name
 

@@ -245,7 +245,9 @@ def staggered_settings():
 def test_noise_reuse_goes_on_where_it_stood_on_any_number_of_ranks(staggered_settings, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run(whole, meta_train__num_epochs=5, **staggered_settings)
-    assert [line["env_steps"] for line in metrics_of(whole)] == [4 * 6 * 32 * e for e in range(1, 6)]
+    assert [line["env_steps"] for line in metrics_of(whole)] == [
+        4 * 6 * 32 * e for e in range(1, 6)
+    ]
     assert run(parts, meta_train__num_epochs=1, **staggered_settings)
     assert run(parts, meta_train__num_epochs=4, **staggered_settings)
     last = staggered_settings | {"meta_train.num_epochs": 5}

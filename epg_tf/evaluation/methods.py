@@ -32,6 +32,7 @@ class Method(NamedTuple):
 
 METHODS = {
     "evolved": Method("evolved loss, no reward", "#0072B2"),
+    "phi_zero": Method("phi = 0, no reward", "#661100", "-."),
     "random_loss": Method("random loss, no reward", "#999999", ":"),
     "ppo": Method("PPO", "#D55E00", sees_reward=True),
     "tf_agents_ppo": Method("PPO (TF-Agents)", "#CC79A7", "--", sees_reward=True, is_rival=True),

@@ -198,9 +198,7 @@ class Workers:
             )
             for observer in observers:
                 observer(
-                    Update(
-                        at.k, experience, driver.passage, batch, acted, at.episodes, parameters
-                    )
+                    Update(at.k, experience, driver.passage, batch, acted, at.episodes, parameters)
                 )
             logs = self.learner.update(batch, guidance, train_value=train_value)  # line 12
             at.statistics = refreshed

@@ -27,7 +27,8 @@ class Comparison:
 
     Attributes:
         loss: The evolved loss.
-        methods: Out of `METHODS`: "evolved", the loss; "random_loss", fresh losses of its
+        methods: Out of `METHODS`: "evolved", the loss; "phi_zero", the same architecture with all
+            parameters 0, which leaves the confinement; "random_loss", fresh losses of its
             architecture, of which the first is the one that the evolution started from; "ppo", our
             PPO with the networks and minibatches of the loss's agents; "tf_agents_ppo" and
             "tf_agents_sac", TF-Agents' own PPO and SAC; "rl2" and "e_rl2", which `rivals` must

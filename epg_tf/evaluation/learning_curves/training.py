@@ -131,7 +131,8 @@ class AgentTraining:
         if method == "random_loss":
             repetition = agent % self._comparison.num_seeds
             return workers.draw_phi(self._comparison.loss.settings.seed + repetition)
-        return self._comparison.loss.phi
+        phi = self._comparison.loss.phi
+        return np.zeros_like(phi) if method == "phi_zero" else phi
 
     def _make_workers(self, settings: InnerLoop, num_workers: int) -> WorkerGroups:
         """The last workers where they fit: methods that differ in phi and alpha share them."""

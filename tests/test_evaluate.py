@@ -259,7 +259,7 @@ def test_a_finished_evaluation_is_left_alone_and_printed_again(loss, evaluation,
     assert lines[0] == (
         "Held-out RandomReacher: 3 tasks x 2 seeds, 4 updates of 32 steps (128 environment steps)."
     )
-    rows = {line.partition("  ")[0]: line for line in lines[3:8]}
+    rows = {line.partition("  ")[0]: line for line in lines[3:9]}
     assert list(rows) == [
         "evolved loss, no reward",
         "phi = 0, no reward",

@@ -71,9 +71,10 @@ class MetaTraining:
             self.teacher.check(self.inner_loop, self.family)
         self.strategy.check_population(self.num_workers)
         require_schedule("meta_train.guidance", self.guidance, self.num_epochs, highest=1.0)
-        rate = self.strategy.learning_rate
-        if callable(rate):
-            require_schedule("EvolutionStrategy.learning_rate", rate, self.num_epochs)
+        for name in ("noise_std", "learning_rate"):
+            value = getattr(self.strategy, name)
+            if callable(value):
+                require_schedule(f"EvolutionStrategy.{name}", value, self.num_epochs)
         if self.num_updates is not None:
             require_schedule("meta_train.num_updates", self.num_updates, self.num_epochs, lowest=1)
         if self.window is not None:

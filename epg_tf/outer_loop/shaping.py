@@ -22,6 +22,19 @@ def centred_ranks(returns: np.ndarray) -> np.ndarray:
     return (ranks - 1.0) / (len(returns) - 1.0) - 0.5
 
 
+def pair_ranks(returns: np.ndarray) -> np.ndarray:
+    """Signed ranks of the differences within pairs, in [-1/2, 1/2].
+
+    Both of a pair live on the same task, so that how hard the task is drops out.
+    """
+    worst = np.min(returns, where=np.isfinite(returns), initial=np.inf)
+    sound = np.where(np.isfinite(returns), returns, worst - 1.0 if np.isfinite(worst) else 0.0)
+    differences = sound[::2] - sound[1::2]
+    ranks = stats.rankdata(np.abs(differences), method="average")
+    weights = np.sign(differences) * ranks / (2.0 * len(ranks))
+    return np.stack([weights, -weights], axis=1).ravel()
+
+
 def raw_returns(returns: np.ndarray) -> np.ndarray:
     """Eq. 5 as it stands; returns that are not finite count as the worst finite one."""
     finite = returns[np.isfinite(returns)]
@@ -31,4 +44,5 @@ def raw_returns(returns: np.ndarray) -> np.ndarray:
 SHAPINGS = {
     "none": raw_returns,
     "centred_ranks": centred_ranks,
+    "pair_ranks": pair_ranks,
 }

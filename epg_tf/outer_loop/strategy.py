@@ -49,10 +49,10 @@ class EvolutionStrategy:
     plain ascent along g.
 
     Attributes:
-        noise_std: sigma.
+        noise_std: sigma, a number or a schedule.
         learning_rate: The outer learning rate (alpha in Algorithm 1), a number or a schedule.
         sampling: "paired" (antithetic) or "independent" (the paper).
-        shaping: "centred_ranks" or "none" (Eq. 5).
+        shaping: "centred_ranks", "pair_ranks" (of the differences within pairs) or "none" (Eq. 5).
         optimizer: "adam" or "sgd".
         beta_1: Adam's; 0 so that no epoch's noise outlives it, as in the 2018 release.
         beta_2: Adam's.
@@ -65,7 +65,7 @@ class EvolutionStrategy:
         ValueError: If a value is outside its range.
     """
 
-    noise_std: float = 0.03
+    noise_std: float | Schedule = 0.03
     learning_rate: float | Schedule = 0.01
     sampling: str = "paired"
     shaping: str = "centred_ranks"
@@ -76,11 +76,16 @@ class EvolutionStrategy:
     weight_decay: float = 1e-3
 
     def __post_init__(self) -> None:
-        require_number("EvolutionStrategy.noise_std", self.noise_std)
-        if not callable(self.learning_rate):
-            require_number("EvolutionStrategy.learning_rate", self.learning_rate)
+        for name in ("noise_std", "learning_rate"):
+            if not callable(getattr(self, name)):
+                require_number(f"EvolutionStrategy.{name}", getattr(self, name))
         require_member("EvolutionStrategy.sampling", self.sampling, sampling.SAMPLINGS)
         require_member("EvolutionStrategy.shaping", self.shaping, tuple(SHAPINGS))
+        if self.shaping == "pair_ranks" and self.sampling != "paired":
+            raise ValueError(
+                "`EvolutionStrategy.shaping` (='pair_ranks') needs "
+                "`EvolutionStrategy.sampling` (='paired')."
+            )
         require_member("EvolutionStrategy.optimizer", self.optimizer, _OPTIMIZERS)
         require_number("EvolutionStrategy.epsilon", self.epsilon)
         require_number("EvolutionStrategy.weight_decay", self.weight_decay, positive=False)
@@ -132,8 +137,9 @@ class EvolutionStrategy:
         Returns:
             [len(workers), P] float32.
         """
+        sigma = value_in(self.noise_std, epoch)
         noise = (self._noise(len(phi), seed, epoch, worker) for worker in workers)
-        return np.stack([(phi + self.noise_std * one).astype(np.float32) for one in noise])
+        return np.stack([(phi + sigma * one).astype(np.float32) for one in noise])
 
     def tell(
         self, state: EvolutionState, seed: int, returns: np.ndarray
@@ -153,10 +159,11 @@ class EvolutionStrategy:
         cohorts = np.atleast_2d(np.asarray(returns, np.float64))
         # One after the other, so that every rank and every number of ranks adds in the same order.
         gradient = np.zeros_like(state.phi)
+        sigma = value_in(self.noise_std, epoch)
         for end, fitness in enumerate(map(SHAPINGS[self.shaping], cohorts), epoch):
-            for worker, weight in enumerate(fitness):
+            for worker, weight in enumerate(fitness * (sigma / value_in(self.noise_std, end))):
                 gradient += weight * self._noise(len(gradient), seed, end, worker)
-        gradient /= cohorts.size * self.noise_std
+        gradient /= cohorts.size * sigma
         direction = gradient
         rate = value_in(self.learning_rate, epoch)
         first, second = state.first_moment, state.second_moment

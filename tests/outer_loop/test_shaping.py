@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from epg_tf.outer_loop.shaping import SHAPINGS, centred_ranks, raw_returns
+from epg_tf.outer_loop.shaping import SHAPINGS, centred_ranks, pair_ranks, raw_returns
 
 NAN, INF = np.nan, np.inf
 
@@ -34,6 +34,19 @@ def test_centred_ranks_see_only_the_order():
     np.testing.assert_allclose(weights, (stats.rankdata(returns) - 1) / 32 - 0.5, atol=1e-15)
     assert (weights.min(), weights.max()) == (-0.5, 0.5)
     assert abs(weights.sum()) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("returns", "weights"),
+    [
+        ([1.0, 3.0, 110.0, 100.0], [-0.25, 0.25, 0.5, -0.5]),  # differences of -2 and 10
+        ([1.0, 1.0, 5.0, 6.0], [0.0, 0.0, -0.5, 0.5]),
+        ([NAN, 1.0, 7.0, 2.0], [-0.25, 0.25, 0.5, -0.5]),  # as if it were 0, one below the worst
+        ([NAN, INF, NAN, NAN], [0.0, 0.0, 0.0, 0.0]),
+    ],
+)
+def test_pair_ranks_compare_within_pairs_alone(returns, weights):
+    np.testing.assert_allclose(pair_ranks(np.array(returns)), weights, atol=1e-15)
 
 
 def test_raw_returns_are_eq_5_and_no_better_than_the_worst_where_not_finite():

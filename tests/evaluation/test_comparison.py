@@ -24,7 +24,7 @@ from epg_tf.tasks.simulator import BatchSimulator
 
 
 def make_loss(*bindings):
-    settings = config.read(["gin/quickstart.gin"], bindings)
+    settings = config.read(["gin/reacher_taught.gin"], bindings)
     phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(3)
     return EvolvedLoss(pathlib.Path("run"), phi, settings, config.complete_config())
 
@@ -88,7 +88,7 @@ def test_what_ppo_learns_by_is_said_only_where_the_others_do_not(loss):
     [
         (["Constant.value = 0.5"], False, False, 0.0),
         (["Constant.value = 0.5"], False, True, 0.0),
-        (["meta_train.guidance = @Linear()", "Linear.num_epochs = 8"], True, True, 1 / 8),
+        (["meta_train.guidance = @Linear()", "Linear.num_epochs = 40"], True, True, 1 / 40),
         ([], True, True, 0.0),
     ],
 )

@@ -20,7 +20,13 @@ from epg_tf.run.training import train
 from epg_tf.schedules import PiecewiseLinear, epochs_to_look_at
 
 PROJECT = pathlib.Path(__file__).parent.parent
-SHARED = ("paper", "fast", "evolved", "taught", "taught_by_expert")  # without a family: others include them
+SHARED = (
+    "paper",
+    "fast",
+    "evolved",
+    "taught",
+    "taught_by_expert",
+)  # without a family: others include them
 
 
 def is_of_a_rival(path):

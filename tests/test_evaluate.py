@@ -181,7 +181,8 @@ def test_with_phi_zero_nothing_but_the_confinement_is_learned(loss, tmp_path):
         "InnerLoop.learning_rate": 0.1,
     }
     bindings = [f"{name} = {value}" for name, value in confined.items()]
-    run(loss, tmp_path, methods=["phi_zero", "ppo"], gin_binding=bindings, num_tasks=2)
+    run(loss, tmp_path, methods=["phi_zero"], gin_binding=bindings, num_tasks=2)
+    assert "probability_over_ppo" not in summary_of(tmp_path)["phi_zero"]
     curves = curves_of(tmp_path)
     assert np.all(curves["phi_zero"][..., -1] > curves["phi_zero"][..., 0] + 10.0)  # it is quiet
 
@@ -361,8 +362,8 @@ def refusal(capfd, loss, root, **flag_values):
         ),
         ({"ppo_num_passes": 0}, "`--ppo_num_passes` (=0) must be a positive integer."),
         ({"methods": ["ppo", "sac"]}, "`--methods` (='sac') must be one of 'evolved',"),
-        ({"methods": ["evolved"]}, "`--methods` (=evolved) must be distinct and contain 'ppo'"),
-        ({"methods": ["ppo", "ppo"]}, "`--methods` (=ppo,ppo) must be distinct and contain"),
+        ({"methods": []}, "`--methods` (=) must be distinct, and at least one."),
+        ({"methods": ["ppo", "ppo"]}, "`--methods` (=ppo,ppo) must be distinct, and at least one."),
         (
             {"gin_binding": ["meta_train.family = @RandomHopper()"]},
             "must fit the config: it has 5,025 parameters, and a loss for RandomHopper",

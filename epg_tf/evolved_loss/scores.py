@@ -54,13 +54,9 @@ def score_head(methods: Mapping[str, Any], early_update: int | None) -> tuple[st
     """
     after = "early" if early_update is None else f"after {early_update:,} updates"
     early = (after,) if any("early_iqm" in result for result in methods.values()) else ()
-    return (
-        *early,
-        "final return",
-        "mean over updates (AUC)",
-        "P(better than PPO)",
-        "updates to reach PPO",
-    )
+    has_ppo = any("probability_over_ppo" in result for result in methods.values())
+    beside = ("P(better than PPO)", "updates to reach PPO") if has_ppo else ()
+    return (*early, "final return", "mean over updates (AUC)", *beside)
 
 
 def score_row(label: str, result: Mapping[str, Any]) -> tuple[str, ...]:
@@ -70,6 +66,8 @@ def score_row(label: str, result: Mapping[str, Any]) -> tuple[str, ...]:
         for of in ("early", "final", "auc")
         if f"{of}_iqm" in result
     ]
+    if "probability_over_ppo" not in result:
+        return (label, *intervals)
     reached = result["updates_to_reach_ppo"]
     probability = f"{result['probability_over_ppo']:.2f}"
     return (label, *intervals, probability, "never" if reached is None else f"{reached:,}")

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from epg_tf.checks import require_integer, require_member, require_number
-from epg_tf.evaluation.methods import BASELINE, DEFAULT_METHODS, METHODS
+from epg_tf.evaluation.methods import DEFAULT_METHODS, METHODS
 from epg_tf.evaluation.rivals.meta_training.trained import TrainedRival
 from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.inner_loop.seeds import LifetimeSeed, held_out_seed
@@ -72,10 +72,9 @@ class Comparison:
             require_integer("--ppo_num_passes", self.ppo_num_passes)
         for method in self.methods:
             require_member("--methods", method, tuple(METHODS))
-        if BASELINE not in self.methods or len(set(self.methods)) < len(self.methods):
+        if not self.methods or len(set(self.methods)) < len(self.methods):
             raise ValueError(
-                f"`--methods` (={','.join(self.methods)}) must be distinct and contain "
-                f"{BASELINE!r}, which the others are compared with."
+                f"`--methods` (={','.join(self.methods)}) must be distinct, and at least one."
             )
         family = self.loss.settings.family
         for method in self.methods:

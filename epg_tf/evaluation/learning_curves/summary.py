@@ -59,7 +59,7 @@ def labels(comparison: Comparison) -> dict[str, str]:
         "num_passes": lambda passes: f"{passes:,} {'pass' if passes == 1 else 'passes'}",
     }
     own = [words[name](value) for name, value in _of_ppo_alone(comparison).items()]
-    if own:
+    if own and BASELINE in names:
         names[BASELINE] += f" ({', '.join(own)})"
     return names
 
@@ -83,10 +83,10 @@ def summarise(
         command: The command line.
 
     Returns:
-        Plain numbers and strings; None for a number that is not finite.
+        Plain numbers and strings; None for a number that is not finite. What compares a method
+        with PPO is there only if PPO is among the methods.
     """
-    baseline = runs[BASELINE].curves
-    level = iqm_curve(baseline)[-1]
+    baseline = runs[BASELINE].curves if BASELINE in runs else None
     results = {}
     for method, (curves, _) in runs.items():
         final = bootstrap.estimate(curves[..., -1])
@@ -99,12 +99,20 @@ def summarise(
             **early,
             **{f"final_{name}": _number(value) for name, value in final._asdict().items()},
             **{f"auc_{name}": _number(value) for name, value in auc._asdict().items()},
-            "probability_over_ppo": probability_of_improvement(curves[..., -1], baseline[..., -1]),
-            "updates_to_reach_ppo": first_update_reaching(iqm_curve(curves), level),
+            **({} if baseline is None else _beside(curves, baseline)),
             "num_tasks": comparison.num_tasks,
             "num_seeds": comparison.num_seeds,
         }
     return {**results, "provenance": _provenance(comparison, runs, bootstrap, command)}
+
+
+def _beside(curves: np.ndarray, baseline: np.ndarray) -> dict[str, Any]:
+    """What sets a method's curves against those of PPO, [tasks, seeds, K] each."""
+    level = iqm_curve(baseline)[-1]
+    return {
+        "probability_over_ppo": probability_of_improvement(curves[..., -1], baseline[..., -1]),
+        "updates_to_reach_ppo": first_update_reaching(iqm_curve(curves), level),
+    }
 
 
 def table(summary: Mapping[str, Any]) -> str:
@@ -112,9 +120,9 @@ def table(summary: Mapping[str, Any]) -> str:
     about = summary["provenance"]
     present = [method for method in METHODS if method in summary]
     early = about.get("early_update")
-    header = _HEADER
+    header = _HEADER if BASELINE in summary else _HEADER[:2]
     if early is not None:
-        header = ((f"after {early:,} updates", _HEADER[0][1]), *_HEADER)
+        header = ((f"after {early:,} updates", _HEADER[0][1]), *header)
     rows = [score_row(about["labels"][method], summary[method]) for method in present]
     cells = [*zip(("", ""), *header, strict=True), *rows]
     lines = aligned(cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 
@@ -20,11 +21,13 @@ class EpisodeReturns:
     Attributes:
         completed: For each worker the returns of its completed episodes, oldest first.
         last_steps: For each of them, the number of the worker's step that ended it.
+        terminated: For each of them, whether it ended by itself, not by its time limit.
     """
 
     def __init__(self, num_workers: int):
         self.completed: list[list[float]] = [[] for _ in range(num_workers)]
         self.last_steps: list[list[int]] = [[] for _ in range(num_workers)]
+        self.terminated: list[list[bool]] = [[] for _ in range(num_workers)]
         self._running = np.zeros(num_workers)
         self._steps = 0
 
@@ -35,6 +38,7 @@ class EpisodeReturns:
         for part in parts:
             joined.completed += part.completed
             joined.last_steps += part.last_steps
+            joined.terminated += part.terminated
         joined._running = np.concatenate([part._running for part in parts])
         joined._steps = parts[0]._steps
         return joined
@@ -45,6 +49,7 @@ class EpisodeReturns:
             "number": np.array([len(episodes) for episodes in self.completed]),
             "completed": np.array(list(itertools.chain(*self.completed)), np.float64),
             "last_steps": np.array(list(itertools.chain(*self.last_steps)), np.int64),
+            "terminated": np.array(list(itertools.chain(*self.terminated)), bool),
             "running": self._running.copy(),
             "steps": np.array(self._steps),
         }
@@ -56,6 +61,7 @@ class EpisodeReturns:
         returns = cls(len(arrays["number"]))
         returns.completed = [part.tolist() for part in np.split(arrays["completed"], ends)]
         returns.last_steps = [part.tolist() for part in np.split(arrays["last_steps"], ends)]
+        returns.terminated = [part.tolist() for part in np.split(arrays["terminated"], ends)]
         returns._running = arrays["running"]
         returns._steps = int(arrays["steps"])
         return returns
@@ -68,6 +74,7 @@ class EpisodeReturns:
                 segment = experience.reward[worker, start:end].sum()
                 self.completed[worker].append(float(self._running[worker] + segment))
                 self.last_steps[worker].append(self._steps + int(end))
+                self.terminated[worker].append(bool(experience.terminated[worker, end - 1]))
                 self._running[worker] = 0.0
                 start = end
             self._running[worker] += experience.reward[worker, start:].sum()
@@ -79,6 +86,26 @@ class EpisodeReturns:
             episodes or [float(running)]
             for episodes, running in zip(self.completed, self._running, strict=True)
         ]
+
+    def recent_rates(self, num_steps: int, termination_cost: float) -> np.ndarray:
+        """Each worker's reward per step, less a cost for every episode that ended by itself.
+
+        Args:
+            num_steps: Episodes count that overlap so many of the newest steps, the running one
+                among them.
+            termination_cost: The cost of an end, in the unit of returns.
+
+        Returns:
+            [W].
+        """
+        rates = np.zeros(len(self.completed))
+        for worker, ends in enumerate(self.last_steps):
+            first = bisect.bisect_right(ends, self._steps - num_steps)
+            reward = self._running[worker] + sum(self.completed[worker][first:])
+            cost = termination_cost * sum(self.terminated[worker][first:])
+            begin = ends[first - 1] if first else 0
+            rates[worker] = (reward - cost) / max(self._steps - begin, 1)
+        return rates
 
 
 def last_episodes(returns: Sequence[float]) -> float:

@@ -23,7 +23,7 @@ from epg_tf.inner_loop.batch import (
     start_statistics,
 )
 from epg_tf.inner_loop.collection import make_driver
-from epg_tf.inner_loop.episodes import OBJECTIVES, EpisodeReturns, last_episodes
+from epg_tf.inner_loop.episodes import EpisodeReturns, last_episodes
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.native.learner import NativeLearner
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
@@ -210,8 +210,7 @@ class Workers:
     def result(self, at: Standing) -> Lifetimes:
         """What lifetimes have come to so far (line 13)."""
         final_returns = np.array([last_episodes(r) for r in at.episodes.of_lifetimes()])
-        objective = OBJECTIVES[self._settings.objective]
-        returns = np.array([objective(r) for r in at.episodes.of_lifetimes()])
+        returns = self._settings.returns_of(at.episodes)
         return Lifetimes(
             returns=returns,
             final_returns=final_returns,

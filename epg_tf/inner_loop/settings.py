@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
+
 from epg_tf.agent.normaliser import STD_FLOOR
 from epg_tf.checks import require_integer, require_member, require_number
-from epg_tf.inner_loop.episodes import OBJECTIVES
+from epg_tf.inner_loop.episodes import OBJECTIVES, EpisodeReturns
 from epg_tf.loss.guidance import PPO, Guide
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.family import TaskFamily
 
+_RECENT_RATE = "recent_rate"
 _REFRESHES = ("after_update", "before_update")
 
 
@@ -28,7 +31,12 @@ class InnerLoop:
         num_passes: Passes over the M steps per update.
         learned_loss: The architecture of the learned loss.
         guide: The hand-made surrogate of Eq. 6.
-        objective: What R_i is made of: "weighted_episodes" (footnote 1) or "last_episodes".
+        objective: What R_i is made of: "weighted_episodes" (footnote 1), "last_episodes", or
+            "recent_rate", the reward per step of the episodes that overlap the newest
+            `objective_updates` updates.
+        objective_updates: See `objective`.
+        termination_cost: What "recent_rate" takes away for every episode that ends by itself, in
+            the unit of returns. Falls then cost a search that is after velocity something.
         hidden_sizes: Units of the hidden layers of policy and value function.
         memory_size: Units of the memory.
         initial_log_std: Where a Gaussian policy's log standard deviation starts.
@@ -61,6 +69,8 @@ class InnerLoop:
     learned_loss: LearnedLoss = LearnedLoss()
     guide: Guide = PPO()
     objective: str = "weighted_episodes"
+    objective_updates: int = 4
+    termination_cost: float = 0.0
     hidden_sizes: tuple[int, ...] = (64, 64)
     memory_size: int = 32
     initial_log_std: float = 0.0
@@ -80,12 +90,14 @@ class InnerLoop:
             "num_minibatches",
             "num_passes",
             "memory_size",
+            "objective_updates",
         ):
             require_integer(f"InnerLoop.{name}", getattr(self, name))
         for size in self.hidden_sizes:
             require_integer("InnerLoop.hidden_sizes", size)
         require_number("InnerLoop.learning_rate", self.learning_rate)
         require_number("InnerLoop.adam_epsilon", self.adam_epsilon)
+        require_number("InnerLoop.termination_cost", self.termination_cost, positive=False)
         if not math.isfinite(self.initial_log_std):
             raise ValueError(
                 f"`InnerLoop.initial_log_std` (={self.initial_log_std}) must be a finite number."
@@ -111,7 +123,7 @@ class InnerLoop:
                     f"as many means as standard deviations, and these at least {STD_FLOOR}."
                 )
         require_member("InnerLoop.mean_activation", self.mean_activation, (None, "tanh"))
-        require_member("InnerLoop.objective", self.objective, tuple(OBJECTIVES))
+        require_member("InnerLoop.objective", self.objective, (*OBJECTIVES, _RECENT_RATE))
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
         require_member("InnerLoop.backend", self.backend, ("tensorflow", "numba"))
         shortest = self.learned_loss.shortest_buffer
@@ -130,6 +142,13 @@ class InnerLoop:
                 f"`InnerLoop.num_minibatches` (={self.num_minibatches}) must divide "
                 f"`InnerLoop.steps_per_update` (={self.steps_per_update})."
             )
+
+    def returns_of(self, episodes: EpisodeReturns) -> np.ndarray:
+        """R_i of lifetimes, [W] (Algorithm 1, line 13)."""
+        if self.objective == _RECENT_RATE:
+            num_steps = self.objective_updates * self.steps_per_update
+            return episodes.recent_rates(num_steps, self.termination_cost)
+        return np.array([OBJECTIVES[self.objective](one) for one in episodes.of_lifetimes()])
 
     def check(self, family: TaskFamily) -> None:
         """Checks that agents with these settings can live on such tasks.

@@ -71,8 +71,11 @@ class MetaTraining:
             self.teacher.check(self.inner_loop, self.family)
         self.strategy.check_population(self.num_workers)
         require_schedule("meta_train.guidance", self.guidance, self.num_epochs, highest=1.0)
-        for name in ("noise_std", "learning_rate"):
-            value = getattr(self.strategy, name)
+        strategy = self.strategy
+        for name, value in (
+            ("noise_std", strategy.noise_std),
+            ("learning_rate", strategy.learning_rate),
+        ):
             if callable(value):
                 require_schedule(f"EvolutionStrategy.{name}", value, self.num_epochs)
         if self.num_updates is not None:

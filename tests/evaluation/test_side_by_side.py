@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,14 @@ from refusals import sentence_of
 
 from epg_tf import report
 from epg_tf.evaluation.report import plot_runs as runs_plot
-from epg_tf.evaluation.report.several_runs import read_runs, run_folders, table_of_runs
+from epg_tf.evaluation.report.several_runs import (
+    held_out_estimate,
+    read_runs,
+    run_folders,
+    table_of_runs,
+)
+from epg_tf.files import SHIPPED
+from epg_tf.run.records import read_run
 from epg_tf.statistics import Estimate
 
 RUNS = {  # seed, learning rate, what the comparison at the end found
@@ -158,3 +166,28 @@ def test_every_point_is_in_the_picture(medians, finals, tmp_path, monkeypatch):
     assert right.get_visible() == any(f is not None for f in finals)
     ends = right.get_xlim()
     assert all(ends[0] <= f <= ends[1] for f in finals if f is not None)
+
+
+def test_runs_that_differ_in_their_seed_get_median_range_and_success_rate(tmp_path):
+    finals = (-10.0, -20.0, -10.5, -9.0)
+    for seed, final in enumerate(finals):
+        add_run(tmp_path / f"seed_{seed}", seed, 0.001, [final] * 4)
+    runs, _ = read_runs(run_folders(tmp_path))
+    assert table_of_runs(runs).caption.endswith(
+        " Over 4 seeds the median is -10.25 and the range -20.00 to -9.000; 3 of 4 reach 90 % of "
+        "the median."
+    )
+
+
+def test_the_final_return_is_that_of_the_evaluation_where_there_is_one(tmp_path):
+    shutil.copytree(SHIPPED / "losses" / "reacher_fast_run", tmp_path / "run")
+    (tmp_path / "run" / "evaluation").mkdir()
+    about = {"phi_crc32": 0, "command": "", "num_updates": 1, "steps_per_update": 1, "labels": {}}
+    evolved = {"final_iqm": -7.0, "final_low": -8.0, "final_high": -6.0}
+    for crc32, expected in ((0, None), (None, Estimate(-7.0, -8.0, -6.0))):
+        run = read_run(tmp_path / "run")
+        about |= {"sees_reward": False, "guidance": 0.0}
+        about["phi_crc32"] = next(iter(run.losses())) if crc32 is None else crc32
+        summary = json.dumps({"evolved": evolved, "provenance": about})
+        (tmp_path / "run" / "evaluation" / "summary.json").write_text(summary)
+        assert held_out_estimate(run) == expected

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from epg_tf.evolved_loss.scores import read_scores
 from epg_tf.files import CONFIG_FILE, METRICS_FILE
 from epg_tf.run.records import RunRecords, family_of, read_run
 from epg_tf.statistics import Bootstrap, Estimate
 from epg_tf.text import Table, count, interval, number
 
+_SEED = "meta_train.seed"
 _HEAD = (
     "run",
     "differs from most in",
@@ -85,14 +88,37 @@ def table_of_runs(runs: Mapping[str, RunRecords]) -> Table:
             )
         )
     caption = (
-        "Final returns are those of fresh agents that learned from the last loss alone, one on "
-        "each held-out task: interquartile means with 95 % bootstrap intervals."
+        "Final returns are those of fresh agents that learned from the last loss alone on held-out "
+        "tasks: interquartile means with 95 % bootstrap intervals."
     )
+    if all(set(differs) <= {_SEED} for differs in differing.values()):
+        caption += _over_seeds([held_out_estimate(run) for run in runs.values()])
     return Table(caption, _HEAD, rows)
 
 
+def _over_seeds(estimates: Sequence[Estimate | None]) -> str:
+    """Returns a sentence about runs that differ in their seed alone."""
+    found = [estimate.iqm for estimate in estimates if estimate is not None]
+    if len(found) < 2:
+        return ""
+    median = float(np.median(found))
+    reached = sum(value >= median - 0.1 * abs(median) for value in found)
+    return (
+        f" Over {len(found)} seeds the median is {number(median)} and the range "
+        f"{number(min(found))} to {number(max(found))}; {reached} of {len(found)} reach 90 % of "
+        "the median."
+    )
+
+
 def held_out_estimate(run: RunRecords) -> Estimate | None:
-    """What the comparison at a run's end says of its last loss; None without one."""
+    """Returns the final return that a run's loss teaches on held-out tasks.
+
+    The run's `evaluation` says it, or else the comparison at its end. None without either.
+    """
+    for crc32 in run.losses():
+        with contextlib.suppress(ValueError, KeyError):
+            evolved = read_scores(run.root / "evaluation", crc32)["methods"]["evolved"]
+            return Estimate(*(evolved[f"final_{name}"] for name in Estimate._fields))
     if run.held_out is None or run.held_out["epoch"] != run.num_epochs:
         return None
     returns = np.asarray(run.held_out["last"], dtype=float)[:, np.newaxis]

@@ -264,6 +264,27 @@ def test_one_window_of_a_whole_lifetime_is_full_evolution(staggered_settings, tm
     np.testing.assert_array_equal(*phis)
 
 
+def test_a_loss_may_be_evolved_on_tasks_that_differ_from_those_it_is_for(
+    staggered_settings, tmp_path
+):
+    others = {
+        "meta_train.training_family": "@training/RandomReacher()",
+        "training/RandomReacher.link_length": (0.1, 0.2),
+    }
+    returns = {}
+    for name, of_windows in {"windows": {}, "whole": {"meta_train.window": None}}.items():
+        for changes in ({}, others):
+            root = tmp_path / f"{name}_{len(changes)}"
+            assert run(root, **staggered_settings | of_windows | changes)
+            returns[root.name] = metrics_of(root)[0]["return_mean"]
+    assert returns["windows_0"] != returns["windows_2"]
+    assert returns["whole_0"] != returns["whole_2"]
+    settings = config.read(["gin/reacher.gin"], bindings(staggered_settings | others))
+    assert settings.family.link_length == (0.5, 1.5)
+    with pytest.raises(ValueError, match="`meta_train.training_family` .of observation_size 11."):
+        config.read(["gin/reacher.gin"], ["meta_train.training_family = @RandomHopper()"])
+
+
 def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
     growing = LEAN | {
         "meta_train.num_updates": "@lifetime/Linear()",

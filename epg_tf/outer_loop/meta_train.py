@@ -62,7 +62,7 @@ def meta_train(
     Args:
         settings: The settings of the run.
         ranks: The processes that share the n workers.
-        workers: Those of this rank.
+        workers: Those of this rank, which live on the tasks of `settings.family`.
         checkpoint: Where the run stands, the same on every rank.
         on_steps: Called with how many environment steps all ranks' agents are taking at a time, K
             times an epoch for the workers, and as often as an expert learns for its explorers.
@@ -76,6 +76,10 @@ def meta_train(
     steps_at_a_time = settings.num_workers * settings.inner_loop.steps_per_update
     teaching: Teaching | None = None
     staggered: StaggeredLifetimes | None = None
+    training_workers = workers
+    if settings.training_family is not None and settings.window is None:
+        family, threads = settings.training_family, ranks.threads(settings.threads_per_rank)
+        training_workers = WorkerGroups(settings.inner_loop, family, len(share), threads)
 
     def on_update(update: Update) -> None:
         del update
@@ -114,7 +118,7 @@ def meta_train(
             ]
             keepers = partial_epochs and _keepers(partial_epochs, epoch, share, before.phi)
             num_updates = settings.num_updates_in(epoch)
-            lifetimes = workers.live(  # lines 5-12
+            lifetimes = training_workers.live(  # lines 5-12
                 phi, seeds, guidance, on_update, num_updates, keepers=keepers
             )
             gathered = _gather(ranks, lifetimes, before, stop_requested())  # line 13

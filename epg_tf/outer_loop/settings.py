@@ -27,6 +27,9 @@ class MetaTraining:
             every epoch.
         window: W, updates between two outer steps, which then come while lifetimes are under way
             (noise reuse, Li et al. 2023; see `staggered`); None (the paper) for whole lifetimes.
+        training_family: The tasks on which losses are evolved where these are not `family`: with
+            other rewards or other ends of episodes, say. phi is validated, and losses are meant,
+            for `family`.
         teacher: Who teaches phi in the first epochs, before evolution goes on; None (the paper) for
             evolution alone.
         validate_every: Epochs from one look at phi itself, without noise, to the next: the
@@ -52,6 +55,7 @@ class MetaTraining:
     seed: int = 0
     num_updates: Schedule | None = None
     window: int | None = None
+    training_family: TaskFamily | None = None
     teacher: Teacher | None = None
     validate_every: int = 0
     start_from: str | None = None
@@ -86,6 +90,18 @@ class MetaTraining:
                 raise ValueError(
                     f"`meta_train.window` (={self.window}) must divide `InnerLoop.num_updates` "
                     f"(={self.inner_loop.num_updates}), and `meta_train.num_updates` must be None."
+                )
+
+        if self.training_family is not None:
+            self._require_same_sizes(self.training_family)
+
+    def _require_same_sizes(self, other: TaskFamily) -> None:
+        for name in ("observation_size", "action_size", "num_actions"):
+            ours, theirs = (getattr(family, name) for family in (self.family, other))
+            if ours != theirs:
+                raise ValueError(
+                    f"`meta_train.training_family` (of {name} {theirs}) must be like "
+                    f"`meta_train.family` (of {name} {ours})."
                 )
 
     @property

@@ -41,8 +41,9 @@ class StaggeredLifetimes:
         self._settings = settings
         self._share = ranks.share(settings.num_workers)
         self._threads = max(1, ranks.threads(settings.threads_per_rank))
+        family = settings.training_family or settings.family
         self._workers = [
-            Workers(settings.inner_loop, settings.family, len(self._share))
+            Workers(settings.inner_loop, family, len(self._share))
             for _ in range(settings.num_cohorts)
         ]
         if self._threads > 1:

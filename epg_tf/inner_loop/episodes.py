@@ -87,25 +87,25 @@ class EpisodeReturns:
             for episodes, running in zip(self.completed, self._running, strict=True)
         ]
 
-    def recent_rates(self, num_steps: int, termination_cost: float) -> np.ndarray:
-        """Each worker's reward per step, less a cost for every episode that ended by itself.
+    def recent_rates(self, num_steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Each worker's reward per step, and how many episodes ended by themselves per step.
 
         Args:
             num_steps: Episodes count that overlap so many of the newest steps, the running one
                 among them.
-            termination_cost: The cost of an end, in the unit of returns.
 
         Returns:
-            [W].
+            Rewards and ends per step, [W] each.
         """
-        rates = np.zeros(len(self.completed))
-        for worker, ends in enumerate(self.last_steps):
-            first = bisect.bisect_right(ends, self._steps - num_steps)
-            reward = self._running[worker] + sum(self.completed[worker][first:])
-            cost = termination_cost * sum(self.terminated[worker][first:])
-            begin = ends[first - 1] if first else 0
-            rates[worker] = (reward - cost) / max(self._steps - begin, 1)
-        return rates
+        rewards, ends = np.zeros(len(self.completed)), np.zeros(len(self.completed))
+        for worker, last_steps in enumerate(self.last_steps):
+            first = bisect.bisect_right(last_steps, self._steps - num_steps)
+            begin = last_steps[first - 1] if first else 0
+            length = max(self._steps - begin, 1)
+            total = self._running[worker] + sum(self.completed[worker][first:])
+            rewards[worker] = total / length
+            ends[worker] = sum(self.terminated[worker][first:]) / length
+        return rewards, ends
 
 
 def last_episodes(returns: Sequence[float]) -> float:

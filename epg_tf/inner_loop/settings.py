@@ -35,8 +35,9 @@ class InnerLoop:
             "recent_rate", the reward per step of the episodes that overlap the newest
             `objective_updates` updates.
         objective_updates: See `objective`.
-        termination_cost: What "recent_rate" takes away for every episode that ends by itself, in
-            the unit of returns. Falls then cost a search that is after velocity something.
+        termination_cost: What the search takes away from "recent_rate" for every episode that ends
+            by itself, in units of the population's typical episode return. A search that is after
+            velocity alone stays with one leap and a fall.
         hidden_sizes: Units of the hidden layers of policy and value function.
         memory_size: Units of the memory.
         initial_log_std: Where a Gaussian policy's log standard deviation starts.
@@ -124,6 +125,11 @@ class InnerLoop:
                 )
         require_member("InnerLoop.mean_activation", self.mean_activation, (None, "tanh"))
         require_member("InnerLoop.objective", self.objective, (*OBJECTIVES, _RECENT_RATE))
+        if self.termination_cost and self.objective != _RECENT_RATE:
+            raise ValueError(
+                f"`InnerLoop.termination_cost` (={self.termination_cost}) must be 0 unless "
+                f"`InnerLoop.objective` is {_RECENT_RATE!r}."
+            )
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
         require_member("InnerLoop.backend", self.backend, ("tensorflow", "numba"))
         shortest = self.learned_loss.shortest_buffer
@@ -143,12 +149,13 @@ class InnerLoop:
                 f"`InnerLoop.steps_per_update` (={self.steps_per_update})."
             )
 
-    def returns_of(self, episodes: EpisodeReturns) -> np.ndarray:
-        """R_i of lifetimes, [W] (Algorithm 1, line 13)."""
+    def returns_of(self, episodes: EpisodeReturns) -> tuple[np.ndarray, np.ndarray]:
+        """R_i of lifetimes (Algorithm 1, line 13) and what `termination_cost` counts, [W] each."""
         if self.objective == _RECENT_RATE:
-            num_steps = self.objective_updates * self.steps_per_update
-            return episodes.recent_rates(num_steps, self.termination_cost)
-        return np.array([OBJECTIVES[self.objective](one) for one in episodes.of_lifetimes()])
+            return episodes.recent_rates(self.objective_updates * self.steps_per_update)
+        objective = OBJECTIVES[self.objective]
+        returns = np.array([objective(one) for one in episodes.of_lifetimes()])
+        return returns, np.zeros_like(returns)
 
     def check(self, family: TaskFamily) -> None:
         """Checks that agents with these settings can live on such tasks.

@@ -66,13 +66,12 @@ def test_recent_rates_are_of_the_episodes_that_overlap_the_newest_steps():
     episodes.add(experience([[3, 4, 5, 6], [1, 1, 1, 1]], [[1, 0, 0, 0], [0, 0, 0, 0]]))
     # Of the first worker the episode of 1 + 2 + 3, which ended by itself, and the running one.
     np.testing.assert_allclose(
-        episodes.recent_rates(4, 10.0), [(1 + 2 + 3 + 4 + 5 + 6 - 10) / 6, 7 / 7]
+        episodes.recent_rates(4), [[(1 + 2 + 3 + 4 + 5 + 6) / 6, 7 / 7], [1 / 6, 0]]
     )
-    np.testing.assert_allclose(episodes.recent_rates(3, 10.0), [(4 + 5 + 6) / 3, 7 / 7])
-    whole = episodes.recent_rates(100, 0.0)
-    np.testing.assert_allclose(whole, [(18 + 1 + 2 + 3 + 4 + 5 + 6) / 8, 16 / 8])
+    np.testing.assert_allclose(episodes.recent_rates(3), [[(4 + 5 + 6) / 3, 7 / 7], [0, 0]])
+    np.testing.assert_allclose(episodes.recent_rates(100), [[39 / 8, 16 / 8], [2 / 8, 1 / 8]])
     again = EpisodeReturns.from_arrays(episodes.as_arrays())
-    np.testing.assert_array_equal(again.recent_rates(4, 10.0), episodes.recent_rates(4, 10.0))
+    np.testing.assert_array_equal(again.recent_rates(4), episodes.recent_rates(4))
 
 
 def test_return_of_a_lifetime_is_footnote_1():

@@ -11,7 +11,7 @@ import pytest
 
 PROJECT = pathlib.Path(__file__).parent.parent
 ROBOT_GIN = """
-include 'gin/fast.gin'
+include 'gin/evolved.gin'
 
 meta_train.family = @RandomBody()
 RandomBody.model = 'robot.xml'

@@ -24,6 +24,7 @@ LOSSES = pathlib.Path(__file__).parent.parent / "losses"
 PRESETS = {
     "dir_hopper_taught": "gin/dir_hopper_taught.gin",
     "dir_half_cheetah_taught": "gin/dir_half_cheetah_taught.gin",
+    "half_cheetah_evolved": "gin/half_cheetah.gin",
     "half_cheetah_taught": "gin/half_cheetah_taught.gin",
     "hopper": "gin/hopper_fast.gin",
     "hopper_taught": "gin/hopper_taught.gin",

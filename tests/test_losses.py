@@ -100,13 +100,13 @@ def test_the_command_of_a_card_evolves_the_loss_again_from_its_folder(tmp_path):
 
 def test_a_run_of_before_goes_on_and_reports(tmp_path):
     """Its config has settings that are gone or have other names now, and no `config.json`."""
-    root = shutil.copytree(LOSSES / "reacher_fast_run", tmp_path / "run")
+    root = shutil.copytree(LOSSES / "hopper_run", tmp_path / "run")
     text = (root / CONFIG_FILE).read_text()
     assert "InnerLoop.num_fresh_episodes" in text and "meta_train.simulator_threads" in text
     assert not (root / SETTINGS_FILE).exists()
     before = read_run(root)
     assert before.setting("inner_loop.num_passes") == 15
-    assert "RandomReacher" in render_page(before, read_parts(before))
+    assert "RandomHopper" in render_page(before, read_parts(before))
     settings = config.read(
         [str(root / CONFIG_FILE)], [f"meta_train.num_epochs = {before.num_epochs + 1}"]
     )
@@ -116,4 +116,4 @@ def test_a_run_of_before_goes_on_and_reports(tmp_path):
     after = read_run(root)
     assert after.num_epochs == before.num_epochs + 1
     assert after.setting("num_epochs") == after.num_epochs
-    assert "RandomReacher" in render_page(after, read_parts(after))
+    assert "RandomHopper" in render_page(after, read_parts(after))

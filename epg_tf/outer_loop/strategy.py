@@ -179,8 +179,8 @@ class EvolutionStrategy:
             "phi_norm": float(np.linalg.norm(phi)),
             "outer_learning_rate": float(rate),
         }
-        earlier = np.concatenate([state.earlier_phi, state.phi[np.newaxis]])
-        earlier = earlier[max(0, len(earlier) - len(cohorts) + 1) :]
+        earlier = [*state.earlier_phi, state.phi]
+        earlier = np.array(earlier[max(0, len(earlier) - len(cohorts) + 1) :]).reshape(-1, len(phi))
         return EvolutionState(epoch, phi, first, second, state.start_epoch, earlier), logs
 
     def _noise(self, size: int, seed: int, epoch: int, worker: int) -> np.ndarray:

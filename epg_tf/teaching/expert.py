@@ -74,7 +74,9 @@ class Expert:
         biases = np.broadcast_to(bias, (len(tasks), 1, bias.shape[-1]))
         kernel, of_task = np.split(kernel, [self.networks.observation_size])
         shown = self.networks.normal_task(tasks)[:, self.networks.sees]
-        biases = biases + (shown @ of_task)[:, np.newaxis]
+        # Term by term: a product of matrices rounds by how many rows it has, which is W here.
+        for number, weights in zip(shown.T, of_task, strict=True):
+            biases = biases + number[:, np.newaxis, np.newaxis] * weights
         parts = [np.broadcast_to(part, (len(tasks), *part.shape)) for part in (kernel, *others)]
         weights = [parts[0], biases, *parts[1:]]
         one = statistics_of(state)

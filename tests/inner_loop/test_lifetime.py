@@ -153,7 +153,10 @@ def test_a_loss_evolved_for_a_few_epochs_beats_its_own_start():
             "`InnerLoop.buffer_size` (=20) must be at least 29, which",
         ),
         ({"num_minibatches": 5}, "must divide `InnerLoop.steps_per_update` (=128)."),
-        ({"objective": "best"}, "must be one of 'weighted_episodes', 'last_episodes'."),
+        (
+            {"objective": "best"},
+            "must be one of 'weighted_episodes', 'last_episodes', 'recent_rate'.",
+        ),
     ],
 )
 def test_bad_settings_get_a_sentence(values, sentence):

@@ -5,6 +5,7 @@ A family copies the specification, edits the copy and compiles it: one to two mi
 
 import functools
 import pathlib
+import threading
 import warnings
 
 import gymnasium
@@ -28,6 +29,11 @@ def specification(file: str) -> mujoco.MjSpec:
     return _specification(file).copy()
 
 
+# Python's warning filters belong to the process: a thread that leaves its block restores them for
+# all others.
+_FILTERS = threading.Lock()
+
+
 @functools.cache
 def nominal_model(file: str) -> mujoco.MjModel:
     """Returns the robot compiled as it is. Shared by all callers: read it, do not write to it."""
@@ -36,7 +42,7 @@ def nominal_model(file: str) -> mujoco.MjModel:
 
 def compiled(spec: mujoco.MjSpec) -> mujoco.MjModel:
     """Compiles a specification, without what MuJoCo says of gymnasium's half-cheetah each time."""
-    with warnings.catch_warnings():
+    with _FILTERS, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "compiler attribute 'settotalmass' is deprecated")
         return spec.compile()
 

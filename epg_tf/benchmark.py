@@ -2,8 +2,6 @@
 
     python -m epg_tf.benchmark
     python -m epg_tf.benchmark --quick --families reacher --json speed.json
-    git worktree add ../older 7488a32
-    python -m epg_tf.benchmark --families reacher,hopper --baseline ../older --peers ../peers
 
 The main figure is a ratio: environment steps per second of whole lifetimes (acting, physics,
 buffer, normaliser, updates) over those of the same physics alone, in one call of mujoco.rollout on
@@ -13,9 +11,7 @@ horovodrun; leave the machine alone meanwhile. All of it takes some twenty minut
 of which 32 ranks take three; --quick takes one minute for one family and leaves out the cost and
 more than two ranks.
 
-With --baseline CHECKOUT an older checkout of the project is measured in turns with this one (four
-minutes more per family), and with --peers DIR what else steps such robots: EnvPool, gymnasium's
-vectors and Stable-Baselines3, which pip puts into a virtual environment there.
+`benchmarks/` has what compares this with older commits and with other libraries.
 
 With --profile DIR a lifetime of each family is profiled: DIR/<family>/python.txt is readable as it
 is, DIR/<family>/python.pstats is for pstats or snakeviz, and `tensorboard --logdir DIR/<family>`
@@ -29,7 +25,7 @@ import pathlib
 from absl import flags
 
 from epg_tf import command_line
-from epg_tf.benchmarking import baseline, parts, peers, processes, table
+from epg_tf.benchmarking import parts, processes, table
 from epg_tf.benchmarking.sizes import BODIES, FAMILIES, FULL, QUICK
 from epg_tf.command_line import result_flags
 from epg_tf.run.progress import progress_bar
@@ -39,8 +35,6 @@ _FAMILIES = flags.DEFINE_string(
     "families", ",".join(FAMILIES), "Which presets to measure, separated by commas."
 )
 _QUICK = flags.DEFINE_bool("quick", False, "Fewer repetitions, no costs, no more than two ranks.")
-_BASELINE = flags.DEFINE_string("baseline", None, "An older checkout to measure beside.")
-_PEERS = flags.DEFINE_string("peers", None, "A folder for other libraries, to measure them too.")
 _PROFILE = flags.DEFINE_string("profile", None, "A folder for profiles of a lifetime.")
 
 
@@ -57,10 +51,6 @@ def main(argv: list[str]) -> None:
     if not processes.horovodrun().exists():
         command_line.fail(f"`{processes.horovodrun()}` must exist; launch/setup.sh builds it.")
     result_flags.require_json_file()
-    older = None if _BASELINE.value is None else pathlib.Path(_BASELINE.value).resolve()
-    if older is not None and not (older / "epg_tf" / "benchmarking").is_dir():
-        command_line.fail(f"`--baseline` (={_BASELINE.value}) must be a checkout of the project.")
-    others = _made_folder("peers", _PEERS.value)
     profile = _made_folder("profile", _PROFILE.value)
     sizes = QUICK if _QUICK.value else FULL
     todo = parts.list_parts(families, sizes, profile)
@@ -73,18 +63,6 @@ def main(argv: list[str]) -> None:
         try:
             results = parts.run(todo, processes.start, announce)
             figures = parts.assemble(families, sizes, results)
-            figures["baselines"] = baseline.remembered()
-            if older is not None:
-                announce("baseline")
-                measured = baseline.measure(
-                    older, families, sizes.workers, sizes.updates, *sizes.turns
-                )
-                figures["baselines"] = [{**measured, "machine": figures["machine"]}]
-            if others is not None:
-                announce("peers")
-                figures["peers"] = peers.measure(
-                    pathlib.Path(others), 2 * sizes.workers, sizes.frame_skips
-                )
         except RuntimeError as error:
             bar.close()
             command_line.fail(str(error), code=1)

@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 import pathlib
+import runpy
 import subprocess
 import sys
 
@@ -13,13 +14,13 @@ from absl import flags
 from absl.testing import flagsaver
 
 from epg_tf import benchmark
-from epg_tf.benchmarking import baseline, cost, parts, peers, presets, processes, table
+from epg_tf.benchmarking import cost, parts, presets, processes, table
 from epg_tf.benchmarking.open_loop import OpenLoop, recorded
-from epg_tf.benchmarking.peers import stepping
 from epg_tf.benchmarking.sizes import FAMILIES, FULL, QUICK, Sizes
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.ranks import Ranks
 
+BENCHMARKS = pathlib.Path(__file__).parents[1] / "benchmarks"
 SMALL = (
     "InnerLoop.steps_per_update = 32",
     "InnerLoop.buffer_size = 32",
@@ -130,8 +131,6 @@ def test_the_exponent_is_that_of_the_larger_sizes():
         (["--families="], "`--families` (=) must be one or more of"),
         (["--json=/nowhere/figures.json"], "`--json` (=/nowhere/figures.json) must be a file"),
         (["--profile=/dev/null/profile"], "`--profile` (=/dev/null/profile) must be a folder"),
-        (["--baseline=/dev"], "`--baseline` (=/dev) must be a checkout of the project"),
-        (["--peers=/dev/null/peers"], "`--peers` (=/dev/null/peers) must be a folder"),
         (["all"], "`all` is not a flag"),
     ],
 )
@@ -160,40 +159,24 @@ def test_help_comes_before_tensorflow():
     assert "tensorflow" not in done.stderr
 
 
-def test_a_baseline_is_told_beside_where_it_was_measured(figures):
-    then = {"2 reacher": {"then": 1000.0, "now": 2000.0, "ratio": 2.1}}
-    there = {"commit": "0123abc", "machine": figures["machine"], "speeds": then}
-    text = table.render({**figures, "baselines": [there]})
-    assert "against 0123abc" in text and "2.10x" in text and "another machine" not in text
-    there["machine"] = {**figures["machine"], "cpu": "an abacus"}
-    assert "on an abacus (another machine" in table.render({**figures, "baselines": [there]})
-
-
-def test_what_is_remembered_of_older_commits_can_be_told(figures):
-    remembered = baseline.remembered()
-    assert {one["commit"] for one in remembered} == {"7488a32", "1eba370"}
-    text = table.render({**figures, "baselines": remembered})
-    for family in ("reacher", "hopper", "reacher_fast", "hopper_fast"):
-        assert sum(line.startswith(f"{family} ") for line in text.splitlines()) >= 2
-
-
-def test_peers_are_measured_where_they_can_be_and_named_where_not(figures, tmp_path, monkeypatch):
-    def run(command, seconds):
+def test_a_library_that_cannot_be_installed_is_named_with_the_reason(monkeypatch, tmp_path, capsys):
+    def last_line(command, timeout=900):
         if "envpool" in command:
             raise RuntimeError("no wheel for an abacus")
         return "" if "install" in command else '{"version": "1.0", "reacher": 10.0, "hopper": 5.0}'
 
-    monkeypatch.setattr(peers, "_run", run)
-    monkeypatch.setattr(peers.venv, "create", lambda *arguments, **options: None)
-    found = peers.measure(tmp_path, 16, {"reacher": 2})
-    assert found["envpool"] == {"error": "no wheel for an abacus"}
-    text = table.render({**figures, "peers": found})
-    assert "EnvPool, stepping alone: no wheel for an abacus" in text
-    assert "PPO, rollouts alone (1.0): reacher 10 (" in text
+    libraries = runpy.run_path(str(BENCHMARKS / "against_libraries.py"))
+    main = libraries["main"]
+    monkeypatch.setitem(main.__globals__, "last_line", last_line)
+    monkeypatch.setattr("venv.create", lambda *arguments, **options: None)
+    main(tmp_path)
+    said = capsys.readouterr().out
+    assert "envpool: no wheel for an abacus" in said
+    assert "stable_baselines3 1.0: reacher 10/s, hopper 5/s" in said
 
 
 def test_gymnasiums_vectors_step_as_asked():
     asked = json.dumps({"peer": "sync_vector_env", "num_envs": 2, "frame_skips": {"hopper": 2}})
-    command = [sys.executable, stepping.__file__, asked]
+    command = [sys.executable, BENCHMARKS / "stepping.py", asked]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert json.loads(said.stdout)["hopper"] > 0.0

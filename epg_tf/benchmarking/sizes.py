@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 FAMILIES = ("reacher", "hopper", "dir_hopper", "reacher_fast", "hopper_fast")
 BODIES = ("walker", "half_cheetah", "dir_half_cheetah", "swimmer", "ant", "own_robot")
@@ -27,10 +26,6 @@ class Sizes:
         cost_workers: W, for the cost of an update.
         cost_updates: K, for the cost of a lifetime.
         cost_context_sizes: Units of the loss's context, for the cost against P.
-        turns: How often a baseline and this checkout take turns, and how often a lifetime is
-            timed in each.
-        frame_skips: MuJoCo steps per environment step of other libraries' robots, which are those
-            of the presets.
         bindings: Changes to every preset.
     """
 
@@ -45,10 +40,6 @@ class Sizes:
     cost_workers: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     cost_updates: tuple[int, ...] = (4, 8, 16, 32, 64)
     cost_context_sizes: tuple[int, ...] = (32, 128, 512, 2048)
-    turns: tuple[int, int] = (3, 5)
-    frame_skips: Mapping[str, int] = dataclasses.field(
-        default_factory=lambda: {"reacher": 2, "hopper": 2}
-    )
     bindings: tuple[str, ...] = ()
 
 
@@ -61,7 +52,6 @@ QUICK = Sizes(
     memory_apart=False,
     communication_ranks=(),
     communication_repetitions=100,
-    turns=(1, 3),
     cost_workers=(),
     cost_updates=(),
     cost_context_sizes=(),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from epg_tf.benchmarking.peers import PEERS
-
 
 def render(figures: dict[str, Any]) -> str:
     """The table of what `parts.assemble` has put together."""
@@ -17,8 +15,6 @@ def render(figures: dict[str, Any]) -> str:
             *_breakdown(figures),
             *_process(figures),
             *_communication(figures),
-            *_baselines(figures.get("baselines", []), figures["machine"]),
-            *_peers(figures),
             *_cost(figures.get("cost", {})),
             *(f"profile: {file}" for file in figures.get("profiles", [])),
         ]
@@ -90,37 +86,6 @@ def _communication(figures: dict[str, Any]) -> Iterator[str]:
     )
     yield f"an epoch's exchange: {measured} ({figures['workers_per_rank']} workers each)"
     yield f"tell: {1e6 * communication['tell_seconds_per_worker']:.0f} us per worker"
-
-
-def _baselines(baselines: list[dict[str, Any]], machine: dict[str, Any]) -> Iterator[str]:
-    for baseline in baselines:
-        there = baseline["machine"]
-        elsewhere = "" if there == machine else " (another machine or other versions than this)"
-        yield ""
-        yield f"against {baseline['commit']}, in turns with it on {there['cpu']}{elsewhere}"
-        yield f"{'':14}{'ranks':>6}{'steps/s then':>14}{'now':>12}{'ratio':>8}"
-        for key, speed in baseline["speeds"].items():
-            ranks, family = key.split(" ")
-            numbers = f"{speed['then']:>14,.0f}{speed['now']:>12,.0f}{speed['ratio']:>7.2f}x"
-            yield f"{family:14}{ranks:>6}{numbers}"
-
-
-def _peers(figures: dict[str, Any]) -> Iterator[str]:
-    if "peers" not in figures:
-        return
-    ours = figures["steps_per_second"]
-    yield ""
-    yield "what else steps such robots, in steps/s (beside it our lifetimes, learning included)"
-    for name, peer in figures["peers"].items():
-        if "error" in peer:
-            yield f"{PEERS[name].title}: {peer['error']}"
-            continue
-        shown = [
-            f"{robot} {peer[robot]:,.0f} ({ours[robot] / peer[robot]:.1f}x)"
-            for robot in ours
-            if robot in peer
-        ]
-        yield f"{PEERS[name].title} ({peer['version']}): {', '.join(shown)}"
 
 
 def _cost(cost: dict[str, Any]) -> Iterator[str]:

@@ -178,6 +178,10 @@ class EvolvedLossAgent(tf_agent.TFAgent):
             **self.collect_policy.outputs(buffer["observation"]),
             "memory": memory,
         }
+        if "reward_correlation" in self._shown:
+            products = buffer["reward"] * buffer["observation"]
+            newest = products[-self.steps_per_update :]
+            given["reward_correlation"] = tf.reduce_mean(newest, axis=0, keepdims=True)
         return self.loss.per_step_loss(**{name: given[name] for name in self._shown})
 
 

@@ -79,7 +79,8 @@ class RunRecords:
     @property
     def sees_reward(self) -> bool:
         """Whether the loss is shown rewards."""
-        return "reward" in (self.setting("inner_loop.learned_loss.inputs") or ())
+        seen = self.setting("inner_loop.learned_loss.inputs") or ()
+        return any(name.startswith("reward") for name in seen)
 
     def losses(self) -> dict[int, str]:
         """The losses that the run has now, by the crc32 that results of a loss remember."""

@@ -58,7 +58,12 @@ def random_batch(settings, workers, family=FAMILY, seed=0):
                 observation=normal(n, family.observation_size),
                 action=normal(n, actions),
                 termination=ended.astype(np.float32),
-                reward=normal(n, 1) if settings.learned_loss.sees_reward else None,
+                reward=normal(n, 1) if "reward" in settings.learned_loss.inputs else None,
+                reward_correlation=(
+                    normal(1, family.observation_size)
+                    if "reward_correlation" in settings.learned_loss.inputs
+                    else None
+                ),
                 mask=mask if n > m else None,
                 newest_action=(
                     normal(m, family.action_size)

@@ -1,4 +1,4 @@
-"""Runs in the peers' virtual environment and imports nothing of the project: steps per second."""
+"""Measures one library in the virtual environment of `against_libraries.py`."""
 
 from __future__ import annotations
 

@@ -43,7 +43,6 @@ from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic_teacher import CriticTeacher
 from epg_tf.teaching.expert_teacher import ExpertTeacher
-from epg_tf.teaching.teacher import PolicyGradientTeacher
 from epg_tf.text import printable
 
 _RENAMED = {"meta_train.simulator_threads": "meta_train.threads_per_rank"}  # by runs of before
@@ -77,7 +76,6 @@ for _record in (
     LearnedLoss,
     PPO,
     Reinforce,
-    PolicyGradientTeacher,
     CriticTeacher,
     ExpertTeacher,
     RL2,

@@ -25,7 +25,6 @@ from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.outer_loop.strategy import EvolutionState
-from epg_tf.outer_loop.taught_epochs import TeachingState
 from epg_tf.run.folder import RunFolder
 from epg_tf.run.records import read_run
 from epg_tf.run.training import train as train_in
@@ -303,28 +302,18 @@ def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
     assert_same_state(parts, whole)
 
 
-TAUGHT = LEAN | {
-    "meta_train.num_epochs": 4,
-    "meta_train.teacher": "@PolicyGradientTeacher()",
-    "meta_train.validate_every": 2,
-    "PolicyGradientTeacher.num_epochs": 3,
-    "PolicyGradientTeacher.num_kept_epochs": 2,
-    "PolicyGradientTeacher.minibatch_size": 3,
-    "PolicyGradientTeacher.log_std_floor": "@floor/PiecewiseLinear()",
-    "floor/PiecewiseLinear.epochs": (2, 3),
-    "floor/PiecewiseLinear.values": (-0.01, -0.02),
-}
-
-
 def taught_by(teacher, **settings):
-    """`TAUGHT` by another teacher, with these settings of its own."""
-    renamed = {
-        name.replace("PolicyGradientTeacher", teacher): str(value).replace(
-            "PolicyGradientTeacher", teacher
-        )
-        for name, value in TAUGHT.items()
+    """The settings of a run that a teacher begins, with these settings of its own."""
+    settings |= {"num_epochs": 3, "num_kept_epochs": 2, "minibatch_size": 3}
+    return LEAN | {
+        "meta_train.num_epochs": 4,
+        "meta_train.teacher": f"@{teacher}()",
+        "meta_train.validate_every": 2,
+        f"{teacher}.log_std_floor": "@floor/PiecewiseLinear()",
+        "floor/PiecewiseLinear.epochs": (2, 3),
+        "floor/PiecewiseLinear.values": (-0.01, -0.02),
+        **{f"{teacher}.{name}": value for name, value in settings.items()},
     }
-    return renamed | {f"{teacher}.{name}": value for name, value in settings.items()}
 
 
 TAUGHT_BY_A_CRITIC = taught_by(
@@ -344,7 +333,7 @@ TAUGHT_BY_AN_EXPERT = taught_by(
     hidden_sizes=(8,),
     sees=("link_length",),
 )
-TEACHERS = {"guide": TAUGHT, "critic": TAUGHT_BY_A_CRITIC, "expert": TAUGHT_BY_AN_EXPERT}
+TEACHERS = {"critic": TAUGHT_BY_A_CRITIC, "expert": TAUGHT_BY_AN_EXPERT}
 by_teachers = pytest.mark.parametrize("settings", TEACHERS.values(), ids=TEACHERS.keys())
 
 
@@ -359,8 +348,7 @@ def taught(request, tmp_path_factory):
 def test_a_run_may_be_taught_first_and_says_so(taught):
     taught, settings = taught
     lines = metrics_of(taught)
-    by_guide = settings is TAUGHT
-    assert [line["guidance"] for line in lines] == [1.0 if by_guide else 0.0, 0.0, 0.0, 0.0]
+    assert [line["guidance"] for line in lines] == [0.0] * 4
     for name, by in (("critic_error", TAUGHT_BY_A_CRITIC), ("expert_return", TAUGHT_BY_AN_EXPERT)):
         known = [line[name] is not None for line in lines]
         assert known == [settings is by] * 3 + [False]
@@ -397,23 +385,13 @@ def test_teaching_goes_on_where_it_stood(stops, taught, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings", [LEAN, TAUGHT, TAUGHT_BY_AN_EXPERT], ids=["evolved", "guide", "expert"]
+    "settings", [LEAN, TAUGHT_BY_A_CRITIC, TAUGHT_BY_AN_EXPERT], ids=["evolved", "critic", "expert"]
 )
 def test_the_bar_is_told_of_all_environment_steps_of_an_epoch(settings, tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr(RunFolder, "show_steps", lambda folder, steps: told.append(steps))
     assert run(tmp_path, **(settings | {"meta_train.num_epochs": 1}))
     assert sum(told) == metrics_of(tmp_path)[0]["env_steps"]
-
-
-def test_a_run_of_before_goes_on_with_the_critic_that_it_has(tmp_path):
-    assert run(tmp_path, **(TAUGHT_BY_A_CRITIC | {"meta_train.num_epochs": 1}))
-    checkpoint = CheckpointFolder(tmp_path / "checkpoints").latest()
-    before = {k.replace("teacher_", "critic_"): v for k, v in checkpoint.teaching.items()}
-    assert before.keys() != checkpoint.teaching.keys()
-    known = TeachingState.from_checkpoint(dataclasses.replace(checkpoint, teaching=before))
-    for name, array in TeachingState.from_checkpoint(checkpoint).teacher.items():
-        np.testing.assert_array_equal(known.teacher[name], array)
 
 
 def test_the_number_of_ranks_does_not_change_what_is_taught(taught, tmp_path):

@@ -59,18 +59,6 @@ class Policy(tf.keras.Model, abc.ABC):
     def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:  # pyright: ignore[reportInvalidTypeForm]
         """The distribution over actions that an output of the policy describes."""
 
-    @abc.abstractmethod
-    def score(self, output: tuple[tf.Tensor, ...], action: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """The gradient of log pi(a | s) with respect to the output at each step.
-
-        Args:
-            output: The policy's, of T steps.
-            action: The actions taken there, [W, T, A], or [W, T] action numbers.
-
-        Returns:
-            A tensor [W, T, size] for each part of the output.
-        """
-
 
 class GaussianPolicy(Policy):
     """N(mean(s), diag(exp(log_std))^2) over a box of actions; the output is (mean, log_std)."""
@@ -113,16 +101,6 @@ class GaussianPolicy(Policy):
         mean, log_std = output
         return tfd.Independent(tfd.Normal(mean, tf.exp(log_std) * tf.ones_like(mean)), 1)
 
-    def score(self, output: tuple[tf.Tensor, ...], action: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Returns z for the mean and z^2 - 1 for the log standard deviation, [W, T, A] each.
-
-        z = (a - mean) / std. The mean's is multiplied by std, as in the natural gradient, so that
-        neither grows where the noise is small.
-        """
-        mean, log_std = output
-        z = (action - mean) * tf.exp(-log_std)
-        return z, tf.square(z) - 1.0
-
 
 class CategoricalPolicy(Policy):
     """A multinomial over a finite set of actions; the output is (log-probabilities,)."""
@@ -142,10 +120,6 @@ class CategoricalPolicy(Policy):
     def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:  # pyright: ignore[reportInvalidTypeForm]
         """A distribution of batch shape [W, T] over action numbers."""
         return tfd.Categorical(logits=output[0])
-
-    def score(self, output: tuple[tf.Tensor, ...], action: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Returns the actions taken, one-hot, [W, T, num_actions]."""
-        return (tf.one_hot(action, output[0].shape[-1]),)
 
 
 class Memory(tf.keras.Model):

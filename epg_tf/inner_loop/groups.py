@@ -66,7 +66,6 @@ class WorkerGroups:
         on_update: Callable[[Update], object] | None = None,
         num_updates: int | None = None,
         lesson_takers: Sequence[Callable[[Update], object]] | None = None,
-        train_value: bool = False,
         keepers: Callable[[int, int], Keeper] | None = None,
     ) -> Lifetimes:
         """Lives one lifetime per worker; see `Workers.live`.
@@ -78,7 +77,6 @@ class WorkerGroups:
             on_update: Called K times, whenever the last group comes to an update.
             num_updates: K, where it is not the settings'.
             lesson_takers: One per group, called on its thread; see `Workers.live`.
-            train_value: See `Workers.live`.
             keepers: Gives the keeper of the workers from the first up to the second number.
 
         Returns:
@@ -89,7 +87,7 @@ class WorkerGroups:
         kept = [keepers and keepers(*span) for span in itertools.pairwise([0, *ends])]
         if len(self.groups) == 1:
             return self.groups[0].live(
-                phi, seeds, guidance, on_update, num_updates, takers[0], train_value, kept[0]
+                phi, seeds, guidance, on_update, num_updates, takers[0], kept[0]
             )
         arrivals = _last_arrivals(len(self.groups), on_update)
         with ThreadPoolExecutor(len(self.groups)) as threads:
@@ -102,7 +100,6 @@ class WorkerGroups:
                     arrivals,
                     num_updates,
                     taker,
-                    train_value,
                     keeper,
                 )
                 for group, taker, keeper, (start, end) in zip(

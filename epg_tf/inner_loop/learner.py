@@ -102,7 +102,6 @@ class Learner:
         batch: UpdateBatch,
         guidance: float,
         networks: tuple[str, ...] | None = None,
-        train_value: bool = False,
     ) -> dict[str, np.ndarray]:
         """Takes one update's gradient steps.
 
@@ -110,16 +109,12 @@ class Learner:
             batch: What the agents lived through.
             guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
             networks: Which of `optimizers` take them; by default all that the loss reaches.
-            train_value: At a guidance of 0, whether the value function is trained beside, on the
-                guide's value error. Nothing of that, nor of any reward, reaches the others.
 
         Returns:
             `loss`, the mean learned loss over the update's steps, and `diverged`, whether a
             gradient was not finite, so that the worker kept its parameters in that step; [W] each.
         """
         loss, diverged = self._take_steps(batch, guidance, networks)
-        if train_value and not guidance:
-            diverged = diverged | self.train_value(batch)
         return {"loss": loss, "diverged": diverged}
 
     def policy_gradient(self, batch: UpdateBatch, guidance: float) -> np.ndarray:
@@ -136,21 +131,10 @@ class Learner:
         gradient = self._policy_gradient(batch, alpha, guidance < 1.0, guidance > 0.0)
         return self._as_arrays(gradient)
 
-    def train_value(self, batch: UpdateBatch) -> np.ndarray:
-        """Trains the value function alone; returns which workers it diverged of, [W]."""
-        return self._train_value(self.with_ghosts(batch)).numpy()[: self._num_workers]
-
     def seen(self, batch: UpdateBatch) -> LossInputs:
         """What the loss sees of a batch before its update, [W, ...] each; None for all else."""
         inputs = self._as_arrays(self._seen(self.with_ghosts(batch)))
         return LossInputs(**dict.fromkeys(LossInputs._fields, None) | inputs)
-
-    def guide_gradient(self, batch: UpdateBatch) -> tuple[np.ndarray, ...]:
-        """The guide's gradient with respect to the policy's output before an update.
-
-        That of the M newest steps of a batch with rewards, [W, M, size] for each part.
-        """
-        return self._as_arrays(self._guide_gradient(self.with_ghosts(batch)))
 
     def _take_steps(
         self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None
@@ -184,17 +168,6 @@ class Learner:
                 diverged |= ~finite
         return total / num_gradient_steps, diverged
 
-    @tf.function(jit_compile=True)
-    def _train_value(self, batch: UpdateBatch) -> tf.Tensor:
-        given = self.objective.given(batch, tf.constant(0.0), True, False, value_beside=True)
-        minibatches = self._minibatches(batch)
-        diverged = tf.zeros([minibatches.shape[0]], tf.bool)
-        for step in tf.range(minibatches.shape[1]):
-            with tf.GradientTape() as tape:
-                error = self.objective.value_error(given, minibatches[:, step])
-            diverged |= ~self._descend(tape, error, ["value_function"])
-        return diverged
-
     def _minibatches(self, batch: UpdateBatch) -> tf.Tensor:  # [W, gradient steps, B]
         num_workers, num_steps = batch.newest_action.shape[:2]
         return tf.reshape(batch.permutation, [num_workers, -1, num_steps // self._num_minibatches])
@@ -224,11 +197,6 @@ class Learner:
             for name, value in inputs._asdict().items()
             if name == "mask" and value is not None or name in seen
         }
-
-    @tf.function(jit_compile=True, autograph=False)
-    def _guide_gradient(self, batch: UpdateBatch) -> tuple[tf.Tensor, ...]:
-        given = self.objective.given(batch, tf.constant(1.0), learned=False, guided=True)
-        return self.objective.output_gradient(given)
 
     def _gradient_step(
         self, given: Given, rows: tf.Tensor, networks: tuple[str, ...] | None

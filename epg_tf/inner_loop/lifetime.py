@@ -106,7 +106,6 @@ class Workers:
         on_update: Callable[[Update], object] | None = None,
         num_updates: int | None = None,
         lesson_taker: Callable[[Update], object] | None = None,
-        train_value: bool = False,
         keeper: Keeper | None = None,
     ) -> Lifetimes:
         """Lives one lifetime per worker.
@@ -118,8 +117,6 @@ class Workers:
             on_update: Called before each update; `learner` then holds the agents as they acted.
             num_updates: K, where it is not the settings'.
             lesson_taker: Called as `on_update` is.
-            train_value: Whether rewards are in the batch whatever the guidance, and the agents'
-                value function learns from them beside the policy, which it does not reach.
             keeper: Knows where these lifetimes stood when they were cut off, and is told of where
                 they stand.
 
@@ -131,7 +128,7 @@ class Workers:
             at.restore(kept)
         until = self._settings.num_updates if num_updates is None else num_updates
         observers = [observer for observer in (on_update, lesson_taker) if observer is not None]
-        self.go_on(at, until, guidance, observers, train_value, keeper)
+        self.go_on(at, until, guidance, observers, keeper)
         return self.result(at)
 
     def begin(self, phi: np.ndarray, seeds: Sequence[LifetimeSeed]) -> Standing:
@@ -164,7 +161,6 @@ class Workers:
         until: int,
         guidance: float,
         observers: Sequence[Callable[[Update], object]] = (),
-        train_value: bool = False,
         keeper: Keeper | None = None,
     ) -> None:
         """Lives on, up to the update number `until`; see `live` for the other arguments.
@@ -174,7 +170,6 @@ class Workers:
             until: At most K.
             guidance: alpha in Eq. 6.
             observers: Called in turn before each update.
-            train_value: See `live`.
             keeper: See `live`.
         """
         settings, num_actions = self._settings, self._family.num_actions
@@ -189,20 +184,19 @@ class Workers:
             acted = at.statistics
             refreshed = refreshed_statistics(settings, acted, experience, num_actions)
             early = settings.refresh_statistics == "before_update"
-            rewarded = guidance > 0.0 or train_value
             batch = make_update_batch(
                 settings,
                 at.buffer,
                 refreshed if early else acted,
                 at.minibatches,
                 num_actions,
-                rewarded,
+                guidance > 0.0,
             )
             for observer in observers:
                 observer(
                     Update(at.k, experience, driver.passage, batch, acted, at.episodes, parameters)
                 )
-            logs = self.learner.update(batch, guidance, train_value=train_value)  # line 12
+            logs = self.learner.update(batch, guidance)  # line 12
             at.statistics = refreshed
             at.diverged |= logs["diverged"]
             at.update_seconds += time.perf_counter() - start

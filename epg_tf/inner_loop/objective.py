@@ -62,15 +62,10 @@ class Objective:
         guidance: tf.Tensor,
         learned: bool,
         guided: bool,
-        value_beside: bool = False,
     ) -> Given:
-        """What is known before an update.
-
-        The guide's targets are among it if the guide, or with `value_beside` the value function
-        alone, learns from them.
-        """
+        """What is known before an update, the guide's targets among it if the guide has a part."""
         output = self._agents.policy(batch.observation[:, _first_newest(batch) :])
-        targets = self.targets(batch, output) if guided or value_beside else None
+        targets = self.targets(batch, output) if guided else None
         return Given(batch, guidance, learned, guided, output, targets)
 
     def __call__(self, given: Given, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -92,12 +87,6 @@ class Objective:
             if given.learned:
                 total += (1.0 - given.guidance) * learned_loss
         return total, learned_loss
-
-    def value_error(self, given: Given, rows: tf.Tensor) -> tf.Tensor:
-        """The guide's error of the value function alone on the steps `rows` [W, B], [W]."""
-        observation = take(given.batch.observation, rows + given.newest)
-        value = self._agents.value_function(observation)[..., 0]
-        return self._guide.value_loss(_take_all(given.targets, rows), value)
 
     def inputs(
         self,
@@ -141,11 +130,6 @@ class Objective:
                 next_value=value(batch.newest_next_observation)[..., 0],
             )
         )
-
-    def output_gradient(self, given: Given) -> tuple[tf.Tensor, ...]:
-        """The guide's gradient with respect to the policies' output on the M newest steps."""
-        score = self._agents.policy.score(given.output, given.batch.newest_action)
-        return self._guide.output_gradient(given.targets, score)
 
     def _guide_loss(
         self, given: Given, rows: tf.Tensor, output: tuple[tf.Tensor, ...]

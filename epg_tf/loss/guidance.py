@@ -15,10 +15,6 @@ from tf_agents.utils import value_ops
 
 from epg_tf.checks import require_member, require_number
 
-# Beyond this a single step would outweigh thousands; a standardised advantage and a normal sample
-# are there together once in some 10,000 steps.
-_LARGEST_GRADIENT = 10.0
-
 
 class GuideBatch(NamedTuple):
     """The M newest steps as a guide sees them, oldest first.
@@ -77,35 +73,9 @@ class Guide(abc.ABC):
             A loss per worker, [W].
         """
 
-    @abc.abstractmethod
-    def value_loss(self, targets: GuideTargets, value: tf.Tensor) -> tf.Tensor:
-        """The part of `loss` that trains the value function, [W]; arguments as for `loss`."""
-
-
-class PolicyGradientGuide(Guide):
-    """A surrogate whose gradient, where an update begins, is that of -A_t log pi(a_t | s_t)."""
-
-    def output_gradient(
-        self, targets: GuideTargets, score: tuple[tf.Tensor, ...]
-    ) -> tuple[tf.Tensor, ...]:
-        """The gradient with respect to the policy's output at each step: what teaches phi.
-
-        Args:
-            targets: What `targets` returned.
-            score: The gradient of log pi(a_t | s_t), as `Policy.score` gives it.
-
-        Returns:
-            `-A_t` times the score, kept within ±10, [W, M, size] each.
-        """
-        advantage = tf.expand_dims(targets.advantage, -1)
-        return tuple(
-            tf.clip_by_value(-advantage * part, -_LARGEST_GRADIENT, _LARGEST_GRADIENT)
-            for part in score
-        )
-
 
 @dataclasses.dataclass(frozen=True)
-class PPO(PolicyGradientGuide):
+class PPO(Guide):
     """Proximal policy optimisation, clipped (Schulman et al. 2017), with generalised advantages.
 
     `L = -mean(min(r A, clip(r, 1 - c, 1 + c) A)) + kl_coefficient mean(KL)
@@ -176,17 +146,12 @@ class PPO(PolicyGradientGuide):
         return (
             -tf.reduce_mean(surrogate, axis=1)
             + self.kl_coefficient * tf.reduce_mean(kl, axis=1)
-            + self.value_loss(targets, value)
+            + self.value_coefficient * tf.reduce_mean(tf.square(value - targets.value), axis=1)
         )
-
-    def value_loss(self, targets: GuideTargets, value: tf.Tensor) -> tf.Tensor:
-        """The value function's mean squared error, weighted."""
-        error = tf.reduce_mean(tf.square(value - targets.value), axis=1)
-        return self.value_coefficient * error
 
 
 @dataclasses.dataclass(frozen=True)
-class Reinforce(PolicyGradientGuide):
+class Reinforce(Guide):
     """The policy gradient of Eq. 1 (Williams 1992): `L = -mean(A log pi(a | s))`.
 
     A is the discounted return from each step to the end of its episode or of the batch, with the
@@ -218,11 +183,6 @@ class Reinforce(PolicyGradientGuide):
         """The surrogate whose gradient is the policy gradient."""
         del kl, value
         return -tf.reduce_mean(targets.advantage * log_prob, axis=1)
-
-    def value_loss(self, targets: GuideTargets, value: tf.Tensor) -> tf.Tensor:
-        """Nothing: the baseline is the batch's mean."""
-        del targets
-        return tf.zeros_like(value[:, 0])
 
 
 def _standardised(advantage: tf.Tensor) -> tf.Tensor:

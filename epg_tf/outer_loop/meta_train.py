@@ -92,7 +92,7 @@ def meta_train(
         if taught:  # not in the paper
             teaching = teaching or Teaching(settings, ranks)
             taught_so_far = TeachingState.from_checkpoint(checkpoint)
-            guidance = settings.teacher.guidance(epoch) if settings.teacher else 0.0
+            guidance = 0.0
             lifetimes = teaching.live(taught_so_far, epoch, on_update)
             gathered = _gather(ranks, lifetimes, before, stop_requested())
             taught_so_far, logs = teaching.fit(taught_so_far, epoch, on_steps)

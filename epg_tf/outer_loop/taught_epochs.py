@@ -27,7 +27,6 @@ from epg_tf.teaching.lessons import Lessons, LessonTaker, joined
 _LESSONS_STREAM = 0x1E55  # keeps the order of lessons apart from all else that is drawn
 _CRITIC_STREAM = 0xC21C  # and what a critic draws
 _TEACHER = "teacher_"  # in front of the names of its arrays
-_BEFORE = "critic_"  # the same, in runs of before
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +59,9 @@ class TeachingState:
         moments = arrays["first_moment"], arrays["second_moment"]
         fit = FitState(arrays["phi"], *moments, int(arrays["num_steps"]))
         teacher = {
-            name.removeprefix(prefix): array
+            name.removeprefix(_TEACHER): array
             for name, array in arrays.items()
-            for prefix in (_TEACHER, _BEFORE)
-            if name.startswith(prefix)
+            if name.startswith(_TEACHER)
         }
         return cls(fit, arrays["lived_with"], teacher)
 
@@ -193,11 +191,10 @@ class Teaching:
         lifetimes = self._workers.live(
             np.broadcast_to(phi, (len(self._share), len(phi))),
             [sampling.training_seed(self._settings.seed, epoch, w) for w in self._share],
-            guidance=self._teacher.guidance(epoch),
+            guidance=0.0,
             on_update=on_update,
             num_updates=self._settings.num_updates_in(epoch),
             lesson_takers=self._takers,
-            train_value=self._teacher.trains_value,
         )
         mine = joined([taker.hand_over() for taker in self._takers])
         sound = self._ranks.allgather(mine.are_finite & ~lifetimes.diverged)

@@ -3,9 +3,9 @@
 Guidance as in Eq. 6 helps the agents, and phi learns nothing from it. Teaching turns it round: a
 teacher who knows the rewards says what phi's own gradient should have been. Epoch by epoch agents
 live with phi as it is, and phi is fitted to what the teacher says of the newest epochs (`fitting`).
-As in DAgger (Ross et al. 2011) phi is thus taught where its own agents go. The teacher is the
-agents' guide, a policy gradient of the very M steps; a critic that learns from all steps of all
-agents (`critic_teacher`); or an expert that has learned to act itself (`expert_teacher`).
+As in DAgger (Ross et al. 2011) phi is thus taught where its own agents go. The teacher is a critic
+that learns from all steps of all agents (`critic_teacher`), or an expert that has learned to act
+itself (`expert_teacher`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from typing import ClassVar
 
 from epg_tf.checks import require_integer
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.loss.guidance import PolicyGradientGuide
 from epg_tf.schedules import (
     Constant,
     Schedule,
@@ -47,10 +45,7 @@ class Teacher(abc.ABC):
         num_kept_epochs: How many epochs' lessons phi is fitted to, the newest ones.
         log_std_floor: The least log standard deviation of the agents that phi is taught with, where
             it is higher than that of `InnerLoop.log_std_bounds`; None for no other, a number, or a
-            schedule over epochs, with few values: agents are compiled anew for each. Where there is
-            little noise a policy gradient is nothing but noise, and where there is much it is
-            that of a blurred task.
-        trains_value: Whether the agents' value function is trained beside them.
+            schedule over epochs, with few values: agents are compiled anew for each.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -63,8 +58,6 @@ class Teacher(abc.ABC):
     num_kept_epochs: int = 6
     log_std_floor: float | Schedule | None = None
 
-    trains_value: ClassVar[bool] = False
-
     def __post_init__(self) -> None:
         for name in ("num_epochs", "num_passes", "minibatch_size", "num_kept_epochs"):
             require_integer(self._named(name), getattr(self, name))
@@ -73,11 +66,6 @@ class Teacher(abc.ABC):
             require_schedule(
                 self._named("log_std_floor"), self.log_std_floor, self.num_epochs, lowest=-math.inf
             )
-
-    def guidance(self, epoch: int) -> float:
-        """The agents' alpha in Eq. 6 in an epoch: 0, unless a teacher says otherwise."""
-        del epoch
-        return 0.0
 
     @property
     def own_env_steps(self) -> int:
@@ -123,37 +111,9 @@ class Teacher(abc.ABC):
         """
         if family.num_actions is not None:
             raise ValueError(
-                f"`meta_train.teacher` (={type(self).__name__}) must be PolicyGradientTeacher "
-                "where `meta_train.family` has a finite set of actions."
+                f"`meta_train.teacher` (={type(self).__name__}) must be None where "
+                "`meta_train.family` has a finite set of actions."
             )
 
     def _named(self, setting: str) -> str:
         return f"{type(self).__name__}.{setting}"
-
-
-@dataclasses.dataclass(frozen=True)
-class PolicyGradientTeacher(Teacher):
-    """The agents' guide teaches phi: its gradient in each step is the target.
-
-    A value function learns beside the agents, which never reaches their policies. In the first
-    epoch, when phi knows nothing, agents follow the guide. `Teacher` has the attributes.
-    """
-
-    trains_value = True
-
-    def guidance(self, epoch: int) -> float:
-        """The guide alone at first, when phi knows nothing yet."""
-        return 1.0 if epoch == 1 else 0.0
-
-    def lesson(self, learner: Learner, update: Update) -> Lessons:
-        """What the loss sees, and the guide's gradient."""
-        return Lessons(learner.seen(update.batch), learner.guide_gradient(update.batch))
-
-    def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
-        """Checks that there is such a gradient; see `Teacher.check`."""
-        super().check(inner_loop, family)
-        if not isinstance(inner_loop.guide, PolicyGradientGuide):
-            raise ValueError(
-                f"`InnerLoop.guide` (={type(inner_loop.guide).__name__}) must have a gradient in "
-                "each step, as PPO and Reinforce do, with `meta_train.teacher`."
-            )

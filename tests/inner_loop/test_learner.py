@@ -110,13 +110,12 @@ def after_updates(
     batch=None,
     family=FAMILY,
     num_updates=2,
-    train_value=False,
     **kwargs,
 ):
     learner = make_learner(settings, workers, family, **kwargs)
     for seed in range(num_updates):
         data = random_batch(settings, workers, family, seed) if batch is None else batch
-        logs = learner.update(data, alpha, train_value=train_value)
+        logs = learner.update(data, alpha)
     return theta(learner), logs
 
 
@@ -254,35 +253,6 @@ def test_many_steps_are_keras_adams_between_the_bounds():
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
     log_std = theta(learner)[6]
     assert np.abs(log_std).max() == np.float32(0.002)
-
-
-@pytest.mark.parametrize("settings", [SMALL, MANY_STEPS])
-def test_a_value_function_trained_beside_learns_as_a_guides_and_moves_nothing_else(settings):
-    batch = random_batch(settings, [0, 1])
-    num_others = 9
-    beside, logs = after_updates(settings, [0, 1], 0.0, batch, train_value=True, num_updates=1)
-    assert not logs["diverged"].any()
-    without, _ = after_updates(settings, [0, 1], 0.0, batch, num_updates=1)
-    for ours, theirs in zip(beside[:num_others], without[:num_others], strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-    learner = make_learner(settings, [0, 1])
-    learner.update(batch, 1.0, networks=("value_function",))
-    for ours, guided in zip(beside[num_others:], theta(learner)[num_others:], strict=True):
-        np.testing.assert_allclose(ours, guided, rtol=1e-4, atol=1e-5)
-    assert all(changed(beside[num_others:], without[num_others:]))
-
-    # To the bit: whatever the rewards are, NaN too, the others do not see them.
-    reward = batch.newest_reward.copy()
-    reward[0] = np.nan
-    other = batch._replace(newest_reward=reward)
-    blind, logs = after_updates(settings, [0, 1], 0.0, other, train_value=True, num_updates=1)
-    np.testing.assert_array_equal(logs["diverged"], [True, False])
-    assert not any(changed(beside[:num_others], blind[:num_others]))
-    for ours, theirs, start in zip(
-        beside[num_others:], blind[num_others:], without[num_others:], strict=True
-    ):
-        np.testing.assert_array_equal(theirs[0], start[0])
-        np.testing.assert_array_equal(theirs[1], ours[1])
 
 
 @pytest.mark.parametrize("guide", [PPO(), Reinforce()])

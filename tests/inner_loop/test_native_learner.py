@@ -162,21 +162,11 @@ def test_guidance_goes_on_where_the_native_steps_were_and_the_other_way_round():
     assert_same_agents(native, reference, 5e-3)
 
 
-def test_a_value_function_beside_is_trained_as_tensorflow_does():
+def test_the_gradient_an_update_begins_with_is_tensorflows():
     reference, native = learners(MANY_STEPS, range(3), RandomReacher())
     batch = random_batch(MANY_STEPS, range(3))
     for learner in (reference, native):
-        learner.update(batch, 0.0, train_value=True)
-        learner.update(batch, 0.0, train_value=True)
-    assert_same_agents(native, reference)
-    values = [learner.agents.value_function.get_weights() for learner in (reference, native)]
-    for a, b in zip(*values, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-4)
-    lessons = [
-        (learner.seen(batch), learner.guide_gradient(batch)) for learner in (reference, native)
-    ]
-    for a, b in zip(lessons[0][1], lessons[1][1], strict=True):
-        np.testing.assert_allclose(a, b, atol=5e-2)
+        learner.update(batch, 0.0)
     gradients = [learner.policy_gradient(batch, 0.0) for learner in (reference, native)]
     np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-2, rtol=1e-1)
 

@@ -145,7 +145,7 @@ def test_explorers_follow_it_on_tasks_of_their_own():
         ),
         (
             lambda: ExpertTeacher().check(InnerLoop(), DiscreteActions(RandomReacher())),
-            "`meta_train.teacher` (=ExpertTeacher) must be PolicyGradientTeacher where",
+            "`meta_train.teacher` (=ExpertTeacher) must be None where",
         ),
         (
             lambda: ExpertTeacher(family=RandomHopper()).check(InnerLoop(), RandomReacher()),

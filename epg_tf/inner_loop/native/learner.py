@@ -91,11 +91,6 @@ class NativeLearner(Learner):
         self._hand_over()
         return super().seen(batch)
 
-    def guide_gradient(self, batch: UpdateBatch) -> tuple[np.ndarray, ...]:
-        """The guide's gradient before an update; see `Learner.guide_gradient`."""
-        self._hand_over()
-        return super().guide_gradient(batch)
-
     def _take_steps(
         self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -21,14 +21,14 @@ class EpisodeReturns:
     Attributes:
         completed: For each worker the returns of its completed episodes, oldest first.
         last_steps: For each of them, the number of the worker's step that ended it.
-        terminated: For each of them, whether it ended by itself, not by its time limit.
+        areas: For each of them, the sum over its steps of the return so far.
     """
 
     def __init__(self, num_workers: int):
         self.completed: list[list[float]] = [[] for _ in range(num_workers)]
         self.last_steps: list[list[int]] = [[] for _ in range(num_workers)]
-        self.terminated: list[list[bool]] = [[] for _ in range(num_workers)]
-        self._running = np.zeros(num_workers)
+        self.areas: list[list[float]] = [[] for _ in range(num_workers)]
+        self._running, self._area = np.zeros(num_workers), np.zeros(num_workers)
         self._steps = 0
 
     @classmethod
@@ -38,8 +38,9 @@ class EpisodeReturns:
         for part in parts:
             joined.completed += part.completed
             joined.last_steps += part.last_steps
-            joined.terminated += part.terminated
+            joined.areas += part.areas
         joined._running = np.concatenate([part._running for part in parts])
+        joined._area = np.concatenate([part._area for part in parts])
         joined._steps = parts[0]._steps
         return joined
 
@@ -49,8 +50,9 @@ class EpisodeReturns:
             "number": np.array([len(episodes) for episodes in self.completed]),
             "completed": np.array(list(itertools.chain(*self.completed)), np.float64),
             "last_steps": np.array(list(itertools.chain(*self.last_steps)), np.int64),
-            "terminated": np.array(list(itertools.chain(*self.terminated)), bool),
+            "areas": np.array(list(itertools.chain(*self.areas)), np.float64),
             "running": self._running.copy(),
+            "area": self._area.copy(),
             "steps": np.array(self._steps),
         }
 
@@ -61,8 +63,8 @@ class EpisodeReturns:
         returns = cls(len(arrays["number"]))
         returns.completed = [part.tolist() for part in np.split(arrays["completed"], ends)]
         returns.last_steps = [part.tolist() for part in np.split(arrays["last_steps"], ends)]
-        returns.terminated = [part.tolist() for part in np.split(arrays["terminated"], ends)]
-        returns._running = arrays["running"]
+        returns.areas = [part.tolist() for part in np.split(arrays["areas"], ends)]
+        returns._running, returns._area = arrays["running"], arrays["area"]
         returns._steps = int(arrays["steps"])
         return returns
 
@@ -71,14 +73,19 @@ class EpisodeReturns:
         for worker, ended in enumerate(experience.ended):
             start = 0
             for end in np.flatnonzero(ended) + 1:
-                segment = experience.reward[worker, start:end].sum()
-                self.completed[worker].append(float(self._running[worker] + segment))
+                self._add_segment(worker, experience.reward[worker, start:end])
+                self.completed[worker].append(float(self._running[worker]))
+                self.areas[worker].append(float(self._area[worker]))
                 self.last_steps[worker].append(self._steps + int(end))
-                self.terminated[worker].append(bool(experience.terminated[worker, end - 1]))
-                self._running[worker] = 0.0
+                self._running[worker] = self._area[worker] = 0.0
                 start = end
-            self._running[worker] += experience.reward[worker, start:].sum()
+            self._add_segment(worker, experience.reward[worker, start:])
         self._steps += experience.length
+
+    def _add_segment(self, worker: int, rewards: np.ndarray) -> None:
+        """Adds steps of one episode."""
+        self._area[worker] += (self._running[worker] + np.cumsum(rewards)).sum()
+        self._running[worker] += rewards.sum()
 
     def of_lifetimes(self) -> list[list[float]]:
         """Each worker's completed episodes, or the running one where none was completed."""
@@ -87,25 +94,20 @@ class EpisodeReturns:
             for episodes, running in zip(self.completed, self._running, strict=True)
         ]
 
-    def recent_rates(self, num_steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Each worker's reward per step, and how many episodes ended by themselves per step.
+    def mean_so_far(self, num_steps: int) -> np.ndarray:
+        """Returns each worker's mean over steps of the return of the episode so far, [W].
 
         Args:
             num_steps: Episodes count that overlap so many of the newest steps, the running one
                 among them.
-
-        Returns:
-            Rewards and ends per step, [W] each.
         """
-        rewards, ends = np.zeros(len(self.completed)), np.zeros(len(self.completed))
+        means = np.zeros(len(self.completed))
         for worker, last_steps in enumerate(self.last_steps):
             first = bisect.bisect_right(last_steps, self._steps - num_steps)
             begin = last_steps[first - 1] if first else 0
-            length = max(self._steps - begin, 1)
-            total = self._running[worker] + sum(self.completed[worker][first:])
-            rewards[worker] = total / length
-            ends[worker] = sum(self.terminated[worker][first:]) / length
-        return rewards, ends
+            total = self._area[worker] + sum(self.areas[worker][first:])
+            means[worker] = total / max(self._steps - begin, 1)
+        return means
 
 
 def last_episodes(returns: Sequence[float]) -> float:

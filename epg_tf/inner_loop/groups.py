@@ -130,7 +130,6 @@ def _side_by_side(parts: Sequence[Lifetimes]) -> Lifetimes:
     return Lifetimes(
         returns=np.concatenate([part.returns for part in parts]),
         final_returns=np.concatenate([part.final_returns for part in parts]),
-        ends=np.concatenate([part.ends for part in parts]),
         diverged=np.concatenate([part.diverged for part in parts]),
         episodes=EpisodeReturns.side_by_side([part.episodes for part in parts]),
         statistics={

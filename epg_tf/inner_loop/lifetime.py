@@ -61,7 +61,6 @@ class Lifetimes(NamedTuple):
     Attributes:
         returns: R_i, what the outer loop maximises, [W]; NaN where a worker's rewards were.
         final_returns: The mean return of the last three episodes, [W].
-        ends: Episodes that ended by themselves per step, where the settings count them, [W].
         diverged: Whether a gradient or the return was not finite, [W].
         episodes: The returns of all episodes.
         statistics: What acting with the final policies is to normalise by.
@@ -71,7 +70,6 @@ class Lifetimes(NamedTuple):
 
     returns: np.ndarray
     final_returns: np.ndarray
-    ends: np.ndarray
     diverged: np.ndarray
     episodes: EpisodeReturns
     statistics: Statistics
@@ -206,11 +204,10 @@ class Workers:
     def result(self, at: Standing) -> Lifetimes:
         """What lifetimes have come to so far (line 13)."""
         final_returns = np.array([last_episodes(r) for r in at.episodes.of_lifetimes()])
-        returns, ends = self._settings.returns_of(at.episodes)
+        returns = self._settings.returns_of(at.episodes)
         return Lifetimes(
             returns=returns,
             final_returns=final_returns,
-            ends=ends,
             diverged=at.diverged | ~np.isfinite(returns),
             episodes=at.episodes,
             statistics=at.statistics,

@@ -14,7 +14,7 @@ from epg_tf.loss.guidance import PPO, Guide
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.family import TaskFamily
 
-_RECENT_RATE = "recent_rate"
+_RETURN_SO_FAR = "return_so_far"
 _REFRESHES = ("after_update", "before_update")
 
 
@@ -32,12 +32,11 @@ class InnerLoop:
         learned_loss: The architecture of the learned loss.
         guide: The hand-made surrogate of Eq. 6.
         objective: What R_i is made of: "weighted_episodes" (footnote 1), "last_episodes", or
-            "recent_rate", the reward per step of the episodes that overlap the newest
-            `objective_updates` updates.
+            "return_so_far", the mean over steps of the return of the episode so far, in the
+            episodes that overlap the newest `objective_updates` updates. For a robot that is paid
+            for its velocity this is its mean distance from the start: a fall costs what it had
+            gained, and standing gains nothing.
         objective_updates: See `objective`.
-        termination_cost: What the search takes away from "recent_rate" for every episode that ends
-            by itself, in units of the population's typical episode return. A search that is after
-            velocity alone stays with one leap and a fall.
         hidden_sizes: Units of the hidden layers of policy and value function.
         memory_size: Units of the memory.
         initial_log_std: Where a Gaussian policy's log standard deviation starts.
@@ -71,7 +70,6 @@ class InnerLoop:
     guide: Guide = PPO()
     objective: str = "weighted_episodes"
     objective_updates: int = 4
-    termination_cost: float = 0.0
     hidden_sizes: tuple[int, ...] = (64, 64)
     memory_size: int = 32
     initial_log_std: float = 0.0
@@ -98,7 +96,6 @@ class InnerLoop:
             require_integer("InnerLoop.hidden_sizes", size)
         require_number("InnerLoop.learning_rate", self.learning_rate)
         require_number("InnerLoop.adam_epsilon", self.adam_epsilon)
-        require_number("InnerLoop.termination_cost", self.termination_cost, positive=False)
         if not math.isfinite(self.initial_log_std):
             raise ValueError(
                 f"`InnerLoop.initial_log_std` (={self.initial_log_std}) must be a finite number."
@@ -124,12 +121,7 @@ class InnerLoop:
                     f"as many means as standard deviations, and these at least {STD_FLOOR}."
                 )
         require_member("InnerLoop.mean_activation", self.mean_activation, (None, "tanh"))
-        require_member("InnerLoop.objective", self.objective, (*OBJECTIVES, _RECENT_RATE))
-        if self.termination_cost and self.objective != _RECENT_RATE:
-            raise ValueError(
-                f"`InnerLoop.termination_cost` (={self.termination_cost}) must be 0 unless "
-                f"`InnerLoop.objective` is {_RECENT_RATE!r}."
-            )
+        require_member("InnerLoop.objective", self.objective, (*OBJECTIVES, _RETURN_SO_FAR))
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
         require_member("InnerLoop.backend", self.backend, ("tensorflow", "numba"))
         shortest = self.learned_loss.shortest_buffer
@@ -149,13 +141,12 @@ class InnerLoop:
                 f"`InnerLoop.steps_per_update` (={self.steps_per_update})."
             )
 
-    def returns_of(self, episodes: EpisodeReturns) -> tuple[np.ndarray, np.ndarray]:
-        """R_i of lifetimes (Algorithm 1, line 13) and what `termination_cost` counts, [W] each."""
-        if self.objective == _RECENT_RATE:
-            return episodes.recent_rates(self.objective_updates * self.steps_per_update)
+    def returns_of(self, episodes: EpisodeReturns) -> np.ndarray:
+        """Returns R_i of lifetimes (Algorithm 1, line 13), [W]."""
+        if self.objective == _RETURN_SO_FAR:
+            return episodes.mean_so_far(self.objective_updates * self.steps_per_update)
         objective = OBJECTIVES[self.objective]
-        returns = np.array([objective(one) for one in episodes.of_lifetimes()])
-        return returns, np.zeros_like(returns)
+        return np.array([objective(one) for one in episodes.of_lifetimes()])
 
     def check(self, family: TaskFamily) -> None:
         """Checks that agents with these settings can live on such tasks.

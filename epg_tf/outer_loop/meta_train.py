@@ -22,7 +22,6 @@ from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.partial_epochs import PartialEpochs
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
-from epg_tf.outer_loop.shaping import less_terminations
 from epg_tf.outer_loop.staggered import StaggeredLifetimes
 from epg_tf.outer_loop.strategy import EvolutionState
 from epg_tf.outer_loop.taught_epochs import Teaching, TeachingState
@@ -104,7 +103,7 @@ def meta_train(
             guidance = settings.guidance(epoch)
             cohorts, stop = staggered.live(before, on_update), stop_requested()
             all_gathered = [_gather(ranks, one, before, stop) for one in cohorts]
-            gathered, fitness = all_gathered[0], _fitness(settings, all_gathered)
+            gathered, fitness = all_gathered[0], np.stack([one["returns"] for one in all_gathered])
             state, logs = settings.strategy.tell(before, settings.seed, fitness)
         else:
             teaching, kept = None, None
@@ -120,8 +119,9 @@ def meta_train(
                 phi, seeds, guidance, on_update, num_updates, keepers=keepers
             )
             gathered = _gather(ranks, lifetimes, before, stop_requested())  # line 13
-            fitness = _fitness(settings, [gathered])
-            state, logs = settings.strategy.tell(before, settings.seed, fitness)  # line 14
+            state, logs = settings.strategy.tell(  # line 14
+                before, settings.seed, gathered["returns"][np.newaxis]
+            )
         seen = None if settings.validate_every == 0 else math.nan
         if settings.is_validated(epoch):
             seen = logs["validation_return"] = validation_return(
@@ -145,16 +145,6 @@ def _keepers(
     return lambda start, end: partial_epochs.of(epoch, share[start], share[end - 1], phi)
 
 
-def _fitness(settings: MetaTraining, cohorts: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
-    """Returns what the search maximises of each worker, [G, n]."""
-    returns, ends = (np.stack([one[name] for one in cohorts]) for name in ("returns", "ends"))
-    cost = settings.inner_loop.termination_cost
-    if not cost:
-        return returns
-    family = settings.training_family or settings.family
-    return less_terminations(returns, ends, cost, family.time_limit)
-
-
 def _gather(
     ranks: Ranks, lifetimes: Lifetimes, state: EvolutionState, stop: bool
 ) -> dict[str, np.ndarray]:
@@ -162,7 +152,6 @@ def _gather(
     num_workers = len(lifetimes.returns)
     columns = {
         "returns": lifetimes.returns,
-        "ends": lifetimes.ends,
         "diverged": lifetimes.diverged,
         "physics_seconds": np.full(num_workers, lifetimes.physics_seconds),
         "update_seconds": np.full(num_workers, lifetimes.update_seconds),

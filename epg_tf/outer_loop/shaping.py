@@ -41,30 +41,6 @@ def raw_returns(returns: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(returns), returns, finite.min() if len(finite) else 0.0)
 
 
-def less_terminations(
-    rates: np.ndarray, ends: np.ndarray, cost: float, time_limit: int
-) -> np.ndarray:
-    """Takes a cost from the rates of reward for every episode that ended by itself.
-
-    With c the return of an episode, `rate - c * ends` is what Dinkelbach's method maximises on the
-    way to the best return of an episode. A cost below 1 favours velocity, one above 1 survival.
-
-    Args:
-        rates: Rewards per step of G cohorts, the oldest first, [G, n].
-        ends: Episodes that ended by themselves per step, [G, n].
-        cost: In units of the population's typical episode return.
-        time_limit: The steps of an episode that does not end by itself.
-
-    Returns:
-        `rates - c * ends` [G, n], with c from the median of the older half of the cohorts.
-    """
-    older = slice((len(rates) + 1) // 2)
-    returns = rates[older] / np.maximum(ends[older], 1.0 / time_limit)
-    returns = returns[np.isfinite(returns)]
-    typical = max(float(np.median(returns)), 0.0) if len(returns) else 0.0
-    return rates - cost * typical * ends
-
-
 SHAPINGS = {
     "none": raw_returns,
     "centred_ranks": centred_ranks,

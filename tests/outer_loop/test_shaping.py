@@ -7,7 +7,6 @@ from scipy import stats
 from epg_tf.outer_loop.shaping import (
     SHAPINGS,
     centred_ranks,
-    less_terminations,
     pair_ranks,
     raw_returns,
 )
@@ -53,16 +52,6 @@ def test_centred_ranks_see_only_the_order():
 )
 def test_pair_ranks_compare_within_pairs_alone(returns, weights):
     np.testing.assert_allclose(pair_ranks(np.array(returns)), weights, atol=1e-15)
-
-
-def test_a_termination_costs_a_share_of_the_typical_return_of_an_older_cohort():
-    rates = np.array([[2.0, 1.0, NAN], [9.0, 9.0, 9.0]])
-    ends = np.array([[0.1, 0.0, 0.1], [0.2, 0.2, 0.0]])
-    # Of the older cohort episodes return 2 / 0.1 = 20 and, within 30 steps, 1 * 30.
-    cost = 0.5 * 25.0
-    expected = [[2.0 - cost * 0.1, 1.0, NAN], [9.0 - cost * 0.2, 9.0 - cost * 0.2, 9.0]]
-    np.testing.assert_allclose(less_terminations(rates, ends, 0.5, 30), expected)
-    np.testing.assert_array_equal(less_terminations(-rates, ends, 0.5, 30), -rates)  # never a gain
 
 
 def test_raw_returns_are_eq_5_and_no_better_than_the_worst_where_not_finite():

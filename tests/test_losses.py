@@ -26,14 +26,13 @@ PRESETS = {
     "dir_half_cheetah_taught": "gin/dir_half_cheetah_taught.gin",
     "half_cheetah_evolved": "gin/half_cheetah.gin",
     "half_cheetah_taught": "gin/half_cheetah_taught.gin",
-    "hopper": "gin/hopper_fast.gin",
+    "hopper_evolved": "gin/hopper_fast.gin",
     "hopper_taught": "gin/hopper_taught.gin",
-    "hopper_velocity": "gin/hopper_velocity.gin",
+    "hopper_velocity_evolved": "gin/hopper_velocity.gin",
     "hopper_velocity_taught": "gin/hopper_velocity_taught.gin",
-    "reacher_fast": "gin/reacher_fast.gin",
+    "reacher_evolved": "gin/reacher_evolved.gin",
     "swimmer_taught": "gin/swimmer_taught.gin",
     "walker_taught": "gin/walker_taught.gin",
-    "reacher_taught": "gin/reacher_taught.gin",
 }
 
 

@@ -12,7 +12,7 @@ DESCRIPTION_FILE = "loss.json"
 SAVED_MODEL_FILES = ("saved_model.pb", "fingerprint.pb", "variables", "assets")  # TensorFlow's
 LOSS_FILES = (DESCRIPTION_FILE, ARRAYS_FILE, *SAVED_MODEL_FILES)
 
-_TAUGHT = "_taught"
+_ENDINGS = ("", "_taught", "_evolved")  # the stronger loss of a task comes first
 
 
 def read_description(path: pathlib.Path) -> dict[str, Any]:
@@ -40,13 +40,13 @@ def find_loss(name: str) -> pathlib.Path:
     """The folder of a loss.
 
     Args:
-        name: A path, or the name of a loss that ships, such as "reacher_taught"; "_taught" may be
-            left out where no other loss has the name without it.
+        name: A path, or the name of a loss that ships, such as "reacher_evolved". The name of a
+            task alone means the taught loss where there is one, else the evolved one.
 
     Returns:
         The path itself where there is something, or nothing ships by that name.
     """
     shipped = shipped_losses()
-    known = shipped.get(name) or shipped.get(name + _TAUGHT)
+    known = next((shipped[name + end] for end in _ENDINGS if name + end in shipped), None)
     path = pathlib.Path(name)
     return path if known is None or path.exists() else known

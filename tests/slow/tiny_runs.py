@@ -24,7 +24,7 @@ def training(root, num_workers, num_epochs, *changes):
     """The command of a run, to be started in PROJECT."""
     sizes = (f"meta_train.num_workers = {num_workers}", f"meta_train.num_epochs = {num_epochs}")
     bindings = [word for one in (*TINY, *sizes, *changes) for word in ("--gin_binding", one)]
-    preset = ["--gin_file", "gin/reacher_fast.gin"]
+    preset = ["--gin_file", "gin/reacher_evolved.gin"]
     return ["python", "-m", "epg_tf.train", *preset, *bindings, "--root_dir", str(root)]
 
 

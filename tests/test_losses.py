@@ -99,7 +99,7 @@ def test_the_command_of_a_card_evolves_the_loss_again_from_its_folder(tmp_path):
 
 def test_a_run_of_before_goes_on_and_reports(tmp_path):
     """Its config has settings that are gone or have other names now, and no `config.json`."""
-    root = shutil.copytree(LOSSES / "hopper_run", tmp_path / "run")
+    root = shutil.copytree(LOSSES / "hopper_evolved_run", tmp_path / "run")
     text = (root / CONFIG_FILE).read_text()
     assert "InnerLoop.num_fresh_episodes" in text and "meta_train.simulator_threads" in text
     assert not (root / SETTINGS_FILE).exists()

@@ -90,6 +90,7 @@ class EvolvedLossAgent(tf_agent.TFAgent):
         self._draw = tf.random.Generator.from_seed(seed + 1)
         memory = about["memory"]
         kernel = unit_columns(self._draw, (memory["constant_size"], memory["size"]))
+        kernel *= memory["initial_gain"]
         self._memory = [tf.Variable(kernel), tf.Variable(tf.zeros(memory["size"]))]
         self._theta = [*policy.theta, *(self._memory if memory["trained"] else [])]
         self._optimizer = tf.keras.optimizers.Adam(

@@ -211,10 +211,12 @@ def _memory(settings: InnerLoop) -> dict[str, Any]:
     return {
         "size": settings.memory_size,
         "constant_size": int(kernel.shape[1]),
+        "initial_gain": settings.memory_gain,
         "activation": "tanh",
         "trained": settings.train_memory and "memory" in settings.learned_loss.inputs,
         "rule": "A dense layer of size tanh units fed with constant_size ones, which starts as the "
-        "policy's hidden layers do. The loss alone sees it; the policy does not.",
+        "policy's hidden layers do, its kernel times initial_gain. The loss alone sees it; the "
+        "policy does not.",
     }
 
 

@@ -267,6 +267,15 @@ def test_every_guide_moves_box_and_finite_policies(guide):
         assert all(changed(before, theta(learner))[:num_policy])
 
 
+def test_memories_may_start_the_same():
+    drawn, same = (
+        make_learner(dataclasses.replace(SMALL, memory_gain=gain), [0, 1]) for gain in (1.0, 0.0)
+    )
+    memories = [learner.agents.memory(None).numpy()[:2] for learner in (drawn, same)]
+    assert np.abs(memories[0][0] - memories[0][1]).max() > 0.1
+    np.testing.assert_array_equal(memories[1], np.zeros_like(memories[1]))
+
+
 def test_a_new_lifetime_starts_afresh():
     learner = make_learner(SMALL, [0, 1])
     first, again = [], []

@@ -23,6 +23,7 @@ PROJECT = pathlib.Path(__file__).parent.parent
 SHARED = (
     "paper",
     "fast",
+    "confined",
     "evolved",
     "taught",
     "taught_by_expert",

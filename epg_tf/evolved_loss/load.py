@@ -72,8 +72,7 @@ class EvolvedLoss:
     @property
     def guidance(self) -> float:
         """The alpha of Eq. 6 for its agents: if it sees rewards, what evolution ended with."""
-        last = self.settings.guidance(self.settings.num_epochs)
-        return last if self.sees_reward else 0.0
+        return self.settings.guidance_in_use
 
     @property
     def reward_words(self) -> str:

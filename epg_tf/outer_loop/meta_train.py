@@ -125,7 +125,7 @@ def meta_train(
         seen = None if settings.validate_every == 0 else math.nan
         if settings.is_validated(epoch):
             seen = logs["validation_return"] = validation_return(
-                workers, ranks, settings.seed, share, state.phi
+                workers, ranks, settings.seed, share, state.phi, settings.guidance_in_use
             )
         logs |= {"guidance": guidance, "seconds": time.perf_counter() - began}
         num_steps = settings.env_steps_in(epoch)

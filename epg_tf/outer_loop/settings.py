@@ -90,8 +90,8 @@ class MetaTraining:
             lives = {round(updates(e)) for e in epochs_to_look_at(updates, self.num_epochs)}
             if len(lives) > 1 or min(lives) % self.window:
                 raise ValueError(
-                    f"`meta_train.window` (={self.window}) must divide the updates of a lifetime "
-                    f"(={', '.join(map(str, sorted(lives)))}), which must be the same in all epochs."
+                    f"`meta_train.window` (={self.window}) must divide the updates of a lifetime, "
+                    f"the same number in all epochs, not {', '.join(map(str, sorted(lives)))}."
                 )
         if self.training_family is not None:
             self._require_same_sizes(self.training_family)
@@ -122,6 +122,11 @@ class MetaTraining:
         if self.teacher is not None and self.is_taught(epoch):
             steps += self.teacher.own_env_steps
         return steps
+
+    @property
+    def guidance_in_use(self) -> float:
+        """The alpha of Eq. 6 for agents of a finished loss: the last one if it sees the reward."""
+        return self.guidance(self.num_epochs) if self.inner_loop.learned_loss.sees_reward else 0.0
 
     def is_taught(self, epoch: int) -> bool:
         """Whether phi is taught in `epoch` (1, 2, ...), rather than evolved."""

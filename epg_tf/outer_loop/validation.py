@@ -1,4 +1,4 @@
-"""What a loss itself is worth: fresh agents without guidance on tasks that training cannot draw."""
+"""What a loss itself is worth: fresh agents on tasks that training cannot draw."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from epg_tf.statistics import iqm
 
 
 def validation_return(
-    workers: WorkerGroups, ranks: Ranks, seed: int, share: range, phi: np.ndarray
+    workers: WorkerGroups,
+    ranks: Ranks,
+    seed: int,
+    share: range,
+    phi: np.ndarray,
+    guidance: float,
 ) -> float:
     """The interquartile mean of the final returns of n agents on n validation tasks.
 
@@ -23,8 +28,10 @@ def validation_return(
         seed: The seed of the run.
         share: Which of the n workers are this rank's.
         phi: The loss, [P].
+        guidance: alpha in Eq. 6.
     """
-    return iqm(_final_returns(workers, ranks, phi, [validation_seed(seed, n) for n in share]))
+    seeds = [validation_seed(seed, n) for n in share]
+    return iqm(_final_returns(workers, ranks, phi, seeds, guidance))
 
 
 def compare_held_out(
@@ -47,8 +54,12 @@ def compare_held_out(
 
 
 def _final_returns(
-    workers: WorkerGroups, ranks: Ranks, phi: np.ndarray, seeds: Sequence[LifetimeSeed]
+    workers: WorkerGroups,
+    ranks: Ranks,
+    phi: np.ndarray,
+    seeds: Sequence[LifetimeSeed],
+    guidance: float = 0.0,
 ) -> np.ndarray:
     """The final return (mean of the last three episodes) of every agent of every rank, [n]."""
     phi = np.broadcast_to(phi.astype(np.float32), (len(seeds), len(phi)))
-    return ranks.allgather(workers.live(phi, seeds, guidance=0.0).final_returns)
+    return ranks.allgather(workers.live(phi, seeds, guidance).final_returns)

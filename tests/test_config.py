@@ -89,9 +89,9 @@ def test_presets_are_found_from_anywhere(tmp_path, monkeypatch):
 
 
 def test_paper_gin_is_the_papers_numbers():
-    settings = config.read(["gin/hopper.gin"], [])
+    settings = config.read(["gin/literal.gin"], [])
     loop = settings.inner_loop
-    assert (loop.num_updates, loop.steps_per_update, loop.buffer_size) == (128, 128, 128)
+    assert (loop.num_updates, loop.steps_per_update, loop.buffer_size) == (512, 128, 128)
     assert settings.num_workers == 32
     assert [settings.guidance(epoch) for epoch in (1, 251, 501, 3000)] == [1.0, 0.5, 0.0, 0.0]
 
@@ -112,7 +112,7 @@ def test_schedules_with_a_scope_can_stand_side_by_side():
         "rate/Linear.start = 0.5",
         "rate/Linear.num_epochs = 2",
     ]
-    settings = config.read(["gin/reacher.gin"], bindings)
+    settings = config.read(["tests/data/paper_reacher.gin"], bindings)
     assert callable(settings.strategy.learning_rate)
     assert settings.strategy.learning_rate(2) == 0.25
     assert settings.guidance(251) == 0.5
@@ -124,7 +124,7 @@ def test_a_schedule_may_have_several_pieces():
         "PiecewiseLinear.epochs = (2, 4, 5)",
         "PiecewiseLinear.values = (10, 20, 100)",
     ]
-    settings = config.read(["gin/reacher.gin"], bindings)
+    settings = config.read(["tests/data/paper_reacher.gin"], bindings)
     found = [settings.num_updates_in(epoch) for epoch in range(1, 7)]
     assert found == [10, 10, 15, 20, 100, 100]
 
@@ -157,7 +157,7 @@ def test_a_schedule_with_bad_pieces_is_refused(epochs, values, sentence):
         f"PiecewiseLinear.values = {values!r}",
     ]
     with pytest.raises(ValueError, match=re.escape(sentence)):
-        config.read(["gin/reacher.gin"], bindings)
+        config.read(["tests/data/paper_reacher.gin"], bindings)
 
 
 BAD_BINDINGS = [
@@ -199,6 +199,7 @@ BAD_BINDINGS = [
         "must be at least `Inner",
     ),
     ("InnerLoop.num_minibatches = 3", "`InnerLoop.num_minibatches` (=3)", "must divide"),
+    ("meta_train.window = 3", "`meta_train.window` (=3)", "must divide the updates of a lifetime"),
     ("InnerLoop.hidden_sizes = 64", "`InnerLoop.hidden_sizes` (=64)", "tuple of integers"),
     ("InnerLoop.hidden_sizes = (64, 0)", "`InnerLoop.hidden_sizes` (=0)", "positive integer"),
     ("InnerLoop.learning_rate = 'slow'", "`InnerLoop.learning_rate` (='slow')", "a number"),
@@ -251,21 +252,23 @@ def sentence_of(files, bindings, capfd):
 
 @pytest.mark.parametrize(("binding", "name_and_value", "rule"), BAD_BINDINGS)
 def test_a_bad_binding_gets_one_sentence(binding, name_and_value, rule, capfd):
-    sentence = sentence_of(["gin/reacher.gin"], [binding], capfd)
+    sentence = sentence_of(["tests/data/paper_reacher.gin"], [binding], capfd)
     assert name_and_value in sentence
     assert rule in sentence
 
 
 def test_a_buffer_shorter_than_the_convolutions_need_gets_one_sentence(capfd):
     bindings = ["InnerLoop.buffer_size = 28", "InnerLoop.steps_per_update = 28"]
-    sentence = sentence_of(["gin/reacher.gin"], bindings, capfd)
+    sentence = sentence_of(["tests/data/paper_reacher.gin"], bindings, capfd)
     assert "`InnerLoop.buffer_size` (=28) must be at least 29" in sentence
-    config.read(["gin/reacher.gin"], [binding.replace("28", "32") for binding in bindings])
+    config.read(
+        ["tests/data/paper_reacher.gin"], [binding.replace("28", "32") for binding in bindings]
+    )
 
 
 def test_a_learning_rate_below_zero_gets_one_sentence(capfd):
     bindings = ["EvolutionStrategy.learning_rate = @Constant()", "Constant.value = -1"]
-    sentence = sentence_of(["gin/reacher.gin"], bindings, capfd)
+    sentence = sentence_of(["tests/data/paper_reacher.gin"], bindings, capfd)
     assert "`EvolutionStrategy.learning_rate` (=Constant(value=-1)) must map epoch 1" in sentence
 
 
@@ -305,7 +308,7 @@ def test_very_many_epochs_take_no_time_to_check(num_epochs):
     assert config.read(["gin/reacher_evolved.gin"], bindings).num_epochs == num_epochs
     with pytest.raises(ValueError, match=re.escape(f"must map epoch {num_epochs} to a number")):
         config.read(
-            ["gin/reacher.gin"],
+            ["tests/data/paper_reacher.gin"],
             [
                 *bindings,
                 "meta_train.num_updates = @PiecewiseLinear()",

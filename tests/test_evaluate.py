@@ -58,7 +58,9 @@ KEYS = [
 def make_loss(folder, **changes):
     """A run's folder with a loss that nobody evolved."""
     values = TINY | {name.replace("__", "."): value for name, value in changes.items()}
-    settings = config.read(["gin/reacher.gin"], [f"{k} = {v}" for k, v in values.items()])
+    settings = config.read(
+        ["tests/data/paper_reacher.gin"], [f"{k} = {v}" for k, v in values.items()]
+    )
     phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(7)
     state = settings.strategy.init(phi)
     folder.mkdir()

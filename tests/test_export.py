@@ -60,7 +60,7 @@ FILES = {
 def run(tmp_path_factory):
     """A run of three epochs in which nobody lived; its losses are drawn."""
     root = tmp_path_factory.mktemp("export") / "run"
-    settings = config.read(["gin/reacher.gin"], BINDINGS)
+    settings = config.read(["tests/data/paper_reacher.gin"], BINDINGS)
     loss = Learner(settings.inner_loop, settings.family, 1).loss
     state = settings.strategy.init(loss.draw(np.random.default_rng(0)))
     nothing = {n: np.zeros(4) for n in ("diverged", "physics_seconds", "update_seconds")}

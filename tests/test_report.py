@@ -78,7 +78,9 @@ def write_json(path, content):
 def make_run(folder):
     """What a run leaves behind, of a loss that nobody evolved."""
     folder.mkdir()
-    settings = config.read(["gin/reacher.gin"], [f"{k} = {v}" for k, v in TINY.items()])
+    settings = config.read(
+        ["tests/data/paper_reacher.gin"], [f"{k} = {v}" for k, v in TINY.items()]
+    )
     (folder / "operative_config.gin").write_text(config.complete_config())
     write_json(folder / "config.json", plain(flatten(settings, free=True)))
     phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(7)

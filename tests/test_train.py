@@ -77,7 +77,7 @@ def bindings(changes):
 def run(root, **changes):
     """A tiny run in this process, as train.main makes it."""
     changes = {name.replace("__", "."): value for name, value in changes.items()}
-    settings = config.read(["gin/reacher.gin"], bindings(changes))
+    settings = config.read(["tests/data/paper_reacher.gin"], bindings(changes))
     ranks = Ranks()
     folder = RunFolder(str(root), settings, ranks, config.complete_config)
     return train_in(settings, ranks, folder, StopRequest(announce=False))
@@ -85,7 +85,8 @@ def run(root, **changes):
 
 def command(root, changes, *launcher):
     gin_bindings = [part for b in bindings(changes) for part in ("--gin_binding", b)]
-    job = [sys.executable, "-m", "epg_tf.train", "--gin_file", "gin/reacher.gin", *gin_bindings]
+    preset = ["--gin_file", "tests/data/paper_reacher.gin"]
+    job = [sys.executable, "-m", "epg_tf.train", *preset, *gin_bindings]
     return [*map(str, launcher), *job, "--root_dir", str(root)]
 
 
@@ -181,7 +182,7 @@ def test_tensorboard_shows_the_same_numbers(two_epochs):
 
 def test_the_operative_config_is_that_of_the_run(two_epochs):
     written = config.read([str(two_epochs / "operative_config.gin")], [])
-    assert written == config.read(["gin/reacher.gin"], bindings({}))
+    assert written == config.read(["tests/data/paper_reacher.gin"], bindings({}))
 
 
 @pytest.mark.parametrize("name", ["latest", "best"])
@@ -278,10 +279,12 @@ def test_a_loss_may_be_evolved_on_tasks_that_differ_from_those_it_is_for(
             returns[root.name] = metrics_of(root)[0]["return_mean"]
     assert returns["windows_0"] != returns["windows_2"]
     assert returns["whole_0"] != returns["whole_2"]
-    settings = config.read(["gin/reacher.gin"], bindings(staggered_settings | others))
+    settings = config.read(["tests/data/paper_reacher.gin"], bindings(staggered_settings | others))
     assert settings.family.link_length == (0.5, 1.5)
     with pytest.raises(ValueError, match="`meta_train.training_family` .of observation_size 11."):
-        config.read(["gin/reacher.gin"], ["meta_train.training_family = @RandomHopper()"])
+        config.read(
+            ["tests/data/paper_reacher.gin"], ["meta_train.training_family = @RandomHopper()"]
+        )
 
 
 def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
@@ -442,7 +445,7 @@ def test_a_run_may_start_from_the_loss_of_another(two_epochs, tmp_path):
 )
 def test_a_loss_that_a_run_cannot_start_from_is_refused(changes, sentence, two_epochs, tmp_path):
     start = {"meta_train.start_from": repr(str(two_epochs))}
-    settings = config.read(["gin/reacher.gin"], bindings(start | changes))
+    settings = config.read(["tests/data/paper_reacher.gin"], bindings(start | changes))
     with pytest.raises(ValueError, match=re.escape(sentence)):
         loss_to_start_from(settings)
 
@@ -538,7 +541,7 @@ def test_the_second_signal_is_not_caught(number, capfd):
 
 
 def test_a_folder_in_use_is_refused(tmp_path):
-    settings = config.read(["gin/reacher.gin"], bindings({"meta_train.num_epochs": 9}))
+    settings = config.read(["tests/data/paper_reacher.gin"], bindings({"meta_train.num_epochs": 9}))
     start = settings.strategy.init(np.zeros(3))
     with RunFolder(str(tmp_path), settings, Ranks()) as run_folder:
         run_folder.open(start)
@@ -557,7 +560,7 @@ def test_where_most_workers_have_no_return_an_epoch_is_never_the_best():
 
 def test_an_epoch_without_a_return_is_recorded_and_never_the_best(tmp_path, monkeypatch):
     monkeypatch.setattr(RunFolder, "_export", lambda *_: None)  # three numbers are no loss
-    settings = config.read(["gin/reacher.gin"], bindings({"meta_train.num_epochs": 9}))
+    settings = config.read(["tests/data/paper_reacher.gin"], bindings({"meta_train.num_epochs": 9}))
     start = settings.strategy.init(np.zeros(3))
     logs = {"guidance": 0.0, "seconds": 2.0, "phi_norm": np.inf, "gradient_norm": np.nan}
     workers = {name: np.zeros(4) for name in ("physics_seconds", "update_seconds")}
@@ -596,7 +599,7 @@ def refusal(root, changes, capfd, **flag_values):
     """What train.main says of bad input."""
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
-    values = {"gin_file": ["gin/reacher.gin"], "gin_binding": bindings(changes)}
+    values = {"gin_file": ["tests/data/paper_reacher.gin"], "gin_binding": bindings(changes)}
     with flagsaver.flagsaver(**(values | {"root_dir": str(root)} | flag_values)):
         return sentence_of(capfd, lambda: train.main(["train"]))
 
@@ -790,7 +793,7 @@ def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(tmp_path):
     planned = json.loads(path.read_text())
     assert not root.exists() and done.stderr == ""
     assert "Would train a loss" in done.stdout and "Nothing was written." in done.stdout
-    settings = config.read(["gin/reacher.gin"], bindings(changes))
+    settings = config.read(["tests/data/paper_reacher.gin"], bindings(changes))
     assert planned["env_steps"] == 5 * settings.env_steps_in(1)
     assert planned["validation_env_steps"] == 2 * settings.env_steps_in(1)
     assert planned["seconds"] > 0.0 and planned["bytes_per_rank"] > 1e8

@@ -72,7 +72,7 @@ def loss(tmp_path_factory):
     """A run's folder with a loss that nobody evolved, whose agents live twice 60 steps."""
     values = {"num_updates": 2, "steps_per_update": 60, "buffer_size": 60, "num_minibatches": 1}
     settings = config.read(
-        ["gin/reacher.gin"],
+        ["tests/data/paper_reacher.gin"],
         [*(f"InnerLoop.{name} = {value}" for name, value in values.items())],
     )
     phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(7)

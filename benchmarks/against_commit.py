@@ -1,7 +1,7 @@
 """Compares the speed of lifetimes with an older commit's, in turns on the same machine.
 
     git worktree add ../older COMMIT
-    python benchmarks/against_commit.py ../older reacher_evolved half_cheetah
+    python benchmarks/against_commit.py ../older reacher half_cheetah
 
 Machines differ more than commits do, and one machine varies from minute to minute. So the two
 checkouts take turns, and the last column is the median of the turns' ratios.

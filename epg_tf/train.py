@@ -7,7 +7,7 @@ A setting of the preset is changed with --gin_binding, for instance
 --gin_binding "meta_train.num_epochs=100" --gin_binding "InnerLoop.num_updates=64". The same command
 goes on where the run in --root_dir stands; Ctrl-C stops it at the end of the epoch at hand
 (horovodrun waits five seconds for that: of a longer epoch the checkpoint before it stands).
-`meta_train.start_from` names a loss to evolve further, such as 'reacher_evolved'. With --dry_run
+`meta_train.start_from` names a loss to evolve further, such as 'reacher'. With --dry_run
 nothing is trained, but said what it would take.
 """
 

@@ -18,7 +18,7 @@ from epg_tf.tasks.reacher import RandomReacher
 
 PROJECT = pathlib.Path(__file__).parent.parent
 EXAMPLE = PROJECT / "examples" / "use_evolved_loss.py"
-SHIPPED = PROJECT / "losses" / "reacher_evolved"
+SHIPPED = PROJECT / "losses" / "reacher"
 # The package is installed where the tests run: this makes every import of it fail.
 PROGRAM = f"""
 import runpy, sys

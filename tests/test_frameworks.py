@@ -123,7 +123,7 @@ def test_value_and_gradient_are_those_of_tensorflow(framework, case, tmp_path):
 
 @pytest.mark.parametrize("framework", THEIRS)
 def test_an_agent_learns_gymnasiums_reacher(framework):
-    said = run(f"evolved_loss_in_{framework}.py", PROJECT / "losses" / "reacher_evolved")
+    said = run(f"evolved_loss_in_{framework}.py", PROJECT / "losses" / "reacher")
     returns = [float(line.rpartition(" ")[2]) for line in said.splitlines()]
     assert returns[-1] > -20.0 and returns[-1] > returns[0]
 

@@ -61,7 +61,7 @@ def test_what_ships_loads_by_name_with_the_same_parameters_everywhere(name):
 
 
 def test_a_name_may_be_short_and_a_folder_comes_first(tmp_path, monkeypatch):
-    assert find_loss("reacher").name == "reacher_evolved"
+    assert find_loss("reacher").name == "reacher"
     assert find_loss("hopper").name == "hopper_taught"
     assert find_loss("losses/hopper_taught").name == "hopper_taught"
     monkeypatch.chdir(tmp_path)
@@ -71,7 +71,7 @@ def test_a_name_may_be_short_and_a_folder_comes_first(tmp_path, monkeypatch):
 
 
 def test_what_is_no_loss_is_named(tmp_path):
-    sentence = r"`name` \(=nothing\) must be a folder .* reacher_evolved"
+    sentence = r"`name` \(=nothing\) must be a folder .* reacher"
     with pytest.raises(ValueError, match=sentence):
         epg_tf.load_loss("nothing")
     damaged = shutil.copytree(find_loss("reacher"), tmp_path / "damaged")
@@ -105,9 +105,9 @@ def test_losses_are_listed(tmp_path, capfd):
     assert listed is not None and [line.split()[0] for line in said[1:-2]] == list(shipped_losses())
     assert said[-2] == f"They lie in {SHIPPED / 'losses'}, and what uses them in"
     about = json.loads((find_loss("reacher") / "loss.json").read_text())
-    assert listed["reacher_evolved"]["num_parameters"] == about["num_parameters"]
+    assert listed["reacher"]["num_parameters"] == about["num_parameters"]
     final = about["scores"]["methods"]["evolved"]["final_iqm"]
-    assert listed["reacher_evolved"]["returns"]["evolved"]["final_iqm"] == final
+    assert listed["reacher"]["returns"]["evolved"]["final_iqm"] == final
 
 
 def test_tasks_are_gymnasiums_once_epg_tf_is_imported():

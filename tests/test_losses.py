@@ -30,7 +30,7 @@ PRESETS = {
     "hopper_taught": "gin/hopper_taught.gin",
     "hopper_velocity_evolved": "gin/hopper_velocity.gin",
     "hopper_velocity_taught": "gin/hopper_velocity_taught.gin",
-    "reacher_evolved": "gin/reacher_evolved.gin",
+    "reacher": "gin/reacher.gin",
     "swimmer_taught": "gin/swimmer_taught.gin",
     "walker_taught": "gin/walker_taught.gin",
 }

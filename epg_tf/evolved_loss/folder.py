@@ -40,7 +40,7 @@ def find_loss(name: str) -> pathlib.Path:
     """The folder of a loss.
 
     Args:
-        name: A path, or the name of a loss that ships, such as "reacher_evolved". The name of a
+        name: A path, or the name of a loss that ships, such as "reacher". The name of a
             task alone means the taught loss where there is one, else the evolved one.
 
     Returns:

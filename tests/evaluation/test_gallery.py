@@ -61,7 +61,7 @@ def test_a_loss_that_sees_the_reward_is_evaluated_with_it(page):
 
 
 def test_a_folder_with_a_damaged_loss_is_refused(tmp_path, capfd):
-    shutil.copytree(SHIPPED / "reacher_evolved", tmp_path / "losses" / "one")
+    shutil.copytree(SHIPPED / "reacher", tmp_path / "losses" / "one")
     (tmp_path / "losses" / "one" / "loss.json").write_text("{}")
     sentence = sentence_of(capfd, lambda: make_report(tmp_path / "losses"))
     assert "must be as epg_tf wrote it; it is damaged" in sentence
@@ -69,7 +69,7 @@ def test_a_folder_with_a_damaged_loss_is_refused(tmp_path, capfd):
 
 def test_a_loss_without_an_evaluation_is_shown_without_scores(tmp_path):
     folder = tmp_path / "losses" / "one"
-    shutil.copytree(SHIPPED / "reacher_evolved", folder)
+    shutil.copytree(SHIPPED / "reacher", folder)
     about = json.loads((folder / "loss.json").read_text()) | {"scores": None}
     (folder / "loss.json").write_text(json.dumps(about))
     make_report(tmp_path / "losses")

@@ -193,7 +193,7 @@ class OneOfTwo(Ranks):
 
 def test_two_ranks_train_the_agents_that_one_does(monkeypatch):
     monkeypatch.setattr(tf_agents_sac, "TFAgentsSAC", lambda: SMALL)
-    preset = config.read(["gin/reacher_evolved.gin"], [])
+    preset = config.read(["gin/reacher.gin"], [])
     settings = dataclasses.replace(preset, inner_loop=SETTINGS)
     loss = EvolvedLoss(pathlib.Path("run"), np.zeros(1, np.float32), settings, "")
     comparison = Comparison(loss, ("ppo", "tf_agents_sac"), 2, 2, SETTINGS.num_updates)
@@ -255,7 +255,7 @@ def test_gradient_steps_follow_the_first_steps_in_proportion(
 def test_it_is_there_after_a_config_has_been_read():
     lines = (
         "from epg_tf import config",
-        "config.read(['gin/reacher_evolved.gin'], [])",
+        "config.read(['gin/reacher.gin'], [])",
         "from epg_tf.evaluation.rivals import tf_agents_sac",
     )
     command = [sys.executable, "-c", "\n".join(lines)]

@@ -57,7 +57,7 @@ def assert_sentence(text):
 @given(st.lists(bindings, min_size=1, max_size=3))
 def test_bindings_are_settings_or_a_sentence(some):
     try:
-        config.read([str(PROJECT / "gin" / "reacher_evolved.gin")], some)
+        config.read([str(PROJECT / "gin" / "reacher.gin")], some)
     except ValueError as error:
         assert_sentence(str(error))
 

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.slow
 
 def training(root):
     bindings = [word for one in TINY for word in ("--gin_binding", one)]
-    preset = ["--gin_file", "gin/reacher_evolved.gin", *bindings]
+    preset = ["--gin_file", "gin/reacher.gin", *bindings]
     return [sys.executable, "-m", "epg_tf.train", *preset, "--root_dir", str(root)]
 
 

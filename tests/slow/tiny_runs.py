@@ -15,6 +15,8 @@ ENVIRONMENT = os.environ | {"PATH": f"{pathlib.Path(sys.executable).parent}:{os.
 TINY = (
     "meta_train.compare_at_end = False",
     "InnerLoop.num_updates = 4",
+    "meta_train.num_updates = None",
+    "meta_train.window = None",
     "InnerLoop.steps_per_update = 32",
     "InnerLoop.hidden_sizes = (8,)",
 )
@@ -24,7 +26,7 @@ def training(root, num_workers, num_epochs, *changes):
     """The command of a run, to be started in PROJECT."""
     sizes = (f"meta_train.num_workers = {num_workers}", f"meta_train.num_epochs = {num_epochs}")
     bindings = [word for one in (*TINY, *sizes, *changes) for word in ("--gin_binding", one)]
-    preset = ["--gin_file", "gin/reacher_evolved.gin"]
+    preset = ["--gin_file", "gin/reacher.gin"]
     return ["python", "-m", "epg_tf.train", *preset, *bindings, "--root_dir", str(root)]
 
 

@@ -1,9 +1,9 @@
 """What MkDocs does with the repository's Markdown to make a site of it.
 
-Pages are written for readers of the repository: their links are paths in it. Of the README and the
+Pages are written for readers of the repository: their links are paths in it. Of the
 workspace guide the site has sections, each on the page that asks for it with
 
-    <!-- include README.md#losses-that-ship -->
+    <!-- include WORKSPACE.md#teaching -->
 
 Links to such a section go to that page, and files outside of `docs` that a page links to become
 part of the site. The reference is made by `generate_reference.py`.

@@ -264,6 +264,16 @@ def test_one_window_of_a_whole_lifetime_is_full_evolution(staggered_settings, tm
     np.testing.assert_array_equal(*phis)
 
 
+def test_lifetimes_may_be_shorter_in_the_search_than_those_that_the_loss_is_for(
+    staggered_settings, tmp_path
+):
+    shorter = {"meta_train.num_updates": "@search/Constant()", "search/Constant.value": 4}
+    assert run(tmp_path, **staggered_settings | shorter)
+    assert [line["num_updates"] for line in metrics_of(tmp_path)] == [4, 4]
+    assert metrics_of(tmp_path)[-1]["env_steps"] == 2 * 4 * 4 * 32
+    assert load(str(tmp_path)).inner_loop.num_updates == 6
+
+
 def test_a_loss_may_be_evolved_on_tasks_that_differ_from_those_it_is_for(
     staggered_settings, tmp_path
 ):

@@ -21,7 +21,7 @@ folder=runs/seeds/$preset
 for ((seed = 0; seed < seeds; seed++)); do
   run=$folder/seed_$seed
   horovodrun -np "$ranks" python -m epg_tf.train --gin_file "gin/$preset.gin" --gin_binding "meta_train.seed = $seed" --root_dir "$run"
-  # The tasks and agents of the evaluation are those of the preset's own seed, whatever seed evolved the loss.
+  # The tasks and agents of the evaluation are the same, whatever seed evolved the loss.
   horovodrun -np "$ranks" python -m epg_tf.evaluate --loss "$run" --root_dir "$run/evaluation" \
     --gin_binding "meta_train.seed = 0" --num_tasks 32 --num_seeds 4 --num_updates 128 --methods evolved "$@"
 done

@@ -103,7 +103,7 @@ def test_later_files_and_then_bindings_win(tmp_path):
     assert (settings.inner_loop.num_updates, settings.seed) == (7, 6)
     # And nothing of it is left for who reads next.
     settings = config.read(["gin/reacher.gin"], [])
-    assert (settings.inner_loop.num_updates, settings.seed) == (512, 0)
+    assert (settings.inner_loop.num_updates, settings.seed) == (512, 1)
 
 
 def test_schedules_with_a_scope_can_stand_side_by_side():

@@ -28,6 +28,7 @@ PRESETS = {
     "half_cheetah_taught": "gin/half_cheetah_taught.gin",
     "hopper_evolved": "gin/hopper_fast.gin",
     "hopper_taught": "gin/hopper_taught.gin",
+    "hopper_velocity_confined": "gin/hopper.gin",
     "hopper_velocity_evolved": "gin/hopper_velocity.gin",
     "hopper_velocity_taught": "gin/hopper_velocity_taught.gin",
     "reacher": "gin/reacher.gin",

@@ -26,6 +26,9 @@ flags.adopt_module_key_flags(result_flags)
 _HEAD = ("name", "tasks", "reward", "made", "steps", "P", "KB", "return (updates)", "PPO's")
 
 
+_RETURNS = ("early_iqm", "final_iqm")  # the first where the loss is for fewer updates
+
+
 def main(argv: list[str]) -> None:
     """Does what the flags say."""
     if len(argv) > 1:
@@ -60,7 +63,7 @@ def _summary(folder: pathlib.Path) -> dict[str, Any]:
         "early_update": scores.get("early_update") or about["inner_update"]["num_updates"],
         "num_updates": scores["num_updates"],
         "returns": {
-            name: {key: method[key] for key in ("early_iqm", "final_iqm")}
+            name: {key: method[key] for key in _RETURNS if key in method}
             for name, method in scores["methods"].items()
         },
     }
@@ -70,9 +73,8 @@ def _row(name: str, about: dict[str, Any]) -> tuple[str, ...]:
     from epg_tf.text import number
 
     ours, ppo = about["returns"]["evolved"], about["returns"]["ppo"]
-    updates = (about["early_update"], about["num_updates"])
-    ends = (ours["early_iqm"], ours["final_iqm"])
-    pairs = [f"{number(value, 3)} ({k})" for value, k in zip(ends, updates, strict=True)]
+    updates = (about["early_update"], about["num_updates"])[-len(ours) :]
+    pairs = [f"{number(v, 3)} ({k})" for v, k in zip(ours.values(), updates, strict=True)]
     return (
         name,
         about["family"],
@@ -82,7 +84,7 @@ def _row(name: str, about: dict[str, Any]) -> tuple[str, ...]:
         f"{about['num_parameters']:,}",
         f"{about['bytes'] / 1000:.0f}",
         ", ".join(pairs),
-        f"{number(ppo['early_iqm'], 3)}, {number(ppo['final_iqm'], 3)}",
+        ", ".join(number(value, 3) for value in ppo.values()),
     )
 
 

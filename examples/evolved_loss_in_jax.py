@@ -91,9 +91,9 @@ def learn(about, phi, seed=0, say=print):
     adam = optax.adam(update["learning_rate"], eps=update["epsilon"])
     state, act, known = adam.init(theta), jax.jit(mean), {}
     sizes = {"observation": 10, "action": policy["action_size"], "termination": 1, "mask": 1}
-    life = {n: np.zeros([N + update["num_updates"] * M, size]) for n, size in sizes.items()}
+    life = {n: np.zeros([N + 32 * M, size]) for n, size in sizes.items()}
     observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards are summed to be printed
-    for k in range(update["num_updates"]):
+    for k in range(min(update["num_updates"], 32)):
         for name in rule["of"]:  # mean and standard deviation of what the agent has met so far
             past, prior = life[name][N : N + k * M], rule["prior_count"]
             mu, square = np.array([past.sum(0), (past**2).sum(0) + prior]) / (len(past) + prior)

@@ -36,7 +36,7 @@ driver = dynamic_step_driver.DynamicStepDriver(
 )
 collect = common.function(driver.run)
 time_step = env.reset()
-for update in range(1, agent.loss.description["inner_update"]["num_updates"] + 1):
+for update in range(1, min(agent.loss.description["inner_update"]["num_updates"], 32) + 1):
     time_step, _ = collect(time_step)
     agent.train(replay.gather_all())
     replay.clear()

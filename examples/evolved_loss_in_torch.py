@@ -85,9 +85,9 @@ def learn(loss, seed=0, say=print):
     theta = [*mean.parameters(), log_std, *memory.parameters()]
     adam = torch.optim.Adam(theta, update["learning_rate"], eps=update["epsilon"])
     sizes = {"observation": 10, "action": policy["action_size"], "termination": 1, "mask": 1}
-    life = {n: np.zeros([N + update["num_updates"] * M, size]) for n, size in sizes.items()}
+    life = {n: np.zeros([N + 32 * M, size]) for n, size in sizes.items()}
     observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards are summed to be printed
-    for k in range(update["num_updates"]):
+    for k in range(min(update["num_updates"], 32)):
         known = {}  # of what the agent has met so far, mean and standard deviation
         for name in rule["of"]:
             past, prior = life[name][N : N + k * M], rule["prior_count"]

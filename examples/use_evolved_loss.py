@@ -66,8 +66,8 @@ def statistics(past):
 env = gymnasium.make("Reacher-v5")  # it observes what RandomReacher does, in the same order
 observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards are summed to be printed
 sizes = {"observation": 10, "action": policy["action_size"], "termination": 1, "mask": 1}
-life = {name: np.zeros([N + update["num_updates"] * M, size]) for name, size in sizes.items()}
-for k in range(update["num_updates"]):
+life = {name: np.zeros([N + 32 * M, size]) for name, size in sizes.items()}
+for k in range(min(update["num_updates"], 32)):
     weights, std, squash = mean.get_weights(), np.exp(log_std[0]), policy["mean_activation"]
     known = {n: rule.get(n) or statistics(life[n][N : N + k * M]) for n in rule["of"]}
     for t in range(N + k * M, N + k * M + M):

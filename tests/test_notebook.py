@@ -34,10 +34,10 @@ def test_it_runs_and_shows_what_it_promises(environment):
     assert "parameters, evolved on RandomReacher" in outputs(notebook, "loss")["text"]
     assert "It does not see: action, reward, " in outputs(notebook, "loss")["text"]
     table = outputs(notebook, "table")["text"]
-    for method in ("taught loss, no reward", "random loss, no reward", "PPO"):
+    for method in ("evolved loss, no reward", "random loss, no reward", "PPO"):
         assert f"{method:24} final return -" in table
     returns = dict(re.findall(r"(?m)^(\w+).* final return (-?[\d.]+)", table))
-    assert float(returns["taught"]) > float(returns["random"])
+    assert float(returns["evolved"]) > float(returns["random"])
     for name in ("plot", "pull"):
         assert outputs(notebook, name)["image/png"]
     drawn = outputs(notebook, "draw")

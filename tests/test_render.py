@@ -59,6 +59,7 @@ TINY = {
     "InnerLoop.buffer_size": 64,
     "InnerLoop.num_minibatches": 1,
     "InnerLoop.hidden_sizes": (4,),
+    "InnerLoop.observation_statistics": None,
     "meta_train.num_epochs": 1,
     "meta_train.num_workers": 2,
 }

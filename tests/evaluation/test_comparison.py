@@ -24,7 +24,7 @@ from epg_tf.tasks.simulator import BatchSimulator
 
 
 def make_loss(*bindings):
-    settings = config.read(["gin/reacher.gin"], bindings)
+    settings = config.read(["tests/data/fast_reacher.gin"], bindings)
     phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(3)
     return EvolvedLoss(pathlib.Path("run"), phi, settings, config.complete_config())
 

@@ -57,6 +57,10 @@ CONFINED = dataclasses.replace(
         MANY_STEPS.learned_loss, mean_penalty=3.0, log_std_penalty=0.5
     ),
 )
+WALLED = dataclasses.replace(
+    CONFINED,
+    learned_loss=dataclasses.replace(CONFINED.learned_loss, mean_penalty_power=4),
+)
 CONFINED_WITH_CONTEXT = dataclasses.replace(
     LONG,
     learned_loss=dataclasses.replace(LONG.learned_loss, mean_penalty=8.0, log_std_penalty=1.0),
@@ -70,6 +74,7 @@ SETTINGS = {
     "held": HELD,
     "memory": MEMORY,
     "confined": CONFINED,
+    "walled": WALLED,
     "confined, with context": CONFINED_WITH_CONTEXT,
 }
 by_settings = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)

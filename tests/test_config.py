@@ -129,14 +129,15 @@ def test_a_schedule_may_have_several_pieces():
     assert found == [10, 10, 15, 20, 100, 100]
 
 
-def test_the_ablations_are_settings_of_their_preset():
+def test_an_ablation_changes_the_reachers_or_the_quickstarts_preset():
     lines = (PROJECT / "launch" / "ablations.sh").read_text().splitlines()
-    runs = [shlex.split(line)[1:-2] for line in lines if re.match(r"evolve \w", line)]
-    assert len(runs) == len({name for name, *_ in runs}) >= 5
-    configs = {name: config.read(["gin/ablations.gin"], of) for name, *of in runs}
-    settings = {name: (flatten(of), of.num_epochs) for name, of in configs.items()}
-    of_base = settings.pop("base")
-    assert all(of != of_base for of in settings.values())
+    runs = [shlex.split(line)[1:] for line in lines if re.match(r"evolve \w", line)]
+    changed = {"base"}
+    for preset in ("ablations", "quickstart"):
+        configs = {name: config.read([f"gin/{preset}.gin"], of) for name, *of in runs}
+        settings = {name: flatten(of) for name, of in configs.items()}
+        changed |= {name for name, of in settings.items() if of != settings["base"]}
+    assert changed == {name for name, *_ in runs} and len(changed) == len(runs) >= 5
 
 
 @pytest.mark.parametrize(

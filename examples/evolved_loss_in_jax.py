@@ -88,7 +88,7 @@ def learn(about, phi, seed=0, say=print):
     theta = {"log_std": jnp.full((1, policy["action_size"]), policy["initial_log_std"])}
     for i in range(last := len(units) - 1):
         draw(i, *units[i : i + 2], policy["output_gain"] if i == last - 1 else 1.0)
-    draw("memory", of_memory["constant_size"], of_memory["size"], of_memory["initial_gain"])
+    draw("memory", of_memory["constant_size"], of_memory["size"])
     adam = optax.adam(update["learning_rate"], eps=update["epsilon"])
     state, act, known = adam.init(theta), jax.jit(mean), {}
     sizes = {"observation": 10, "action": policy["action_size"], "termination": 1, "mask": 1}

@@ -80,8 +80,7 @@ def learn(loss, seed=0, say=print):
     mean = nn.Sequential(*[part for layer in layers for part in (layer, nn.Tanh())], last)
     if policy["mean_activation"] == "tanh":
         mean.append(nn.Tanh())
-    memory = nn.Linear(memory_of["constant_size"], memory_of["size"])
-    normal_columns(memory, memory_of["initial_gain"])
+    memory = normal_columns(nn.Linear(memory_of["constant_size"], memory_of["size"]))
     log_std = nn.Parameter(torch.full((1, policy["action_size"]), policy["initial_log_std"]))
     theta = [*mean.parameters(), log_std, *memory.parameters()]
     adam = torch.optim.Adam(theta, update["learning_rate"], eps=update["epsilon"])

@@ -32,9 +32,9 @@ mean = tf.keras.Sequential([*layers, last])
 memory = tf.keras.layers.Dense(about["memory"]["size"], "tanh")
 ones = tf.ones([1, about["memory"]["constant_size"]])
 mean.build([None, 10]), memory.build(ones.shape)
-gains = [*[1.0] * len(layers), policy["output_gain"], about["memory"]["initial_gain"]]
-for layer, gain in zip((*mean.layers, memory), gains, strict=True):
-    layer.kernel.assign(gain * tf.math.l2_normalize(tf.random.normal(layer.kernel.shape), axis=0))
+for layer in (*mean.layers, memory):
+    kernel = tf.math.l2_normalize(tf.random.normal(layer.kernel.shape), axis=0)
+    layer.kernel.assign(kernel * (policy["output_gain"] if layer is mean.layers[-1] else 1.0))
 low, high = policy.get("log_std_bounds") or (-np.inf, np.inf)  # Adam puts it back between them
 log_std = tf.Variable(
     [[policy["initial_log_std"]] * policy["action_size"]],

@@ -36,7 +36,6 @@ class Agents:
         *,
         hidden_sizes: Sequence[int] = (64, 64),
         memory_size: int = 32,
-        memory_gain: float = 1.0,
         initial_log_std: float = 0.0,
         mean_activation: str | None = None,
         log_std_bounds: tuple[float, float] | None = None,
@@ -50,7 +49,6 @@ class Agents:
             num_actions: The size of a finite action space, None for a box.
             hidden_sizes: Units of the hidden layers of policy and value function.
             memory_size: Units of the memory.
-            memory_gain: The norm of the columns of the memory's initial kernel.
             initial_log_std: Where a Gaussian policy's log standard deviation starts.
             mean_activation: Of a Gaussian policy's mean: None or "tanh".
             log_std_bounds: Between which a Gaussian policy's log standard deviation stays; None for
@@ -69,7 +67,7 @@ class Agents:
             if num_actions is None
             else CategoricalPolicy(num_workers, num_actions, hidden_sizes)
         )
-        self.memory = Memory(num_workers, memory_size, memory_gain)
+        self.memory = Memory(num_workers, memory_size)
         self.value_function = Multilayer(num_workers, hidden_sizes, 1)
         observation = tf.zeros([num_workers, 1, observation_size])
         self.policy(observation)

@@ -125,12 +125,10 @@ class CategoricalPolicy(Policy):
 class Memory(tf.keras.Model):
     """One layer of tanh units fed by a constant vector of ones (section 3.3)."""
 
-    def __init__(
-        self, num_workers: int, units: int = 32, gain: float = 1.0, constant_size: int = 64
-    ):
+    def __init__(self, num_workers: int, units: int = 32, constant_size: int = 64):
         super().__init__()
         self._constant = tf.ones([1, 1, constant_size])
-        self.layer = WorkerDense(num_workers, units, unit_columns(gain), activation=tf.tanh)
+        self.layer = WorkerDense(num_workers, units, unit_columns(), activation=tf.tanh)
         self.layer.build(self._constant.shape)
 
     def call(self, inputs: None = None) -> tf.Tensor:

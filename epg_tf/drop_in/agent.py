@@ -90,7 +90,6 @@ class EvolvedLossAgent(tf_agent.TFAgent):
         self._draw = tf.random.Generator.from_seed(seed + 1)
         memory = about["memory"]
         kernel = unit_columns(self._draw, (memory["constant_size"], memory["size"]))
-        kernel *= memory["initial_gain"]
         self._memory = [tf.Variable(kernel), tf.Variable(tf.zeros(memory["size"]))]
         self._theta = [*policy.theta, *(self._memory if memory["trained"] else [])]
         self._optimizer = tf.keras.optimizers.Adam(
@@ -179,10 +178,6 @@ class EvolvedLossAgent(tf_agent.TFAgent):
             **self.collect_policy.outputs(buffer["observation"]),
             "memory": memory,
         }
-        if "reward_correlation" in self._shown:
-            products = buffer["reward"] * buffer["observation"]
-            newest = products[-self.steps_per_update :]
-            given["reward_correlation"] = tf.reduce_mean(newest, axis=0, keepdims=True)
         return self.loss.per_step_loss(**{name: given[name] for name in self._shown})
 
 

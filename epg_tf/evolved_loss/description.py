@@ -50,7 +50,7 @@ def describe(settings: InnerLoop, family: TaskFamily, phi: np.ndarray) -> dict[s
         "inputs": _inputs(settings, family),
         "network": _network(settings.learned_loss),
         "sees_reward": settings.learned_loss.sees_reward,
-        "not_seen": _not_seen(settings.learned_loss),
+        "not_seen": [n for n in PER_STEP_INPUTS if n not in settings.learned_loss.inputs],
         "normalisation": _normalisation(settings),
         "policy": _policy(settings, family),
         "memory": _memory(settings),
@@ -85,8 +85,6 @@ def _inputs(settings: InnerLoop, family: TaskFamily) -> list[dict[str, Any]]:
         "observation": "what was acted on",
         "action": "as the policy gave it, not clipped",
         "reward": "of the step",
-        "reward_correlation": "the mean over the steps_per_update newest steps of reward times "
-        "observation, both normalised where `normalisation` says so",
         "termination": "1 where an episode ended, by itself or by its time limit, else 0",
         "memory": "what the agent's memory gives",
         "policy_mean": "the policy's mean at each observation",
@@ -111,12 +109,6 @@ def _inputs(settings: InnerLoop, family: TaskFamily) -> list[dict[str, Any]]:
     ]
 
 
-def _not_seen(loss: LearnedLoss) -> list[str]:
-    """Returns what a step has and the loss is not shown; a reward shows in its correlation too."""
-    seen = {*loss.inputs, "reward_correlation", *(["reward"] if loss.sees_reward else [])}
-    return [name for name in PER_STEP_INPUTS if name not in seen]
-
-
 def _network(loss: LearnedLoss) -> dict[str, Any]:
     return dataclasses.asdict(loss) | {
         "rule": "A layer maps x to activation(x @ kernel + bias). Inputs are put side by side in "
@@ -138,8 +130,7 @@ def _network(loss: LearnedLoss) -> dict[str, Any]:
 
 def _normalised(settings: InnerLoop) -> tuple[str, ...]:
     loss = settings.learned_loss
-    shown = {*loss.inputs, *(["reward"] if loss.sees_reward else [])}
-    seen = [name for name in loss.normalised if name in shown]
+    seen = [name for name in loss.normalised if name in loss.inputs]
     return ("observation", *seen)
 
 
@@ -212,12 +203,10 @@ def _memory(settings: InnerLoop) -> dict[str, Any]:
     return {
         "size": settings.memory_size,
         "constant_size": int(kernel.shape[1]),
-        "initial_gain": settings.memory_gain,
         "activation": "tanh",
         "trained": settings.train_memory and "memory" in settings.learned_loss.inputs,
         "rule": "A dense layer of size tanh units fed with constant_size ones, which starts as the "
-        "policy's hidden layers do, its kernel times initial_gain. The loss alone sees it; the "
-        "policy does not.",
+        "policy's hidden layers do. The loss alone sees it; the policy does not.",
     }
 
 

@@ -37,8 +37,7 @@ class ExportedLoss(tf.Module):
     `input_shapes` lists, with or without a leading axis of agents:
 
     * `observation` [N, S], `action` [N, A] (one-hot, where actions are numbers), normalised;
-      `termination` [N, 1]; `memory` [1, units]; `reward` [N, 1];
-      `reward_correlation` [1, S]. Of these, what the loss sees.
+      `termination` [N, 1]; `memory` [1, units]; `reward` [N, 1]. Of these, what the loss sees.
     * the policy's output: `policy_mean` [N, A] and `policy_log_std` [1, A], or
       `policy_log_probabilities` [N, number of actions];
     * `mask` [N, 1] where N > M: 1 for a step, 0 before the first, where any numbers will do.

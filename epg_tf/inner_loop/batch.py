@@ -23,8 +23,6 @@ class UpdateBatch(NamedTuple):
         action: Normalised features, [W, N, A].
         termination: 1 where an episode ended, else 0, [W, N, 1].
         reward: As the learned loss sees it, [W, N, 1]; None where it does not.
-        reward_correlation: The mean over the M newest steps of reward times observation, as the
-            loss sees both, [W, 1, S]; None where it does not see it.
         mask: 0 where the buffer is padded, [W, N, 1]; None where it can only be full.
         newest_action: The actions as taken, [W, M, A], or [W, M] action numbers.
         newest_reward: The rewards as given, [W, M]; None where there is no guidance.
@@ -37,7 +35,6 @@ class UpdateBatch(NamedTuple):
     action: np.ndarray
     termination: np.ndarray
     reward: np.ndarray | None
-    reward_correlation: np.ndarray | None
     mask: np.ndarray | None
     newest_action: np.ndarray
     newest_reward: np.ndarray | None
@@ -101,17 +98,12 @@ def make_update_batch(
     if size > num_steps:
         mask = _padded(np.ones((*buffer.reward.shape, 1), np.float32), size)
     newest = slice(buffer.length - num_steps, None)
-    seen, correlation = settings.learned_loss.inputs, None
-    if "reward_correlation" in seen:
-        products = features["observation"][:, newest] * features["reward"][:, newest]
-        correlation = products.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
     next_observation = buffer.next_observation[:, newest]
     return UpdateBatch(
         observation=_padded(features["observation"], size),
         action=_padded(features["action"], size),
         termination=_padded(buffer.ended[..., np.newaxis], size),
-        reward=_padded(features["reward"], size) if "reward" in seen else None,
-        reward_correlation=correlation,
+        reward=_padded(features["reward"], size) if settings.learned_loss.sees_reward else None,
         mask=mask,
         newest_action=buffer.action[:, newest],
         newest_reward=buffer.reward[:, newest].astype(np.float32) if guided else None,

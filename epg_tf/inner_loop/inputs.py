@@ -20,7 +20,6 @@ def input_shapes(settings: InnerLoop, family: TaskFamily) -> dict[str, tuple[int
         "observation": (length, family.observation_size),
         "action": (length, actions),
         "reward": (length, 1),
-        "reward_correlation": (1, family.observation_size),
         "termination": (length, 1),
         "memory": (1, settings.memory_size),
         "policy_mean": (length, actions),

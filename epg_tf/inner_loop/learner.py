@@ -57,7 +57,6 @@ class Learner:
             family.num_actions,
             hidden_sizes=settings.hidden_sizes,
             memory_size=settings.memory_size,
-            memory_gain=settings.memory_gain,
             initial_log_std=settings.initial_log_std,
             mean_activation=settings.mean_activation,
             log_std_bounds=settings.log_std_bounds,

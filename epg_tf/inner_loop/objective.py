@@ -112,7 +112,6 @@ class Objective:
             policy=output,
             memory=self._agents.memory(None),
             reward=taken(batch.reward),
-            reward_correlation=batch.reward_correlation,
             mask=batch.mask,
         )
 
@@ -159,7 +158,6 @@ def build(loss: LossNetwork, agents: Agents, settings: InnerLoop, family: TaskFa
             policy=agents.policy(observation),
             memory=agents.memory(None),
             reward=tf.zeros([*shape, 1]),
-            reward_correlation=tf.zeros([shape[0], 1, family.observation_size]),
         ),
         settings.steps_per_update,
     )

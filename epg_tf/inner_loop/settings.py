@@ -39,8 +39,6 @@ class InnerLoop:
         objective_updates: See `objective`.
         hidden_sizes: Units of the hidden layers of policy and value function.
         memory_size: Units of the memory.
-        memory_gain: The norm of the columns of the memory's initial kernel. With 1 each agent's
-            memory starts as another random vector, which the loss sees; with 0 all start at zero.
         initial_log_std: Where a Gaussian policy's log standard deviation starts.
         mean_activation: What a Gaussian policy's mean goes through: None, or "tanh", which keeps it
             in the actions' box, as TF-Agents does.
@@ -74,7 +72,6 @@ class InnerLoop:
     objective_updates: int = 4
     hidden_sizes: tuple[int, ...] = (64, 64)
     memory_size: int = 32
-    memory_gain: float = 1.0
     initial_log_std: float = 0.0
     mean_activation: str | None = None
     log_std_bounds: tuple[float, float] | None = None
@@ -99,7 +96,6 @@ class InnerLoop:
             require_integer("InnerLoop.hidden_sizes", size)
         require_number("InnerLoop.learning_rate", self.learning_rate)
         require_number("InnerLoop.adam_epsilon", self.adam_epsilon)
-        require_number("InnerLoop.memory_gain", self.memory_gain, positive=False)
         if not math.isfinite(self.initial_log_std):
             raise ValueError(
                 f"`InnerLoop.initial_log_std` (={self.initial_log_std}) must be a finite number."

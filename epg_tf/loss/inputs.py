@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-REWARD_INPUTS = ("reward", "reward_correlation")
-PER_STEP_INPUTS = ("observation", "action", *REWARD_INPUTS, "termination", "memory", "policy")
+PER_STEP_INPUTS = ("observation", "action", "reward", "termination", "memory", "policy")
 
 
 class LossInputs(NamedTuple):
@@ -20,8 +19,6 @@ class LossInputs(NamedTuple):
         policy: The policy's output at each observation, a tuple of [W, N or 1, size].
         memory: The agent's memory, [W, 1, 32].
         reward: Normalised, [W, N, 1]; None unless the loss asks for it.
-        reward_correlation: The mean over the M newest steps of reward times observation, both as
-            the loss is shown them, [W, 1, S]; None unless the loss asks for it.
         mask: 1 where the buffer holds a step, 0 where it is padded, [W, N, 1]; None if it is full.
     """
 
@@ -31,7 +28,6 @@ class LossInputs(NamedTuple):
     policy: tuple[tf.Tensor, ...]
     memory: tf.Tensor
     reward: tf.Tensor | None = None
-    reward_correlation: tf.Tensor | None = None
     mask: tf.Tensor | None = None
 
     def select(self, names: tuple[str, ...]) -> list[tf.Tensor]:

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from epg_tf.agent.layers import WorkerConv1D, WorkerDense, WorkerLayer, lecun_normal
 from epg_tf.checks import require_integer, require_member, require_number
-from epg_tf.loss.inputs import PER_STEP_INPUTS, REWARD_INPUTS, LossInputs
+from epg_tf.loss.inputs import PER_STEP_INPUTS, LossInputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +99,7 @@ class LearnedLoss:
     @property
     def sees_reward(self) -> bool:
         """Whether the loss has to be shown rewards."""
-        return not set(REWARD_INPUTS).isdisjoint(self.inputs)
+        return "reward" in self.inputs
 
     @property
     def confines(self) -> bool:

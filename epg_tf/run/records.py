@@ -79,8 +79,7 @@ class RunRecords:
     @property
     def sees_reward(self) -> bool:
         """Whether the loss is shown rewards."""
-        seen = self.setting("inner_loop.learned_loss.inputs") or ()
-        return any(name.startswith("reward") for name in seen)
+        return "reward" in (self.setting("inner_loop.learned_loss.inputs") or ())
 
     def losses(self) -> dict[int, str]:
         """The losses that the run has now, by the crc32 that results of a loss remember."""

@@ -58,12 +58,7 @@ def random_batch(settings, workers, family=FAMILY, seed=0):
                 observation=normal(n, family.observation_size),
                 action=normal(n, actions),
                 termination=ended.astype(np.float32),
-                reward=normal(n, 1) if "reward" in settings.learned_loss.inputs else None,
-                reward_correlation=(
-                    normal(1, family.observation_size)
-                    if "reward_correlation" in settings.learned_loss.inputs
-                    else None
-                ),
+                reward=normal(n, 1) if settings.learned_loss.sees_reward else None,
                 mask=mask if n > m else None,
                 newest_action=(
                     normal(m, family.action_size)
@@ -265,15 +260,6 @@ def test_every_guide_moves_box_and_finite_policies(guide):
         assert not logs["diverged"].any()
         num_policy = len(learner.agents.policy.weights)
         assert all(changed(before, theta(learner))[:num_policy])
-
-
-def test_memories_may_start_the_same():
-    drawn, same = (
-        make_learner(dataclasses.replace(SMALL, memory_gain=gain), [0, 1]) for gain in (1.0, 0.0)
-    )
-    memories = [learner.agents.memory(None).numpy()[:2] for learner in (drawn, same)]
-    assert np.abs(memories[0][0] - memories[0][1]).max() > 0.1
-    np.testing.assert_array_equal(memories[1], np.zeros_like(memories[1]))
 
 
 def test_a_new_lifetime_starts_afresh():

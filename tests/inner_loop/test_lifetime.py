@@ -10,7 +10,6 @@ from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
-from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.strategy import EvolutionStrategy
 from epg_tf.tasks.discrete import DiscreteActions
@@ -62,18 +61,6 @@ def test_statistics_that_are_given_stand_still_and_the_others_do_not(refresh):
         np.testing.assert_allclose(update.batch.observation[:, 32:], expected, atol=1e-5)
     np.testing.assert_allclose(lifetimes.statistics["observation"].mean, [given[0]] * 2)
     assert lifetimes.statistics["action"].count > 3 * 64
-
-
-def test_the_correlation_with_the_reward_is_that_of_the_newest_steps():
-    seen = LearnedLoss(inputs=("reward_correlation", "policy"), context_size=0)
-    settings, met = dataclasses.replace(SHORT, learned_loss=seen), []
-    workers = Workers(settings, RandomReacher(), 2)
-    workers.live(phi_of(workers, [0, 1]), seeds([0, 1]), 0.0, met.append)
-    for update in met:
-        rewards = update.experience.reward[:, :, np.newaxis]
-        shown = update.statistics["reward"].normalise(rewards)
-        expected = (shown * update.batch.observation[:, 32:]).mean(axis=1, keepdims=True)
-        np.testing.assert_allclose(update.batch.reward_correlation, expected, atol=1e-5)
 
 
 def test_an_enormous_loss_leaves_its_neighbours_alone_and_is_counted():

@@ -22,7 +22,7 @@ ROUGH = dataclasses.replace(
     mean_activation=None,
     log_std_bounds=None,
     learned_loss=LearnedLoss(
-        inputs=("reward_correlation", "action", "policy", "reward", "termination", "observation"),
+        inputs=("action", "policy", "reward", "termination", "observation"),
         context_size=0,
         hidden_size=21,
     ),
@@ -33,7 +33,7 @@ LONG = dataclasses.replace(  # a buffer that is longer than an update, and not f
     MANY_STEPS,
     buffer_size=100,
     learned_loss=LearnedLoss(
-        inputs=("memory", "reward", "reward_correlation", "policy"),
+        inputs=("memory", "reward", "policy"),
         convolutions=((3, 2, 5), (2, 2, 9), (2, 1, 3)),
         pooling="mean",
         activation="silu",

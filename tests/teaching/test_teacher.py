@@ -65,7 +65,6 @@ def test_lessons_change_nothing_in_the_lives_of_those_who_give_them():
                 convolutions=((8, 7, 4),),
             ),
         },
-        {"learned_loss": LearnedLoss(("reward_correlation", "policy"), context_size=0)},
     ],
 )
 def test_every_kind_of_loss_can_be_taught(changes):

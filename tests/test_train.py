@@ -809,6 +809,23 @@ def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(tmp_path):
     assert planned["seconds"] > 0.0 and planned["bytes_per_rank"] > 1e8
 
 
+def test_a_dry_run_counts_the_memory_of_all_cohorts(tmp_path):
+    root, path = tmp_path / "run", tmp_path / "plan.json"
+    changes = LEAN | {"meta_train.num_workers": 32, "InnerLoop.num_updates": 16}
+    job = command(root, changes | {"meta_train.window": 1})
+    # From a small process, because a child's largest size begins with that of its parent.
+    program = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, timeout=200); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)"
+    )
+    for words in ([*job, "--dry_run", "--json", str(path)], job):
+        measured = subprocess.run(
+            [sys.executable, "-c", program, *words], check=True, capture_output=True, text=True
+        )
+    held = int(measured.stdout.split()[-1])
+    assert 0.9 * held < json.loads(path.read_text())["bytes_per_rank"] < 1.15 * held
+
+
 def test_a_run_says_how_it_ended_to_programs(tmp_path):
     root, path = tmp_path / "run", tmp_path / "result.json"
     job = [*command(root, LEAN | {"meta_train.num_epochs": 1}), "--json", str(path)]

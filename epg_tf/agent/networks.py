@@ -17,6 +17,7 @@ from tensorflow_probability import distributions as tfd
 from epg_tf.agent.layers import WorkerDense, unit_columns
 
 OUTPUT_GAIN = 0.01  # a policy that starts close to the same action everywhere
+_MEMORY_INPUTS = 64  # units of the constant that feeds the memory
 
 
 class Multilayer(tf.keras.Model):
@@ -125,9 +126,9 @@ class CategoricalPolicy(Policy):
 class Memory(tf.keras.Model):
     """One layer of tanh units fed by a constant vector of ones (section 3.3)."""
 
-    def __init__(self, num_workers: int, units: int = 32, constant_size: int = 64):
+    def __init__(self, num_workers: int, units: int = 32):
         super().__init__()
-        self._constant = tf.ones([1, 1, constant_size])
+        self._constant = tf.ones([1, 1, _MEMORY_INPUTS])
         self.layer = WorkerDense(num_workers, units, unit_columns(), activation=tf.tanh)
         self.layer.build(self._constant.shape)
 

@@ -125,8 +125,6 @@ class NativePhi:
     def _seeing(self, batch: UpdateBatch, constant: np.ndarray) -> Contexts:
         """The temporal convolutions that see a buffer, [W, N, ...] of what is constant."""
         contexts = self._contexts
-        if not len(contexts.shapes):
-            return contexts
         kernel, bias = self._first
         width, stride = contexts.shapes[0, :2]
         if batch.mask is None:  # all frames see the same of what is steady

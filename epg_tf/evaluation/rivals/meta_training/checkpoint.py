@@ -73,8 +73,8 @@ class RivalCheckpoint:
 class RivalCheckpointFolder(CheckpointFiles[RivalCheckpoint]):
     """A folder of checkpoints, of which the last few are kept."""
 
-    def __init__(self, path: pathlib.Path, num_kept: int = 3):
-        super().__init__(path, load_rival_checkpoint, num_kept)
+    def __init__(self, path: pathlib.Path):
+        super().__init__(path, load_rival_checkpoint)
 
     def save(self, checkpoint: RivalCheckpoint) -> pathlib.Path:
         """Writes a checkpoint and removes the oldest beyond those to keep."""

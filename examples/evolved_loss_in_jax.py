@@ -29,12 +29,26 @@ def layer(weights, name, x):
     return x @ weights[f"{name}.kernel"] + weights[f"{name}.bias"]
 
 
+def gated(newest, observation, reward):
+    """The observation, with a 1 behind it, times how reward goes with what it goes with most."""
+    seen = observation[-newest:] - observation[-newest:].mean(0)
+    paid = reward[-newest:] - reward[-newest:].mean(0)
+    scale = jnp.sqrt(jnp.maximum((seen**2).mean(0) * (paid**2).mean(0), 1e-12))
+    correlation = (seen * paid).mean(0) / scale
+    gate = correlation[jnp.abs(correlation).argmax()]
+    return jnp.concatenate([observation, jnp.ones_like(reward)], 1) * gate
+
+
 def per_step_loss(about, phi, inputs):
     """L_t of each step of the buffer, oldest first, [N]; inputs are [N or 1, size] by name."""
     network, length = about["network"], about["buffer_size"]
     leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=network["leaky_slope"])
     activate = jax.nn.silu if network["activation"] == "silu" else leaky_relu
-    names = [one["name"] for one in about["inputs"] if one["name"] != "mask"]
+    parts = [one["name"] for one in about["inputs"] if one["name"].startswith("policy_")]
+    names = [n for name in network["inputs"] for n in (parts if name == "policy" else [name])]
+    if "gated_observation" in names:
+        both = inputs["observation"], inputs["reward"]
+        inputs = inputs | {"gated_observation": gated(about["steps_per_update"], *both)}
     steps = {n: jnp.broadcast_to(inputs[n], (length, inputs[n].shape[1])) for n in names}
     x = jnp.concatenate(list(steps.values()), 1)
     if network["context_size"]:  # temporal convolutions over the whole buffer

@@ -21,7 +21,10 @@ class EvolvedLoss(nn.Module):
     def __init__(self, folder):
         super().__init__()
         self.about = json.loads((folder / "loss.json").read_text())
-        self.names = [one["name"] for one in self.about["inputs"] if one["name"] != "mask"]
+        shown = [one["name"] for one in self.about["inputs"]]
+        made_of = {"policy": [name for name in shown if name.startswith("policy_")]}
+        inputs = self.about["network"]["inputs"]
+        self.names = [part for name in inputs for part in made_of.get(name, [name])]
         with np.load(folder / "loss.npz", allow_pickle=False) as arrays:
             for name, array in arrays.items():
                 self.register_buffer(name.replace(".", "_"), torch.from_numpy(array))
@@ -34,9 +37,20 @@ class EvolvedLoss(nn.Module):
             return nn.functional.silu(x)
         return nn.functional.leaky_relu(x, self.about["network"]["leaky_slope"])
 
+    def _gated(self, observation, reward):
+        newest = self.about["steps_per_update"]
+        seen = observation[-newest:] - observation[-newest:].mean(0)
+        paid = reward[-newest:] - reward[-newest:].mean(0)
+        scale = ((seen**2).mean(0) * (paid**2).mean(0)).clamp(min=1e-12).sqrt()
+        correlation = (seen * paid).mean(0) / scale
+        gate = correlation[correlation.abs().argmax()]
+        return torch.cat([observation, torch.ones_like(reward)], 1) * gate
+
     def per_step_loss(self, **inputs):
         """L_t of each step of the buffer, oldest first, [N]; inputs are [N or 1, size] by name."""
         network, length = self.about["network"], self.about["buffer_size"]
+        if "gated_observation" in self.names:
+            inputs["gated_observation"] = self._gated(inputs["observation"], inputs["reward"])
         steps = {name: inputs[name].expand(length, -1) for name in self.names}
         x = torch.cat(list(steps.values()), 1)
         if network["context_size"]:  # temporal convolutions over the whole buffer

@@ -37,6 +37,14 @@ CASES = {
         ),
         RandomReacher(),
     ),
+    "gated": (
+        InnerLoop(
+            learned_loss=LearnedLoss(
+                inputs=("observation", "gated_observation", "policy"), context_size=0
+            ),
+        ),
+        RandomReacher(),
+    ),
     "single steps": (
         InnerLoop(learned_loss=LearnedLoss(inputs=("observation", "policy"), context_size=0)),
         RandomReacher(),

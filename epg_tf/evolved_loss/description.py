@@ -16,7 +16,7 @@ from epg_tf.agent.adam import BETA_1, BETA_2
 from epg_tf.agent.normaliser import STD_FLOOR, RunningStatistics
 from epg_tf.evolved_loss.folder import ARRAYS_FILE
 from epg_tf.files import crc32_of
-from epg_tf.inner_loop.inputs import input_shapes, policy_outputs
+from epg_tf.inner_loop.inputs import given_shapes, policy_outputs
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import PER_STEP_INPUTS
 from epg_tf.loss.learned_loss import LearnedLoss
@@ -50,7 +50,7 @@ def describe(settings: InnerLoop, family: TaskFamily, phi: np.ndarray) -> dict[s
         "inputs": _inputs(settings, family),
         "network": _network(settings.learned_loss),
         "sees_reward": settings.learned_loss.sees_reward,
-        "not_seen": [n for n in PER_STEP_INPUTS if n not in settings.learned_loss.inputs],
+        "not_seen": _not_seen(settings, family),
         "normalisation": _normalisation(settings),
         "policy": _policy(settings, family),
         "memory": _memory(settings),
@@ -105,24 +105,32 @@ def _inputs(settings: InnerLoop, family: TaskFamily) -> list[dict[str, Any]]:
             "trained": name in trained,
             "meaning": meanings[name],
         }
-        for name, shape in input_shapes(settings, family).items()
+        for name, shape in given_shapes(settings, family).items()
     ]
+
+
+def _not_seen(settings: InnerLoop, family: TaskFamily) -> list[str]:
+    """What a step has and the loss is not shown."""
+    shown = {*settings.learned_loss.inputs, *given_shapes(settings, family), "gated_observation"}
+    return [name for name in PER_STEP_INPUTS if name not in shown]
 
 
 def _network(loss: LearnedLoss) -> dict[str, Any]:
     return dataclasses.asdict(loss) | {
-        "rule": "A layer maps x to activation(x @ kernel + bias). Inputs are put side by side in "
-        "the order of `inputs`, what has length 1 repeated in time; leaky_relu has the slope "
-        "leaky_slope below 0, silu is x * sigmoid(x). With a context_size the inputs, times the "
-        "mask, go through the convolutions (width, stride, channels; no padding), each with its "
-        "activation, and what comes out, flattened position by position or averaged over them "
-        "(pooling), through the dense layer context, which has no activation; no gradient flows "
-        "through the memory there. The dense layers hidden (of hidden_size units, with its "
-        "activation) and loss (one unit, without) make of each step's inputs, and the context "
-        "after them, its loss. The confinement is added to it: mean_penalty / p times the sum of "
-        "p-th powers, p being mean_penalty_power, of the policy's mean (of the log-probabilities "
-        "minus their average, where actions are a finite set), and log_std_penalty times the sum "
-        "of the log standard deviations. "
+        "rule": "A layer maps x to activation(x @ kernel + bias). Inputs are put side by side "
+        "in the order of `inputs`, what has length 1 repeated in time; gated_observation is the "
+        "observation with a 1 behind it, times that correlation of reward and one of the "
+        "observation's numbers over the newest steps_per_update steps which is largest, with "
+        "its sign; leaky_relu has the slope leaky_slope below 0, silu is x * sigmoid(x). With a "
+        "context_size the inputs, times the mask, go through the convolutions (width, stride, "
+        "channels; no padding), each with its activation, and what comes out, flattened "
+        "position by position or averaged over them (pooling), through the dense layer context, "
+        "which has no activation; no gradient flows through the memory there. The dense layers "
+        "hidden (of hidden_size units, with its activation) and loss (one unit, without) make "
+        "of each step's inputs, and the context after them, its loss. The confinement is added "
+        "to it: mean_penalty / p times the sum of p-th powers, p being mean_penalty_power, of "
+        "the policy's mean (of the log-probabilities minus their average, where actions are a "
+        "finite set), and log_std_penalty times the sum of the log standard deviations. "
         f"`{ARRAYS_FILE}` has NAME.kernel and NAME.bias of the layers convolution_1, "
         "convolution_2 and so on, context, hidden and loss.",
     }
@@ -130,7 +138,8 @@ def _network(loss: LearnedLoss) -> dict[str, Any]:
 
 def _normalised(settings: InnerLoop) -> tuple[str, ...]:
     loss = settings.learned_loss
-    seen = [name for name in loss.normalised if name in loss.inputs]
+    shown = {*loss.inputs, *(["reward"] if loss.sees_reward else [])}
+    seen = [name for name in loss.normalised if name in shown]
     return ("observation", *seen)
 
 

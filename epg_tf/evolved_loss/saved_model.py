@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow.experimental.numpy as tnp
 
 from epg_tf.evolved_loss.arrays import named_arrays
 from epg_tf.evolved_loss.description import describe
 from epg_tf.evolved_loss.folder import ARRAYS_FILE, DESCRIPTION_FILE
 from epg_tf.files import replacing, write_json, write_npz, write_text
-from epg_tf.inner_loop.inputs import input_shapes
+from epg_tf.inner_loop.inputs import given_shapes
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.loss.inputs import LossInputs
+from epg_tf.loss.inputs import LossInputs, gated_observation
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.family import TaskFamily
 
@@ -34,7 +35,7 @@ class ExportedLoss(tf.Module):
     `loss` gives L_phi, the mean over the M newest steps: a number for one agent, [agents] for
     several. `per_step_loss` gives L_t of all N steps of the buffer, oldest first, [N] or
     [agents, N]; the loss of a minibatch is the mean over its steps. Both take by name what
-    `input_shapes` lists, with or without a leading axis of agents:
+    `given_shapes` lists, with or without a leading axis of agents:
 
     * `observation` [N, S], `action` [N, A] (one-hot, where actions are numbers), normalised;
       `termination` [N, 1]; `memory` [1, units]; `reward` [N, 1]. Of these, what the loss sees.
@@ -55,7 +56,7 @@ class ExportedLoss(tf.Module):
         Args:
             architecture: The network's.
             num_newest: M.
-            shapes: What the loss takes of one agent, name to shape, as `input_shapes` lists it.
+            shapes: What the loss takes of one agent, name to shape, as `given_shapes` lists it.
             phi: The parameters, [P].
 
         Raises:
@@ -73,6 +74,9 @@ class ExportedLoss(tf.Module):
             unseen = tf.zeros([num_agents, length, 1])
             named = dict.fromkeys(("observation", "action", "termination", "memory"), unseen)
             named |= {name: tensors[name] for name in shapes if name not in policy}
+            if "gated_observation" in architecture.inputs:
+                parts = tensors["observation"], tensors["reward"]
+                named["gated_observation"] = gated_observation(tnp, *parts, num_newest)
             return LossInputs(policy=outputs, **named)
 
         network(inputs_of({n: tf.zeros((1, *shape)) for n, shape in shapes.items()}), num_newest)  # pyright: ignore[reportCallIssue]
@@ -123,7 +127,7 @@ def export_loss(
         OSError: If the folder cannot be written; then there is nothing of it.
     """
     description = describe(settings, family, phi) | dict(more or {})
-    shapes = input_shapes(settings, family)
+    shapes = given_shapes(settings, family)
     module = ExportedLoss(settings.learned_loss, settings.steps_per_update, shapes, phi)
     with replacing(path) as aside:
         aside.mkdir(parents=True)

@@ -10,6 +10,7 @@ import numpy as np
 from epg_tf.agent.experience import Experience
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.loss.inputs import gated_observation
 from epg_tf.tasks.family import TaskFamily
 
 Statistics = dict[str, RunningStatistics]
@@ -23,6 +24,7 @@ class UpdateBatch(NamedTuple):
         action: Normalised features, [W, N, A].
         termination: 1 where an episode ended, else 0, [W, N, 1].
         reward: As the learned loss sees it, [W, N, 1]; None where it does not.
+        gated_observation: [W, N, S + 1]; None where the learned loss does not see it.
         mask: 0 where the buffer is padded, [W, N, 1]; None where it can only be full.
         newest_action: The actions as taken, [W, M, A], or [W, M] action numbers.
         newest_reward: The rewards as given, [W, M]; None where there is no guidance.
@@ -35,6 +37,7 @@ class UpdateBatch(NamedTuple):
     action: np.ndarray
     termination: np.ndarray
     reward: np.ndarray | None
+    gated_observation: np.ndarray | None
     mask: np.ndarray | None
     newest_action: np.ndarray
     newest_reward: np.ndarray | None
@@ -99,11 +102,17 @@ def make_update_batch(
         mask = _padded(np.ones((*buffer.reward.shape, 1), np.float32), size)
     newest = slice(buffer.length - num_steps, None)
     next_observation = buffer.next_observation[:, newest]
+    gated = None
+    if "gated_observation" in settings.learned_loss.inputs:
+        with np.errstate(invalid="ignore", over="ignore"):  # as a worker that diverges has
+            gated = gated_observation(np, features["observation"], features["reward"], num_steps)
+            gated = _padded(gated, size)
     return UpdateBatch(
         observation=_padded(features["observation"], size),
         action=_padded(features["action"], size),
         termination=_padded(buffer.ended[..., np.newaxis], size),
         reward=_padded(features["reward"], size) if settings.learned_loss.sees_reward else None,
+        gated_observation=gated,
         mask=mask,
         newest_action=buffer.action[:, newest],
         newest_reward=buffer.reward[:, newest].astype(np.float32) if guided else None,

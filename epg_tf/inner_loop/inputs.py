@@ -14,12 +14,13 @@ def policy_outputs(family: TaskFamily) -> tuple[str, ...]:
 
 
 def input_shapes(settings: InnerLoop, family: TaskFamily) -> dict[str, tuple[int, int]]:
-    """What a loss takes of an agent, name to shape, as the network concatenates it."""
+    """What a loss is shown of an agent, name to shape, as the network concatenates it."""
     length, actions = settings.buffer_size, family.action_features
     sizes = {
         "observation": (length, family.observation_size),
         "action": (length, actions),
         "reward": (length, 1),
+        "gated_observation": (length, family.observation_size + 1),
         "termination": (length, 1),
         "memory": (1, settings.memory_size),
         "policy_mean": (length, actions),
@@ -33,3 +34,12 @@ def input_shapes(settings: InnerLoop, family: TaskFamily) -> dict[str, tuple[int
     if length > settings.steps_per_update:  # else the buffer is full whenever it is learned from
         names.append("mask")
     return {name: sizes[name] for name in names}
+
+
+def given_shapes(settings: InnerLoop, family: TaskFamily) -> dict[str, tuple[int, int]]:
+    """The same of what has to be given: a gated observation is made of observation and reward."""
+    shapes = input_shapes(settings, family)
+    if shapes.pop("gated_observation", None):
+        length = settings.buffer_size
+        shapes |= {"observation": (length, family.observation_size), "reward": (length, 1)}
+    return shapes

@@ -112,6 +112,7 @@ class Objective:
             policy=output,
             memory=self._agents.memory(None),
             reward=taken(batch.reward),
+            gated_observation=taken(batch.gated_observation),
             mask=batch.mask,
         )
 
@@ -158,6 +159,7 @@ def build(loss: LossNetwork, agents: Agents, settings: InnerLoop, family: TaskFa
             policy=agents.policy(observation),
             memory=agents.memory(None),
             reward=tf.zeros([*shape, 1]),
+            gated_observation=tf.zeros([*shape, family.observation_size + 1]),
         ),
         settings.steps_per_update,
     )

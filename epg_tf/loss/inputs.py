@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import tensorflow as tf
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-PER_STEP_INPUTS = ("observation", "action", "reward", "termination", "memory", "policy")
+REWARD_INPUTS = ("reward", "gated_observation")
+PER_STEP_INPUTS = ("observation", "action", *REWARD_INPUTS, "termination", "memory", "policy")
 
 
 class LossInputs(NamedTuple):
@@ -19,6 +21,7 @@ class LossInputs(NamedTuple):
         policy: The policy's output at each observation, a tuple of [W, N or 1, size].
         memory: The agent's memory, [W, 1, 32].
         reward: Normalised, [W, N, 1]; None unless the loss asks for it.
+        gated_observation: See the function of this name; None unless the loss asks for it.
         mask: 1 where the buffer holds a step, 0 where it is padded, [W, N, 1]; None if it is full.
     """
 
@@ -28,6 +31,7 @@ class LossInputs(NamedTuple):
     policy: tuple[tf.Tensor, ...]
     memory: tf.Tensor
     reward: tf.Tensor | None = None
+    gated_observation: tf.Tensor | None = None
     mask: tf.Tensor | None = None
 
     def select(self, names: tuple[str, ...]) -> list[tf.Tensor]:
@@ -37,3 +41,32 @@ class LossInputs(NamedTuple):
             value = getattr(self, name)
             selected.extend(value if isinstance(value, tuple) else [value])
         return selected
+
+
+def gated_observation(xp: Any, observation: Any, reward: Any, num_newest: int) -> Any:
+    """Observations times the correlation of the reward with what it goes with most.
+
+    Where a task asks for a direction that observations do not show, this correlation does: it is
+    near 1 where the robot is paid for its velocity, and near -1 where it is paid for the opposite.
+    A product of the two lets a change of phi to first order act on one direction alone.
+
+    Args:
+        xp: NumPy, or `tf.experimental.numpy`; what follows are its arrays.
+        observation: [W, N, S].
+        reward: [W, N, 1].
+        num_newest: M; the correlation is over so many of the newest steps. It is the one of the S
+            numbers of an observation whose correlation is largest, with its sign.
+
+    Returns:
+        The products, and the correlation itself, [W, N, S + 1].
+    """
+    seen, paid = (
+        part - xp.mean(part, axis=1, keepdims=True)
+        for part in (observation[:, -num_newest:], reward[:, -num_newest:])
+    )
+    squares = (xp.mean(part * part, axis=1, keepdims=True) for part in (seen, paid))
+    scale = xp.sqrt(xp.maximum(next(squares) * next(squares), 1e-12))
+    correlation = xp.mean(seen * paid, axis=1, keepdims=True) / scale
+    highest, lowest = (f(correlation, axis=2, keepdims=True) for f in (xp.amax, xp.amin))
+    gate = xp.where(highest >= -lowest, highest, lowest)
+    return xp.concatenate([observation, xp.ones_like(reward)], axis=2) * gate

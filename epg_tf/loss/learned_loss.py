@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from epg_tf.agent.layers import WorkerConv1D, WorkerDense, WorkerLayer, lecun_normal
 from epg_tf.checks import require_integer, require_member, require_number
-from epg_tf.loss.inputs import PER_STEP_INPUTS, LossInputs
+from epg_tf.loss.inputs import PER_STEP_INPUTS, REWARD_INPUTS, LossInputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,8 @@ class LearnedLoss:
     """The architecture of the learned loss: settings, from which `build` makes networks.
 
     Attributes:
-        inputs: What each step shows the loss, by name and in this order.
+        inputs: What each step shows the loss, by name and in this order; `loss.inputs` explains
+            "gated_observation".
         convolutions: (width, stride, channels) of each temporal convolution.
         pooling: How the last convolution's positions enter the context: "flatten" or "mean".
         context_size: Units of the dense layer that ends in the context; 0 for no temporal context.
@@ -99,7 +100,7 @@ class LearnedLoss:
     @property
     def sees_reward(self) -> bool:
         """Whether the loss has to be shown rewards."""
-        return "reward" in self.inputs
+        return not set(REWARD_INPUTS).isdisjoint(self.inputs)
 
     @property
     def confines(self) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from epg_tf.files import CONFIG_FILE, METRICS_FILE, SETTINGS_FILE, crc32_of, read_json
+from epg_tf.loss.inputs import REWARD_INPUTS
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 
 # What reports are made of, and since when it has been there.
@@ -79,7 +80,8 @@ class RunRecords:
     @property
     def sees_reward(self) -> bool:
         """Whether the loss is shown rewards."""
-        return "reward" in (self.setting("inner_loop.learned_loss.inputs") or ())
+        seen = self.setting("inner_loop.learned_loss.inputs") or ()
+        return not set(REWARD_INPUTS).isdisjoint(seen)
 
     def losses(self) -> dict[int, str]:
         """The losses that the run has now, by the crc32 that results of a loss remember."""

@@ -53,12 +53,15 @@ def random_batch(settings, workers, family=FAMILY, seed=0):
         mask = np.ones((n, 1), np.float32)
         mask[: worker * 3] = 0.0
         actions = family.num_actions or family.action_size
+        sees = settings.learned_loss.inputs
+        size = family.observation_size
         rows.append(
             UpdateBatch(
-                observation=normal(n, family.observation_size),
+                observation=normal(n, size),
                 action=normal(n, actions),
                 termination=ended.astype(np.float32),
                 reward=normal(n, 1) if settings.learned_loss.sees_reward else None,
+                gated_observation=normal(n, size + 1) if "gated_observation" in sees else None,
                 mask=mask if n > m else None,
                 newest_action=(
                     normal(m, family.action_size)

@@ -61,6 +61,9 @@ WALLED = dataclasses.replace(
     CONFINED,
     learned_loss=dataclasses.replace(CONFINED.learned_loss, mean_penalty_power=4),
 )
+GATED = dataclasses.replace(
+    LONG, learned_loss=LearnedLoss(("observation", "gated_observation", "policy"))
+)
 CONFINED_WITH_CONTEXT = dataclasses.replace(
     LONG,
     learned_loss=dataclasses.replace(LONG.learned_loss, mean_penalty=8.0, log_std_penalty=1.0),
@@ -75,6 +78,7 @@ SETTINGS = {
     "memory": MEMORY,
     "confined": CONFINED,
     "walled": WALLED,
+    "gated": GATED,
     "confined, with context": CONFINED_WITH_CONTEXT,
 }
 by_settings = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow.experimental.numpy as tnp
 
-from epg_tf.loss.inputs import LossInputs
+from epg_tf.loss.inputs import LossInputs, gated_observation
 from epg_tf.loss.learned_loss import LearnedLoss
 
 WITH_REWARD = ("observation", "action", "reward", "termination", "memory", "policy")
@@ -159,6 +160,17 @@ def test_the_confinement_of_finite_actions_is_zero_where_all_are_equally_likely(
     penalty = network.confinement((tf.nn.log_softmax(logits),))
     np.testing.assert_allclose(penalty, 4.0 * np.square(centred).sum(2), rtol=1e-5)
     np.testing.assert_allclose(network.confinement((tf.fill([2, 5, 3], -np.log(3.0)),)), 0.0)
+
+
+@pytest.mark.parametrize("xp", [np, tnp])
+def test_a_gate_is_the_correlation_of_the_reward_with_what_it_goes_with_most(xp):
+    observation = np.random.default_rng(0).normal(size=(3, 50, 4)).astype(np.float32)
+    reward = np.stack([3 - 2 * observation[0, :, 1], observation[1, :, 2], np.ones(50)])
+    reward[1, 30:] *= -1  # of the newest 20 steps alone
+    gated = gated_observation(xp, observation, np.float32(reward)[..., np.newaxis], 20)
+    expected = np.concatenate([observation, np.ones((3, 50, 1))], axis=2)
+    gate = np.array([-1.0, -1.0, 0.0])[:, np.newaxis, np.newaxis]
+    np.testing.assert_allclose(gated, expected * gate, rtol=1e-4, atol=1e-5)
 
 
 def test_without_context_a_step_stands_for_itself():

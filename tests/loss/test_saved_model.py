@@ -8,7 +8,7 @@ from epg_tf.evolved_loss.saved_model import export_loss
 from epg_tf.inner_loop.batch import UpdateBatch
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.loss.inputs import LossInputs
+from epg_tf.loss.inputs import LossInputs, gated_observation
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.reacher import RandomReacher
@@ -18,6 +18,10 @@ CASES = {
     "full": (InnerLoop(), RandomReacher()),
     "padded": (InnerLoop(buffer_size=192, steps_per_update=64), RandomReacher()),
     "reward": (InnerLoop(learned_loss=LearnedLoss(inputs=WITH_REWARD)), RandomReacher()),
+    "gated": (
+        InnerLoop(learned_loss=LearnedLoss(("observation", "gated_observation", "policy"))),
+        RandomReacher(),
+    ),
     "discrete": (InnerLoop(), DiscreteActions(RandomReacher())),
     "little": (
         InnerLoop(learned_loss=LearnedLoss(inputs=("policy", "observation"), context_size=0)),
@@ -59,6 +63,10 @@ class Exported:
             unseen = tf.zeros([num_agents, self.settings.buffer_size, 1])
             names = ("observation", "action", "termination", "memory", "reward", "mask")
             named = {n: tensors.get(n, None if n == "mask" else unseen) for n in names}
+            if "gated_observation" in self.settings.learned_loss.inputs:
+                both = tensors["observation"].numpy(), tensors["reward"].numpy()
+                newest = self.settings.steps_per_update
+                named["gated_observation"] = gated_observation(np, *both, newest)
             return LossInputs(policy=tuple(tensors[name] for name in self.policy), **named)
 
         network(inputs(self.draw(num_agents)), self.settings.steps_per_update)
@@ -137,14 +145,15 @@ def test_its_signatures_are_for_serving(exported):
 
 def test_it_takes_what_the_loss_sees_and_nothing_else(exported):
     settings, family = exported.settings, exported.family
-    inputs = list(settings.learned_loss.inputs)
+    inputs = [name for name in settings.learned_loss.inputs if name != "gated_observation"]
     inputs[inputs.index("policy") : inputs.index("policy") + 1] = (
         ["policy_mean", "policy_log_std"]
         if family.num_actions is None
         else ["policy_log_probabilities"]
     )
     masked = ["mask"] if settings.buffer_size > settings.steps_per_update else []
-    assert list(exported.shapes) == inputs + masked
+    gate = ["reward"] if "gated_observation" in settings.learned_loss.inputs else []
+    assert list(exported.shapes) == inputs + masked + gate
     assert exported.description["sees_reward"] == ("reward" in exported.shapes)
     with pytest.raises(ValueError, match="Could not find matching concrete function"):
         exported.loaded.loss(**exported.draw(), surprise=tf.zeros([1]))
@@ -230,6 +239,7 @@ def test_an_update_of_a_keras_policy_is_the_update_of_a_lifetime(mean_activation
         batch = UpdateBatch(
             **{name: value[np.newaxis] for name, value in fixed.items()},
             reward=None,
+            gated_observation=None,
             newest_action=rng.normal(size=(1, 32, 2)).astype(np.float32),
             newest_reward=None,
             newest_terminated=None,

@@ -105,4 +105,4 @@ def steps_of(batch: UpdateBatch, steps: slice) -> UpdateBatch:
         name: getattr(batch, name)[:, oldest:][:, steps]
         for name in ("observation", "action", "termination")
     }
-    return batch._replace(**newest, **buffer, reward=None, mask=None)
+    return batch._replace(**newest, **buffer, reward=None, gated_observation=None, mask=None)

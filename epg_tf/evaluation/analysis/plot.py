@@ -23,6 +23,7 @@ _INPUTS = {
     "observation": Method("observation", "#56B4E9"),
     "action": Method("action", "#009E73"),
     "reward": Method("reward", "#882255"),
+    "gated_observation": Method("gated observation", "#AA4499"),
     "termination": Method("termination", "#E69F00"),
     "memory": Method("memory", "#8A7FBF"),
     "policy": Method("policy output", "#000000"),

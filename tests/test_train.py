@@ -376,7 +376,11 @@ def test_a_run_may_be_taught_first_and_says_so(taught):
         assert line["teaching_explained"] == pytest.approx(share)
     checkpoints = [load_checkpoint(path) for path in sorted((taught / "checkpoints").iterdir())]
     assert [c.made for c in checkpoints] == ["taught", "taught", "taught, then evolved"]
-    assert [bool(c.teaching) for c in checkpoints] == [True, False, False]
+    assert ["phi" in c.teaching for c in checkpoints] == [True, False, False]
+    for name, array in checkpoints[1].teaching.items():  # the teacher's stay, to be looked at
+        assert name.startswith("teacher_")
+        np.testing.assert_array_equal(checkpoints[2].teaching[name], array)
+    assert checkpoints[2].teaching.keys() == checkpoints[1].teaching.keys() != set()
     assert [c.state.start_epoch for c in checkpoints] == [2, 3, 3]
     best = max((line["validation_return"], line["epoch"]) for line in (lines[1], lines[3]))
     assert (checkpoints[-1].best_return, checkpoints[-1].best_epoch) == best

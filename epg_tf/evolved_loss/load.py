@@ -24,6 +24,7 @@ from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.checkpoint import CheckpointFolder, load_checkpoint
 from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.outer_loop.taught_epochs import TrainedTeacher, teacher_arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class EvolvedLoss:
         epoch: After which epoch; None for a SavedModel that does not say.
         env_steps: Environment steps spent on it; None for a SavedModel that does not say.
         made: How it came to be: "evolved", "taught" or "taught, then evolved".
+        teacher: What taught it; None if it was read from no checkpoint with a teacher's networks.
     """
 
     path: pathlib.Path
@@ -47,6 +49,7 @@ class EvolvedLoss:
     epoch: int | None = None
     env_steps: int | None = None
     made: str = "evolved"
+    teacher: TrainedTeacher | None = None
 
     @property
     def phi_crc32(self) -> int:
@@ -127,6 +130,8 @@ def load(
     found = [str(place / CONFIG_FILE) for place in configs if (place / CONFIG_FILE).is_file()]
     if not found:
         raise ValueError(f"`{flag}` (={path}) must have its {CONFIG_FILE} beside it.")
+    networks = teacher_arrays(checkpoint.teaching) if checkpoint else {}
+    teacher = TrainedTeacher(config.read(found[:1], []), networks) if networks else None
     settings = config.read([*found[:1], *gin_files], bindings)
     family = settings.family
     needed = Learner(settings.inner_loop, family, 1).loss.size
@@ -136,9 +141,8 @@ def load(
             f"for {type(family).__name__} (observations of {family.observation_size}, actions of "
             f"{family.action_features}) has {needed:,}."
         )
-    return EvolvedLoss(
-        folder, phi.astype(np.float32), settings, config.complete_config(), epoch, env_steps, made
-    )
+    origin = (config.complete_config(), epoch, env_steps, made, teacher)
+    return EvolvedLoss(folder, phi.astype(np.float32), settings, *origin)
 
 
 def loss_to_start_from(settings: MetaTraining) -> EvolvedLoss | None:

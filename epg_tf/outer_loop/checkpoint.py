@@ -40,8 +40,8 @@ class Checkpoint:
         best_guidance: The guidance of the agents that had that return.
         env_steps: Environment steps so far, of all ranks.
         config: What fixes the run's numbers, flat: name -> value.
-        teaching: What teaching needs to go on, arrays by name; empty where it is over, or there is
-            none.
+        teaching: What teaching needs to go on, arrays by name; once it is over, the teacher's
+            alone; empty if there is none.
         made: How phi came to be: "evolved", "taught" or "taught, then evolved".
         best_epoch: The epochs that led to the best loss; None in runs of before it was kept.
         best_env_steps: The environment steps that led to the best loss, likewise.
@@ -85,7 +85,7 @@ class Checkpoint:
             taught: Whether phi was taught in the epoch, rather than evolved.
             validation_return: That of phi after the epoch; NaN in an epoch of a run that looks at
                 others, None in a run that looks at none.
-            teaching: What teaching needs to go on.
+            teaching: See above.
         """
         env_steps, made = self.env_steps + num_steps, made_after(self.made, taught)
         if validation_return is not None:  # of phi as it is now, without guidance

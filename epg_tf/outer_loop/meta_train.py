@@ -96,9 +96,9 @@ def meta_train(
             gathered = _gather(ranks, lifetimes, before, stop_requested())
             taught_so_far, logs = teaching.fit(taught_so_far, epoch, on_steps)
             state = settings.strategy.init(taught_so_far.fit.phi, epoch)
-            kept = taught_so_far.as_arrays() if settings.is_taught(epoch + 1) else None
+            kept = taught_so_far.as_arrays(goes_on=settings.is_taught(epoch + 1))
         elif settings.window is not None:  # not in the paper
-            teaching, kept = None, None
+            teaching, kept = None, checkpoint.teaching
             staggered = staggered or StaggeredLifetimes(settings, ranks)
             guidance = settings.guidance(epoch)
             cohorts, stop = staggered.live(before, on_update), stop_requested()
@@ -106,7 +106,7 @@ def meta_train(
             gathered, fitness = all_gathered[0], np.stack([one["returns"] for one in all_gathered])
             state, logs = settings.strategy.tell(before, settings.seed, fitness)
         else:
-            teaching, kept = None, None
+            teaching, kept = None, checkpoint.teaching
             guidance = settings.guidance(epoch)
             phi = settings.strategy.ask(before, settings.seed, share)  # lines 3-4
             seeds = [

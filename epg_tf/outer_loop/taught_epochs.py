@@ -58,18 +58,41 @@ class TeachingState:
             return cls.start(checkpoint.state.phi)
         moments = arrays["first_moment"], arrays["second_moment"]
         fit = FitState(arrays["phi"], *moments, int(arrays["num_steps"]))
-        teacher = {
-            name.removeprefix(_TEACHER): array
-            for name, array in arrays.items()
-            if name.startswith(_TEACHER)
-        }
-        return cls(fit, arrays["lived_with"], teacher)
+        return cls(fit, arrays["lived_with"], teacher_arrays(arrays))
 
-    def as_arrays(self) -> dict[str, np.ndarray]:
-        """The state as arrays by name, for a checkpoint."""
-        fit = {name: np.asarray(value) for name, value in vars(self.fit).items()}
+    def as_arrays(self, goes_on: bool = True) -> dict[str, np.ndarray]:
+        """Returns arrays by name, for a checkpoint: the teacher's alone if teaching is over."""
         teacher = {_TEACHER + name: array for name, array in self.teacher.items()}
+        if not goes_on:
+            return teacher
+        fit = {name: np.asarray(value) for name, value in vars(self.fit).items()}
         return {**fit, "lived_with": self.lived_with, **teacher}
+
+
+def teacher_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns those of a checkpoint's `teaching` that are the critic's or the expert's."""
+    found = (name for name in arrays if name.startswith(_TEACHER))
+    return {name.removeprefix(_TEACHER): arrays[name] for name in found}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainedTeacher:
+    """A teacher as a run has trained it: an expert or a critic's actor.
+
+    Attributes:
+        run: The settings of that run, whatever those of an evaluation: networks are normalised by
+            the tasks that they learned on.
+        state: The networks, as arrays by name.
+    """
+
+    run: MetaTraining
+    state: Mapping[str, np.ndarray]
+
+    @property
+    def settings(self) -> ExpertTeacher | CriticTeacher:
+        """The teacher's settings."""
+        assert isinstance(self.run.teacher, ExpertTeacher | CriticTeacher)
+        return self.run.teacher
 
 
 class Teaching:

@@ -31,7 +31,7 @@ LAYERS = {  # folder -> the folders below it, of which it may know
     "run": ("evolved_loss", "outer_loop", "inner_loop"),
     "drop_in": ("evolved_loss",),
     "evaluation": (
-        *("run", "evolved_loss", "outer_loop", "inner_loop", "loss", "agent", "tasks"),
+        *("run", "evolved_loss", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
         "rendering",
     ),
 }

@@ -95,12 +95,16 @@ class ActingPolicy(py_policy.PyPolicy):
         Returns:
             [W, A] float32, or [W] action numbers.
         """
-        outputs = self._forward(self._statistics.normalise(observation[:, np.newaxis]))
+        outputs = self.mean(observation[:, np.newaxis])
         if not self._discrete:
             return outputs[:, 0] + self._std * noise
         weights = np.exp(outputs[:, 0] - outputs[:, 0].max(axis=1, keepdims=True))
         cumulative = np.cumsum(weights, axis=1)
         return np.sum(cumulative[:, :-1] <= noise * cumulative[:, -1:], axis=1)
+
+    def mean(self, observation: np.ndarray) -> np.ndarray:
+        """Returns the networks' outputs on [W, T, S]: mean actions [W, T, A], or logits."""
+        return self._forward(self._statistics.normalise(observation))
 
     def _forward(self, hidden: np.ndarray) -> np.ndarray:
         last = len(self._layers) - 1

@@ -18,6 +18,8 @@ class Method(NamedTuple):
             name has it, with a function `learn`.
         is_meta_trained: Whether what it learns by has been trained on the family's tasks before, by
             `epg_tf.train_rival`.
+        needs_teacher: Whether the loss's teacher or its clone acts, without learning: the module
+            has a function `make_driver` instead.
         needs_box: Whether it cannot take one of finitely many actions.
     """
 
@@ -27,6 +29,7 @@ class Method(NamedTuple):
     sees_reward: bool = False
     is_rival: bool = False
     is_meta_trained: bool = False
+    needs_teacher: bool = False
     needs_box: bool = False
 
 
@@ -43,6 +46,8 @@ METHODS = {
     "e_rl2": Method("E-RL²", "#E69F00", "--", sees_reward=True, is_meta_trained=True),
     "maml": Method("MAML", "#F0E442", "-.", sees_reward=True, is_meta_trained=True),
     "es_maml": Method("ES-MAML", "#999933", ":", sees_reward=True, is_meta_trained=True),
+    "teacher": Method("the teacher", "#332288", "--", is_rival=True, needs_teacher=True),
+    "cloned": Method("clone of the teacher", "#332288", ":", is_rival=True, needs_teacher=True),
     "no_action": Method("no action at all", "#000000", ":", is_rival=True, needs_box=True),
 }
 # Those of a comparison unless it names others; SAC takes longer than they do together.

@@ -20,7 +20,9 @@ import tensorflow as tf
 
 from epg_tf.agent.adam import WorkerAdam, all_finite
 from epg_tf.agent.networks import Multilayer
+from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.teaching.lessons import Lessons
+from epg_tf.teaching.teacher import TeacherPolicy
 from epg_tf.teaching.transitions import Transitions
 
 # TD3's, but for the last, which is twice as fast.
@@ -121,6 +123,20 @@ class Critic:
             moves_actor = step % CRITIC_STEPS_PER_ACTOR_STEP == 0
             errors.append(self._step(minibatch, noise, moves_actor))
         return self._state(), float(np.mean([error.numpy() for error in errors], dtype=np.float64))
+
+    def actors(
+        self, state: CriticState, tasks: np.ndarray
+    ) -> tuple[list[np.ndarray], RunningStatistics]:
+        """Returns what `ActorPolicy.load` takes, for actors that are each on its task [W, T]."""
+        self._restore(state)
+        mean, deviation = (variable.numpy() for variable in self._statistics["observation"])
+        kernel, bias, *others = self.actor.get_weights()
+        kernel, of_task = np.split(kernel, [len(mean)], axis=1)
+        shown = self._normal("task", tasks[:, np.newaxis].astype(np.float32)).numpy()
+        bias = bias + np.matmul(shown[..., : of_task.shape[1]], of_task)
+        log_std = np.full((1, 1, others[-1].shape[-1]), -np.inf)
+        weights = [mean, deviation, kernel, bias, *others, log_std]
+        return weights, RunningStatistics.start(len(tasks), len(mean))
 
     def with_targets(self, state: CriticState, lessons: Lessons) -> Lessons:
         """Lessons with the targets of a critic: for the mean of root mean square 1, 10 at most."""
@@ -229,6 +245,17 @@ class Critic:
         for adam, count in zip(self._adams, state["counts"], strict=True):
             m, v = ([next(moments) for _ in adam.variables] for _ in range(2))
             adam.restore(float(count), m, v)
+
+
+class ActorPolicy(TeacherPolicy):
+    """Acts as a critic's actor; its first pair of weights normalises observations."""
+
+    def _forward(self, hidden: np.ndarray) -> np.ndarray:
+        (mean, deviation), *layers, (kernel, bias) = self._layers
+        hidden = ((hidden - mean) / deviation).clip(-_LARGEST_INPUT, _LARGEST_INPUT)
+        for inner_kernel, inner_bias in layers:
+            hidden = np.maximum(np.matmul(hidden, inner_kernel) + inner_bias, 0.0)
+        return np.tanh(np.matmul(hidden, kernel) + bias)
 
 
 def _network(num_inputs: int, hidden_sizes: Sequence[int], num_outputs: int) -> Multilayer:

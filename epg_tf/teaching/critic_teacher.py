@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.teaching.critic import Critic, CriticState
+from epg_tf.teaching.critic import ActorPolicy, Critic, CriticState
 from epg_tf.teaching.lessons import Lessons
 from epg_tf.teaching.teacher import Teacher
 from epg_tf.teaching.transitions import Transitions, transitions
@@ -47,6 +48,7 @@ class CriticTeacher(Teacher):
     critic_learning_rate: float = 3e-4
     hidden_sizes: tuple[int, ...] = (256, 256)
     actor_sees_task: bool = False
+    policy_type: ClassVar = ActorPolicy
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,6 +85,12 @@ class CriticTeacher(Teacher):
         assert isinstance(lessons.steps, Transitions)
         num_steps = self.num_gradient_steps * (1 if state else _FIRST)
         return critic.train(state, lessons.steps, num_steps, self.critic_minibatch_size, rng)
+
+    def actors(self, family: TaskFamily, state: CriticState, tasks: np.ndarray):
+        """Returns what `policy_type` is to load; see `Critic.actors`."""
+        rest = self.hidden_sizes, self.critic_learning_rate, self.actor_sees_task
+        critic = Critic(family.observation_size, family.action_size, tasks.shape[1], *rest)
+        return critic.actors(state, tasks)
 
     def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
         """Checks that actions are a box, in which there are gradients; see `Teacher.check`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,9 +16,9 @@ from epg_tf.loss.guidance import PPO
 from epg_tf.schedules import Schedule, require_rate
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS, TaskFamily
 from epg_tf.teaching.expert import Expert
-from epg_tf.teaching.expert_networks import ExpertNetworks
+from epg_tf.teaching.expert_networks import ExpertNetworks, ExpertState
 from epg_tf.teaching.lessons import Lessons
-from epg_tf.teaching.teacher import Teacher
+from epg_tf.teaching.teacher import Teacher, TeacherPolicy
 from epg_tf.teaching.transitions import situations, task_columns, task_numbers
 
 _NUM_KNOWN_TASKS = 256  # of which the mean and the spread of what is drawn are known
@@ -64,6 +65,7 @@ class ExpertTeacher(Teacher):
     expert_log_std_floor: float = -1.9
     sees: tuple[str, ...] = ()
     family: TaskFamily | None = None
+    policy_type: ClassVar = TeacherPolicy
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -110,6 +112,15 @@ class ExpertTeacher(Teacher):
             task_columns(drawn, self.sees),
         )
         return Expert(networks, self.ppo)
+
+    def actors(self, family: TaskFamily, state: ExpertState, tasks: np.ndarray):
+        """Returns what `policy_type` is to load; see `Expert.actors`."""
+        return self.make_expert(family).actors(state, tasks)
+
+    @property
+    def actor_sees_task(self) -> bool:
+        """Whether its policy is shown anything that was drawn for the task."""
+        return bool(self.sees)
 
     def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
         """Checks that actions are a box, and what explorers meet alike; see `Teacher.check`."""

@@ -14,6 +14,9 @@ import abc
 import dataclasses
 import math
 
+import numpy as np
+
+from epg_tf.agent.acting import ActingPolicy
 from epg_tf.checks import require_integer
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
@@ -28,6 +31,25 @@ from epg_tf.schedules import (
 )
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.teaching.lessons import Lessons
+
+
+class TeacherPolicy(ActingPolicy):
+    """Acts for a teacher that held each action for several steps while it learned.
+
+    Attributes:
+        steps: The steps in each worker's episode, as the simulator counts them.
+        hold: The number of steps.
+    """
+
+    steps: np.ndarray
+    hold: int
+    _held: np.ndarray | float = 0.0
+
+    def act(self, observation: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Returns actions [W, A]: new ones where the last were held long enough."""
+        is_due = (self.steps % self.hold == 0)[:, np.newaxis]
+        self._held = np.where(is_due, super().act(observation, noise), self._held)
+        return self._held
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.curves import learning_curves
 from epg_tf.evaluation.methods import BASELINE, METHODS
+from epg_tf.evaluation.rivals.no_action import act_without_learning
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.ranks import Ranks
@@ -122,8 +123,13 @@ class AgentTraining:
             episodes = learner.learn(rival.state, family, seeds, *lifetime, *how)
         else:
             # TF-Agents' are slow to import, and not always wanted.
-            learn = importlib.import_module(f"epg_tf.evaluation.rivals.{method}").learn
-            episodes = learn(comparison.inner_loop, family, seeds, *how)
+            rival = importlib.import_module(f"epg_tf.evaluation.rivals.{method}")
+            settings = comparison.inner_loop
+            if METHODS[method].needs_teacher:
+                driver = rival.make_driver(comparison.loss.teacher, settings, family, seeds)
+                episodes = act_without_learning(driver, settings.num_updates, how[1])
+            else:
+                episodes = rival.learn(settings, family, seeds, *how)
         curves = learning_curves(episodes, *_budget(comparison.inner_loop))
         return curves, ~np.isfinite(curves).all(axis=1)
 

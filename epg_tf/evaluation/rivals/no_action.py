@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.seeds import LifetimeSeed
@@ -33,10 +34,16 @@ def learn(
     Returns:
         The returns of all episodes.
     """
-    steps = settings.steps_per_update
-    driver = make_driver(family, seeds, _NoAction, steps, num_threads)
-    episodes = EpisodeReturns(len(seeds))
-    for k in range(1, settings.num_updates + 1):
+    driver = make_driver(family, seeds, _NoAction, settings.steps_per_update, num_threads)
+    return act_without_learning(driver, settings.num_updates, on_update)
+
+
+def act_without_learning(
+    driver: LifetimeDriver, num_updates: int, on_update: Callable[[int], object] | None
+) -> EpisodeReturns:
+    """Runs a driver K times; see `learn`."""
+    episodes = EpisodeReturns(driver.env.simulator.num_workers)
+    for k in range(1, num_updates + 1):
         episodes.add(driver.run())
         if on_update is not None:
             on_update(k)

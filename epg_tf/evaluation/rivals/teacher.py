@@ -1,0 +1,40 @@
+"""The loss's teacher itself: an expert or a critic's actor, which learns nothing any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from epg_tf.agent.driver import LifetimeDriver
+from epg_tf.inner_loop import collection
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.outer_loop.taught_epochs import TrainedTeacher
+from epg_tf.tasks.family import TaskFamily
+from epg_tf.teaching.transitions import task_numbers
+
+
+def make_driver(
+    teacher: TrainedTeacher,
+    settings: InnerLoop,
+    family: TaskFamily,
+    seeds: Sequence[LifetimeSeed],
+    explores: bool = False,
+) -> LifetimeDriver:
+    """Starts an episode for a copy of the teacher per seed; without noise unless it explores.
+
+    An expert with an `ExpertTeacher.family` of k times the `frame_skip` has learned with actions
+    that last k steps, and holds its actions as long here. Rewards and episodes are those of agents.
+    """
+    taught_by = teacher.settings
+    learned_on = getattr(taught_by, "family", None) or teacher.run.family
+    steps = settings.steps_per_update
+    driver = collection.make_driver(family, seeds, taught_by.policy_type, steps)
+    simulator, policy = driver.env.simulator, driver.policy
+    tasks = task_numbers(simulator.parameters)
+    (*weights, log_std), statistics = taught_by.actors(learned_on, teacher.state, tasks)
+    log_std = log_std if explores else np.full_like(log_std, -np.inf)
+    policy.load([*weights, log_std], statistics)
+    policy.steps, policy.hold = simulator.steps, max(1, learned_on.frame_skip // family.frame_skip)
+    return driver

@@ -27,6 +27,7 @@
 | opponents off the shelf: TF-Agents' PPO and SAC  | `evaluation.rivals`                        |
 | meta-learned opponents: RL², E-RL²               | `train_rival`; `evaluation.rivals.rl2`     |
 | MAML, ES-MAML                                    | `evaluation.rivals.maml`, `.es_maml`       |
+| the loss's teacher, and a clone of it            | `evaluation.rivals.teacher`, `.cloned`     |
 | section 4.3, Figs. 6, 9: what a loss does        | `analyze`; `evaluation.analysis`           |
 | Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.films`; `rendering`  |
 | a loss to take away, and a page about it         | `export`; `evolved_loss`; `report`         |

@@ -9,10 +9,15 @@ fresh losses of its architecture, both without reward, and two PPOs with reward,
 and minibatches of the agents with the losses, and their step size and number of passes unless
 --ppo_learning_rate and --ppo_num_passes say what suits it better) and TF-Agents' own. With
 --methods evolved,ppo,tf_agents_sac,no_action, TF-Agents' SAC too, which reuses every step and takes
-longer, and agents that never act. RL², E-RL², MAML and ES-MAML (--methods evolved,ppo,rl2,maml)
+longer, and agents that never act. For a run that keeps its teacher's networks, `teacher` is the
+expert or the critic's actor itself, and `cloned` a policy of the agents' kind that is fitted to it;
+neither learns. RL², E-RL², MAML and ES-MAML (--methods evolved,ppo,rl2,maml)
 see the reward too, and have been meta-trained before, as losses are, by `epg_tf.train_rival`:
 --rivals runs/rl2_reacher,runs/maml_reacher says where. Of each its best state on validation tasks
 counts.
+
+With --converged runs/X_long, the folder of a finished evaluation on the same tasks with longer
+lifetimes, `curves.png` has a line where PPO, SAC and the like ended there.
 
 In --root_dir: `summary.json` and the table that is printed (interquartile means of the final return
 and of the area under the learning curve, with 95% intervals; how likely an agent is to beat PPO's
@@ -30,6 +35,7 @@ side: what becomes of a loss on tasks unlike those that it was evolved on.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from typing import TYPE_CHECKING, Any
@@ -72,6 +78,12 @@ _SHIFT = flags.DEFINE_string(
 
 _RIVALS = flags.DEFINE_list(
     "rivals", [], "Folders of runs of epg_tf.train_rival, one for each such method."
+)
+_CONVERGED = flags.DEFINE_string(
+    "converged",
+    None,
+    "The folder of a finished evaluation of the same tasks with longer lifetimes: PPO's and SAC's "
+    "final returns there become horizontal lines in the picture.",
 )
 _PPO_LEARNING_RATE = flags.DEFINE_float(
     "ppo_learning_rate", None, "Step size of our PPO; by default that of the loss's agents."
@@ -128,6 +140,7 @@ def _compare(ranks: Ranks, *bindings: str) -> Comparison:
     """What the flags ask for, with a few settings changed."""
     from epg_tf import config
     from epg_tf.evaluation.learning_curves.comparison import Comparison
+    from epg_tf.evaluation.learning_curves.converged import read_levels
     from epg_tf.evaluation.rivals.meta_training.trained import load_rivals
     from epg_tf.evolved_loss.load import load
 
@@ -154,6 +167,10 @@ def _compare(ranks: Ranks, *bindings: str) -> Comparison:
             rivals,
         )
         comparison.check_ranks(ranks)
+        if _CONVERGED.value is not None:
+            about = loss.settings.family, comparison.num_tasks, comparison.num_updates
+            levels = read_levels(_CONVERGED.value, *about)
+            comparison = dataclasses.replace(comparison, converged=levels)
     return comparison
 
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from epg_tf.agent.experience import Experience
+from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.reacher import RandomReacher
-from epg_tf.teaching.critic import Critic
+from epg_tf.teaching.critic import ActorPolicy, Critic
 from epg_tf.teaching.critic_teacher import CriticTeacher
 from epg_tf.teaching.lessons import Lessons, LessonTaker
 from epg_tf.teaching.transitions import Transitions, task_columns, task_numbers, transitions
@@ -156,3 +157,28 @@ def test_its_lessons_change_nothing_in_the_lives_of_those_who_give_them():
 
 def _parameters(family, seed):
     return {n: np.asarray(v) for n, v in family.sample(seed.task_seed).parameters.items()}
+
+
+@pytest.mark.parametrize("sees_task", [False, True])
+def test_actors_do_in_numpy_what_the_actor_of_a_critic_does(sees_task):
+    critic = Critic(11, 2, 4, (8, 8), 1e-2, sees_task)
+    rng = np.random.default_rng(0)
+    steps = Transitions(
+        observation=rng.normal(1.0, 0.01, size=(8, 16, 11)).astype(np.float32),  # little varies
+        action=rng.normal(size=(8, 16, 2)).astype(np.float32),
+        partial_return=rng.normal(size=(8, 16)).astype(np.float32),
+        discount=np.full((8, 16), 0.5, np.float32),
+        later_observation=rng.normal(1.0, 0.01, size=(8, 16, 11)).astype(np.float32),
+        task=np.repeat(rng.normal(size=(8, 1, 4)), 16, axis=1).astype(np.float32),
+    )
+    state, _ = critic.train({}, steps, 60, 32, rng)
+    seeds = [LifetimeSeed(n, (n,)) for n in range(3)]
+    policy = make_driver(RandomReacher(), seeds, ActorPolicy, 1).policy
+    tasks = rng.normal(size=(3, 4))
+    policy.load(*critic.actors(state, tasks))
+    # Some are farther from the mean than what the actor is shown.
+    observation = rng.normal(1.0, 0.04, size=(3, 5, 11)).astype(np.float32)
+    shown = np.repeat(tasks[:, np.newaxis], 5, axis=1).astype(np.float32)
+    expected = critic._act(critic.actor, *critic._seen(observation, shown))
+    np.testing.assert_allclose(policy.mean(observation), expected, rtol=1e-4, atol=1e-5)
+    assert np.abs(policy.mean(observation)).max() > 0.05

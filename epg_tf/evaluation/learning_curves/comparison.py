@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from epg_tf.checks import require_integer, require_member, require_number
 from epg_tf.evaluation.methods import DEFAULT_METHODS, METHODS
@@ -32,7 +33,8 @@ class Comparison:
             architecture, of which the first is the one that the evolution started from; "ppo", our
             PPO with the networks and minibatches of the loss's agents; "tf_agents_ppo" and
             "tf_agents_sac", TF-Agents' own PPO and SAC; "rl2" and "e_rl2", which `rivals` must
-            have; "no_action", agents that never act.
+            have; "teacher", the loss's teacher itself, and "cloned", a copy of it, which both act
+            without learning; "no_action", agents that never act.
         num_tasks: Held-out tasks.
         num_seeds: Agents per task.
         num_updates: K, for all methods.
@@ -42,6 +44,7 @@ class Comparison:
         ppo_num_passes: Passes of our PPO over the M newest steps; None for as many as the loss's
             agents make.
         rivals: What has been meta-trained, by method.
+        converged: Lines beside the curves; see `read_levels`.
 
     Raises:
         ValueError: If a value is outside its range, or the loss sees rewards it is not to have, or
@@ -57,6 +60,7 @@ class Comparison:
     ppo_learning_rate: float | None = None
     ppo_num_passes: int | None = None
     rivals: Mapping[str, TrainedRival] = dataclasses.field(default_factory=dict)
+    converged: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("num_tasks", "num_seeds", "num_updates"):
@@ -83,6 +87,11 @@ class Comparison:
                     f"`--methods` (={','.join(self.methods)}) must not contain {method!r} where "
                     f"actions are not a box: {type(family).__name__} has {family.num_actions} of "
                     "them."
+                )
+            if METHODS[method].needs_teacher and self.loss.teacher is None:
+                raise ValueError(
+                    f"`--loss` (={self.loss.path}) must be a run or a checkpoint with the "
+                    f"networks of its teacher, which {method!r} in --methods asks for."
                 )
         self._check_rivals()
         if self.loss.sees_reward and not self.give_reward:

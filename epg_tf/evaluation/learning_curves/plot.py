@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pathlib
+import types
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import pyplot, ticker
@@ -38,6 +39,7 @@ def plot_learning_curves(
     estimates: Mapping[str, Estimate],
     labels: Mapping[str, str],
     task_names: Sequence[str],
+    levels: Mapping[str, Mapping[str, Any]] = types.MappingProxyType({}),
 ) -> None:
     """Draws the aggregate with its intervals, and below it the first few tasks.
 
@@ -49,6 +51,7 @@ def plot_learning_curves(
         estimates: Their interquartile means and intervals, [K] each.
         labels: By method.
         task_names: The names of all tasks.
+        levels: Horizontal lines across the aggregate; see `read_levels`.
     """
     num_tasks, num_seeds, _ = next(iter(curves.values())).shape
     num_single = min(_SINGLE_TASKS, num_tasks)
@@ -63,6 +66,10 @@ def plot_learning_curves(
         top = figure.add_subplot(axes[0, 0].get_gridspec()[0, :])
     aggregate = {m: _Band(*map(_finite_or_nan, of)) for m, of in estimates.items()}
     _draw(top, env_steps, aggregate, labels)
+    for method, level in levels.items():
+        value, (low, high) = level["value"], top.get_ylim()
+        top.axhline(value, ls="--", lw=1.0, color=METHODS[method].colour, label=level["label"])
+        top.set_ylim(min(low, value - 0.03 * (high - low)), max(high, value + 0.03 * (high - low)))
     top.set_title(f"{title}: interquartile mean of all agents, with 95% intervals")
     top.set_ylabel("return (last three episodes)")
     top.set_xlabel("environment steps")
@@ -81,10 +88,12 @@ def plot_learning_curves(
     figure.supxlabel(
         f"The first {num_single} of {num_tasks} tasks: {agents} per method.", fontsize="medium"
     )
+    handles, names = top.get_legend_handles_labels()
     figure.legend(
-        *top.get_legend_handles_labels(),
+        handles,
+        names,
         loc="outside upper center",
-        ncols=len(curves) if sum(map(len, labels.values())) <= _LONGEST_LEGEND else 2,
+        ncols=len(names) if sum(map(len, names)) <= _LONGEST_LEGEND else 2,
         frameon=False,
     )
     plot_style.save(figure, path)
@@ -127,7 +136,8 @@ def _limits(bands: Mapping[str, _Band]) -> tuple[float, float]:
     """Where a picture ends below and above."""
     lowest = {method: _least(band.low) for method, band in bands.items()}
     top = max((_most(band.high) for band in bands.values()), default=0.0)
-    floor = min((lowest[method] for method in WITH_REWARD if method in bands), default=0.0)
+    always = [method for method in WITH_REWARD if method in bands] or list(bands)
+    floor = min((lowest[method] for method in always), default=0.0)
     if not np.isfinite([floor, top]).all():
         return -1.0, 1.0
     height = max(top - floor, 1e-6)

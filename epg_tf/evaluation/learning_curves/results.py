@@ -94,6 +94,7 @@ class EvaluationResults:
             estimates,
             labels(comparison),
             _task_names(comparison),
+            comparison.converged,
         )
         self._write_events(summary, estimates, env_steps)
         write_json(root / "summary.json", summary)

@@ -45,15 +45,23 @@ def fingerprint(comparison: Comparison) -> dict[str, Any]:
         "--give_reward": comparison.give_reward,
         **{f"--ppo_{name}": value for name, value in _of_ppo_alone(comparison).items()},
         **{f"crc32 of {name}": rival.crc32 for name, rival in comparison.rivals.items()},
+        **{level["label"]: level["value"] for level in comparison.converged.values()},
     }
 
 
 def labels(comparison: Comparison) -> dict[str, str]:
     """What the methods are called in tables and pictures.
 
-    It says so where a reward is given, or where our PPO learns in other steps or passes.
+    It says so where a reward is given, or where our PPO learns in other steps or passes, and of a
+    teacher whether it sees the task, and what its clone is fitted to.
     """
     names = labels_of(comparison.methods, comparison.loss.reward_words, comparison.loss.made)
+    teacher = comparison.loss.teacher
+    if teacher is not None and "teacher" in names and teacher.settings.actor_sees_task:
+        names["teacher"] += ", sees the task"
+    if teacher is not None and "cloned" in names:
+        steps = teacher.run.num_workers * teacher.run.num_updates_in(1)
+        names["cloned"] += f" ({steps * teacher.run.inner_loop.steps_per_update:,} steps)"
     words = {
         "learning_rate": lambda rate: f"steps of {rate:g}",
         "num_passes": lambda passes: f"{passes:,} {'pass' if passes == 1 else 'passes'}",
@@ -166,6 +174,7 @@ def _provenance(
         "guidance": comparison.loss.guidance,
         "labels": labels(comparison),
         "rivals": {method: str(rival.path) for method, rival in comparison.rivals.items()},
+        "converged": dict(comparison.converged),
         "rivals_env_steps": {name: rival.env_steps for name, rival in comparison.rivals.items()},
         "diverged_runs": {method: int(run.diverged.sum()) for method, run in runs.items()},
         "bootstrap_resamples": len(bootstrap.tasks),

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow.experimental.numpy as tnp
 
 from epg_tf.evolved_loss.arrays import named_arrays
 from epg_tf.evolved_loss.description import describe
@@ -76,7 +75,9 @@ class ExportedLoss(tf.Module):
             named |= {name: tensors[name] for name in shapes if name not in policy}
             if "gated_observation" in architecture.inputs:
                 parts = tensors["observation"], tensors["reward"]
-                named["gated_observation"] = gated_observation(tnp, *parts, num_newest)
+                named["gated_observation"] = gated_observation(
+                    tf.experimental.numpy, *parts, num_newest
+                )
             return LossInputs(policy=outputs, **named)
 
         network(inputs_of({n: tf.zeros((1, *shape)) for n, shape in shapes.items()}), num_newest)  # pyright: ignore[reportCallIssue]

@@ -8,6 +8,7 @@ checkouts take turns, and the last column is the median of the turns' ratios.
 """
 
 import collections
+import importlib
 import json
 import os
 import pathlib
@@ -18,13 +19,21 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve()
 CHECKOUT = HERE.parents[1]
+SERVE = [sys.executable, HERE, "--serve"]
+PACKAGES = ("benchmarks.speed", "epg_tf.benchmarking")  # older commits have the second
 WORKERS, UPDATES, TURNS, REPETITIONS = 16, 8, 3, 5
 
 
-def measure(ranks, families):
-    """Measures the checkout that this process imports: steps per second by family."""
-    from epg_tf.benchmarking import lifetimes, presets
+def package_of(checkout):
+    """Returns the name of a checkout's own benchmark; nothing if it has none."""
+    found = (name for name in PACKAGES if (checkout / name.replace(".", "/")).is_dir())
+    return next(found, "")
 
+
+def measure(ranks, package, families):
+    """Measures the checkout that this process imports: steps per second by family."""
+    lifetimes = importlib.import_module(f"{package}.lifetimes")
+    presets = importlib.import_module(f"{package}.presets")
     workers = WORKERS * 2 // ranks.size
     found = {}
     for family in families:
@@ -38,10 +47,11 @@ def speeds(checkout, families, num_ranks):
     """Starts the ranks of one checkout and returns its steps per second by family."""
     with tempfile.TemporaryDirectory() as folder:
         exchange = pathlib.Path(folder) / "exchange.json"
-        exchange.write_text(json.dumps({"families": families}))
+        package = package_of(checkout)
+        exchange.write_text(json.dumps({"package": package, "families": families}))
         launcher = [pathlib.Path(sys.executable).with_name("horovodrun"), "-np", str(num_ranks)]
         done = subprocess.run(
-            [*(launcher if num_ranks > 1 else []), sys.executable, HERE, "--serve", exchange],
+            [*(launcher if num_ranks > 1 else []), *SERVE, package, exchange],
             cwd=checkout,
             env={**os.environ, "PYTHONPATH": str(checkout)},
             stdout=subprocess.PIPE,
@@ -70,11 +80,9 @@ def main(older, *families):
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
-        del sys.argv[1]
-        from epg_tf.benchmarking import processes
-
-        processes.serve(measure)
-    elif len(sys.argv) < 3 or not (pathlib.Path(sys.argv[1]) / "epg_tf" / "benchmarking").is_dir():
+        _, package = sys.argv.pop(1), sys.argv.pop(1)
+        importlib.import_module(f"{package}.processes").serve(measure)
+    elif len(sys.argv) < 3 or not package_of(pathlib.Path(sys.argv[1])):
         sys.exit("usage: against_commit.py CHECKOUT PRESET [PRESET ...]")
     else:
         main(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:])

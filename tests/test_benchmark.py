@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 import pathlib
+import re
 import runpy
 import subprocess
 import sys
@@ -13,10 +14,10 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from epg_tf import benchmark
-from epg_tf.benchmarking import cost, parts, presets, processes, table
-from epg_tf.benchmarking.open_loop import OpenLoop, recorded
-from epg_tf.benchmarking.sizes import FAMILIES, FULL, QUICK, Sizes
+from benchmarks.speed import __main__ as benchmark
+from benchmarks.speed import cost, parts, presets, processes, table
+from benchmarks.speed.open_loop import OpenLoop, recorded
+from benchmarks.speed.sizes import FAMILIES, FULL, QUICK, Sizes
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.ranks import Ranks
 
@@ -58,7 +59,7 @@ KEYS = {
 
 def start_here(program, num_ranks, arguments, environment):
     """`processes.start`, but in this process, as one rank."""
-    measure = importlib.import_module(f"epg_tf.benchmarking.{program}").measure
+    measure = importlib.import_module(f"benchmarks.speed.{program}").measure
     arguments = json.loads(json.dumps(arguments))
     return json.loads(json.dumps(measure(Ranks(), **arguments)))
 
@@ -149,9 +150,28 @@ def test_a_program_that_fails_says_why():
         processes.start("memory", 1, {"nonsense": 1})
 
 
+def test_the_pages_name_the_command_and_its_flags():
+    for page in ("README.md", "CONTRIBUTING.md", "docs/speed.md"):
+        assert "python -m benchmarks.speed" in (BENCHMARKS.parent / page).read_text()
+    lines = (BENCHMARKS.parent / "docs/speed.md").read_text() + str(benchmark.__doc__)
+    commands = re.findall(r"(?m)^ +python -m benchmarks\.speed(.*)$", lines)
+    assert len(commands) == 3
+    with flagsaver.flagsaver():
+        for command in commands:
+            assert flags.FLAGS(["benchmark", *command.split()]) == ["benchmark"]
+
+
+def test_a_checkout_is_measured_with_its_own_benchmark(tmp_path):
+    package_of = runpy.run_path(str(BENCHMARKS / "against_commit.py"))["package_of"]
+    assert package_of(BENCHMARKS.parent) == "benchmarks.speed"
+    assert package_of(tmp_path) == ""
+    (tmp_path / "epg_tf" / "benchmarking").mkdir(parents=True)
+    assert package_of(tmp_path) == "epg_tf.benchmarking"
+
+
 def test_help_comes_before_tensorflow():
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "epg_tf.benchmark", "--help"],
+        [sys.executable, "-X", "importtime", "-m", "benchmarks.speed", "--help"],
         capture_output=True,
         text=True,
     )

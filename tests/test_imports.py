@@ -9,13 +9,17 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parent.parent / "epg_tf"
 MODULES = [path.relative_to(PACKAGE).as_posix() for path in sorted(PACKAGE.rglob("*.py"))]
+BENCHMARKS = [
+    f"../benchmarks/speed/{path.name}"
+    for path in sorted(PACKAGE.parent.glob("benchmarks/speed/*.py"))
+]
 
 DOORS = {  # third party -> the only places that may import it
     "gin": ("config.py",),
     "horovod": ("outer_loop/ranks.py",),
     "numba": ("native/",),
     "llvmlite": ("native/",),
-    "mujoco": ("tasks/", "rendering/", "benchmarking/open_loop.py"),
+    "mujoco": ("tasks/", "rendering/"),
 }
 KNOWS_NOTHING = ("checks", "files", "schedules", "statistics", "text")  # of the project
 LAYERS = {  # folder -> the folders below it, of which it may know
@@ -89,8 +93,7 @@ def test_no_module_imports_itself_by_way_of_others():
 
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_needs_the_benchmark(module):
-    if not module.startswith("benchmark"):
-        assert not any(name.startswith("epg_tf.benchmark") for name in imports_of(module))
+    assert not any(name.split(".")[0] == "benchmarks" for name in imports_of(module))
 
 
 def test_no_folder_has_too_much_in_it():
@@ -104,16 +107,17 @@ def test_no_folder_has_too_much_in_it():
 def test_the_rules_are_about_what_is_there():
     for layer in LAYERS:
         assert f"{layer}/__init__.py" in MODULES
+    assert BENCHMARKS
     for third_party in ("gin", "horovod", "mujoco"):
         users = [m for m in MODULES if third_party in {n.split(".")[0] for n in imports_of(m)}]
         assert users, f"nobody imports {third_party}"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [*MODULES, *BENCHMARKS])
 def test_what_is_imported_is_there(module):
     for name in imports_of(module):
         parent, _, attribute = name.rpartition(".")
-        if name.startswith("epg_tf."):
+        if name.startswith(("epg_tf.", "benchmarks.")):
             found = importlib.import_module(parent)
             if not hasattr(found, attribute):
                 importlib.import_module(name)

@@ -30,7 +30,7 @@ LESS = {
     "analyze": ("--num_tasks=2",),
 }
 # Of these the pages say where they run: a scheduler or a container, and a folder with a robot.
-ELSEWHERE = ("sbatch ", "docker ", "robot.gin", "runs/robot", "epg_tf.benchmark")
+ELSEWHERE = ("sbatch ", "docker ", "robot.gin", "runs/robot")
 
 
 def commands():

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from epg_tf.benchmarking import presets, processes
-from epg_tf.benchmarking.communication import tell_seconds
-from epg_tf.benchmarking.instruments import stopwatches
-from epg_tf.benchmarking.lifetimes import clocked
+from benchmarks.speed import presets, processes
+from benchmarks.speed.communication import tell_seconds
+from benchmarks.speed.instruments import stopwatches
+from benchmarks.speed.lifetimes import clocked
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.ranks import Ranks
 

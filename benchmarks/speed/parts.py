@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple
 
-from epg_tf.benchmarking.sizes import Sizes
+from benchmarks.speed.sizes import Sizes
 
 _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from epg_tf.benchmarking import processes
+from benchmarks.speed import processes
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.strategy import EvolutionStrategy
 

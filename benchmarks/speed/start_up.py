@@ -14,7 +14,7 @@ from unittest import mock
 
 import psutil
 
-from epg_tf.benchmarking import processes
+from benchmarks.speed import processes
 
 if TYPE_CHECKING:
     from epg_tf.outer_loop.ranks import Ranks
@@ -46,9 +46,9 @@ def measure(
         what of that went into compiling it; and `memory`, if asked.
     """
     # Where `epg_tf.train` imports them: after a trial of machine code has begun.
+    from benchmarks.speed import memory, presets
     from epg_tf import config
     from epg_tf.agent.driver import CompiledDriver
-    from epg_tf.benchmarking import memory, presets
     from epg_tf.inner_loop.learner import Learner
     from epg_tf.outer_loop.stop import StopRequest
     from epg_tf.run.folder import RunFolder

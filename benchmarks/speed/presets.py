@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from epg_tf import config
-from epg_tf.benchmarking.sizes import BODIES, FAMILIES
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.inner_loop.seeds import LifetimeSeed
@@ -15,14 +15,14 @@ from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.settings import MetaTraining
 
 # Most epochs of a run on Reacher or Hopper come after guidance has ended; DirHopper's never ends.
-GUIDANCE = {**dict.fromkeys((*FAMILIES, *BODIES), 0.0), "dir_hopper": 0.5}
+GUIDANCE = collections.defaultdict(float, dir_hopper=0.5)
 
 
 def read(family: str, bindings: Sequence[str] = ()) -> MetaTraining:
     """The preset of a family, at the guidance that most of its epochs have.
 
     Args:
-        family: One of those in `GUIDANCE`.
+        family: The name of its file in `gin/`.
         bindings: Changes to it.
 
     Returns:

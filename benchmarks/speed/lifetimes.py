@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 
-from epg_tf.benchmarking import communication, presets, processes
-from epg_tf.benchmarking.instruments import stopwatches, with_percent
-from epg_tf.benchmarking.open_loop import OpenLoop, recorded
+from benchmarks.speed import communication, presets, processes
+from benchmarks.speed.instruments import stopwatches, with_percent
+from benchmarks.speed.open_loop import OpenLoop, recorded
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Lifetimes
 from epg_tf.outer_loop.ranks import Ranks

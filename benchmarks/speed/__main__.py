@@ -1,7 +1,7 @@
 """Measures how fast this is, and what limits it, on the machine at hand.
 
-    python -m epg_tf.benchmark
-    python -m epg_tf.benchmark --quick --families reacher --json speed.json
+    python -m benchmarks.speed
+    python -m benchmarks.speed --quick --families reacher --json speed.json
 
 The main figure is a ratio: environment steps per second of whole lifetimes (acting, physics,
 buffer, normaliser, updates) over those of the same physics alone, in one call of mujoco.rollout on
@@ -9,9 +9,9 @@ the same cores. Beside it: where the rest goes, two ranks against one, start-up,
 ranks spend on one another, and the cost against W, K and P. It starts its own ranks with
 horovodrun; leave the machine alone meanwhile. All of it takes some twenty minutes on two cores,
 of which 32 ranks take three; --quick takes one minute for one family and leaves out the cost and
-more than two ranks.
-
-`benchmarks/` has what compares this with older commits and with other libraries.
+more than two ranks. The command runs in the checkout's root: the installed package has no
+benchmark. `benchmarks/against_commit.py` compares the speed with an older commit's, and
+`benchmarks/against_libraries.py` measures other libraries.
 
 With --profile DIR a lifetime of each family is profiled: DIR/<family>/python.txt is readable as it
 is, DIR/<family>/python.pstats is for pstats or snakeviz, and `tensorboard --logdir DIR/<family>`
@@ -24,9 +24,9 @@ import pathlib
 
 from absl import flags
 
+from benchmarks.speed import parts, processes, table
+from benchmarks.speed.sizes import BODIES, FAMILIES, FULL, QUICK
 from epg_tf import command_line
-from epg_tf.benchmarking import parts, processes, table
-from epg_tf.benchmarking.sizes import BODIES, FAMILIES, FULL, QUICK
 from epg_tf.command_line import result_flags
 from epg_tf.run.progress import progress_bar
 

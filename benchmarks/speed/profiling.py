@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from epg_tf.benchmarking import presets, processes
+from benchmarks.speed import presets, processes
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.ranks import Ranks
 

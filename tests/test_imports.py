@@ -32,7 +32,7 @@ LAYERS = {  # folder -> the folders below it, of which it may know
     "teaching": ("inner_loop", "loss", "agent", "tasks"),
     "outer_loop": ("teaching", "inner_loop", "loss", "agent", "tasks"),
     "evolved_loss": ("config", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
-    "run": ("evolved_loss", "outer_loop", "inner_loop"),
+    "run": ("evolved_loss", "outer_loop", "inner_loop", "loss"),
     "drop_in": ("evolved_loss",),
     "evaluation": (
         *("run", "evolved_loss", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),

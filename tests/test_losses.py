@@ -22,6 +22,8 @@ from epg_tf.run.training import train
 
 LOSSES = pathlib.Path(__file__).parent.parent / "losses"
 PRESETS = {
+    "dir_half_cheetah_evolved": "gin/dir_half_cheetah.gin",
+    "dir_hopper_evolved": "gin/dir_hopper.gin",
     "dir_hopper_taught": "gin/dir_hopper_taught.gin",
     "dir_half_cheetah_taught": "gin/dir_half_cheetah_taught.gin",
     "half_cheetah_evolved": "gin/half_cheetah.gin",
@@ -31,6 +33,7 @@ PRESETS = {
     "hopper_velocity_confined": "gin/hopper.gin",
     "hopper_velocity_evolved": "gin/hopper_velocity.gin",
     "hopper_velocity_taught": "gin/hopper_velocity_taught.gin",
+    "own_robot_evolved": "gin/own_robot.gin",
     "reacher": "gin/reacher.gin",
     "swimmer_taught": "gin/swimmer_taught.gin",
     "walker_taught": "gin/walker_taught.gin",

@@ -64,8 +64,7 @@ def per_step_loss(about, phi, inputs):
     losses = layer(phi, "loss", activate(layer(phi, "hidden", x)))[:, 0]
     log_p, noise = steps.get("policy_log_probabilities"), steps.get("policy_log_std")
     centre = steps["policy_mean"] if log_p is None else log_p - log_p.mean(1, keepdims=True)
-    power = network["mean_penalty_power"]
-    losses += network["mean_penalty"] / power * (centre**power).sum(1)  # the confinement
+    losses += network["mean_penalty"] / 2 * (centre**2).sum(1)  # the confinement
     return losses if noise is None else losses + network["log_std_penalty"] * noise.sum(1)
 
 

@@ -65,8 +65,7 @@ class EvolvedLoss(nn.Module):
         losses = self._layer("loss", self._activate(self._layer("hidden", x)))[:, 0]
         log_p, noise = steps.get("policy_log_probabilities"), steps.get("policy_log_std")
         centre = steps["policy_mean"] if log_p is None else log_p - log_p.mean(1, keepdim=True)
-        power = network["mean_penalty_power"]
-        losses = losses + network["mean_penalty"] / power * (centre**power).sum(1)  # confinement
+        losses = losses + network["mean_penalty"] / 2 * (centre**2).sum(1)  # the confinement
         return losses if noise is None else losses + network["log_std_penalty"] * noise.sum(1)
 
     def forward(self, **inputs):

@@ -32,7 +32,7 @@ CASES = {
     ),
     "confined": (
         InnerLoop(
-            learned_loss=LearnedLoss(mean_penalty=8.0, mean_penalty_power=4, log_std_penalty=1.0),
+            learned_loss=LearnedLoss(mean_penalty=8.0, log_std_penalty=1.0),
             log_std_bounds=(-3.0, 0.0),
         ),
         RandomReacher(),

@@ -37,13 +37,10 @@ class LearnedLoss:
         leaky_slope: Negative slope of the leaky ReLUs.
         normalised: Which of action and reward are normalised by the worker's running statistics;
             observations always are.
-        mean_penalty: kappa of the confinement, a fixed term beside the networks: the sum over
-            actuators of `kappa / p |mean|^p` of a Gaussian policy, over actions of
-            `kappa / p |log p - average log p|^p` of a categorical one. The minimum of the loss then
-            stays inside the box of actions; without it (0, the paper) a random phi has no minimum,
-            and agents run away.
-        mean_penalty_power: p, 2 or 4. With 2 the pull is the same everywhere, and small, exact
-            means come out; with 4 it is weak inside the box and strong at its walls.
+        mean_penalty: kappa of the confinement, a fixed term beside the networks:
+            `kappa / 2 |mean|^2` of a Gaussian policy, `kappa / 2 |log p - average log p|^2` of a
+            categorical one. The minimum of the loss then stays inside the box of actions; without
+            it (0, the paper) a random phi has no minimum, and agents run away.
         log_std_penalty: The weight of the sum of log standard deviations, the second term of the
             confinement: a loss of zeros tells agents to become quiet.
 
@@ -60,7 +57,6 @@ class LearnedLoss:
     leaky_slope: float = 0.2
     normalised: tuple[str, ...] = ("action", "reward")
     mean_penalty: float = 0.0
-    mean_penalty_power: int = 2
     log_std_penalty: float = 0.0
 
     def __post_init__(self) -> None:
@@ -80,7 +76,6 @@ class LearnedLoss:
         require_integer("LearnedLoss.context_size", self.context_size, at_least=0)
         require_integer("LearnedLoss.hidden_size", self.hidden_size)
         require_member("LearnedLoss.activation", self.activation, ("leaky_relu", "silu"))
-        require_member("LearnedLoss.mean_penalty_power", self.mean_penalty_power, (2, 4))
         for name in ("leaky_slope", "mean_penalty", "log_std_penalty"):
             require_number(f"LearnedLoss.{name}", getattr(self, name), positive=False)
         if self.context_size and not self.convolutions:
@@ -221,8 +216,7 @@ class LossNetwork(tf.keras.Model):
         centre, *log_std = policy
         if not log_std:
             centre -= tf.reduce_mean(centre, axis=2, keepdims=True)
-        power = self.settings.mean_penalty_power
-        penalty = self.settings.mean_penalty / power * tf.reduce_sum(centre**power, axis=2)
+        penalty = self.settings.mean_penalty / 2.0 * tf.reduce_sum(tf.square(centre), axis=2)
         for part in log_std:
             penalty += self.settings.log_std_penalty * tf.reduce_sum(part, axis=2)
         return penalty

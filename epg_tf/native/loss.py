@@ -26,7 +26,6 @@ class Losses(NamedTuple):
         smooth: Whether hidden layers are SiLU; leaky ReLU otherwise.
         slope: Of a leaky ReLU below 0.
         mean_penalty: kappa of the confinement; see `LearnedLoss`.
-        mean_penalty_power: Of the confinement, 2 or 4.
         log_std_penalty: Of the confinement.
     """
 
@@ -38,7 +37,6 @@ class Losses(NamedTuple):
     smooth: bool
     slope: np.float32
     mean_penalty: np.float32
-    mean_penalty_power: int
     log_std_penalty: np.float32
 
 
@@ -77,12 +75,10 @@ def add_loss_gradient(losses, w, rows, places, common, mean, error, hidden, slop
         for a in range(num_actions):
             error[at, a] += dot(slopes, losses.to_mean[w, a])
         if losses.mean_penalty > 0:
+            pull = share * losses.mean_penalty
             for a in range(num_actions):
-                pull = share * losses.mean_penalty * mean[at, a]
-                if losses.mean_penalty_power == 4:
-                    pull *= mean[at, a] * mean[at, a]
-                error[at, a] += pull
-                total += pull * mean[at, a] / np.float32(losses.mean_penalty_power)
+                error[at, a] += pull * mean[at, a]
+                total += np.float32(0.5) * pull * mean[at, a] * mean[at, a]
     return total
 
 

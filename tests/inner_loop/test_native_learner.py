@@ -57,10 +57,6 @@ CONFINED = dataclasses.replace(
         MANY_STEPS.learned_loss, mean_penalty=3.0, log_std_penalty=0.5
     ),
 )
-WALLED = dataclasses.replace(
-    CONFINED,
-    learned_loss=dataclasses.replace(CONFINED.learned_loss, mean_penalty_power=4),
-)
 GATED = dataclasses.replace(
     LONG, learned_loss=LearnedLoss(("observation", "gated_observation", "policy"))
 )
@@ -77,7 +73,6 @@ SETTINGS = {
     "held": HELD,
     "memory": MEMORY,
     "confined": CONFINED,
-    "walled": WALLED,
     "gated": GATED,
     "confined, with context": CONFINED_WITH_CONTEXT,
 }

@@ -67,7 +67,6 @@ class NativePhi:
             smooth=settings.activation == "silu",
             slope=np.float32(settings.leaky_slope),
             mean_penalty=np.float32(settings.mean_penalty),
-            mean_penalty_power=settings.mean_penalty_power,
             log_std_penalty=np.float32(settings.log_std_penalty),
         )
         self._contexts = self._lay_out(pairs[:-1], np.ascontiguousarray(to_hidden))

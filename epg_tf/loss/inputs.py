@@ -46,9 +46,9 @@ class LossInputs(NamedTuple):
 def gated_observation(xp: Any, observation: Any, reward: Any, num_newest: int) -> Any:
     """Observations times the correlation of the reward with what it goes with most.
 
-    Where a task asks for a direction that observations do not show, this correlation does: it is
-    near 1 where the robot is paid for its velocity, and near -1 where it is paid for the opposite.
-    A product of the two lets a change of phi to first order act on one direction alone.
+    A task may ask for a direction that observations do not show. This correlation shows it. It is
+    near 1 for a robot that is paid for its velocity, and near -1 for one that is paid for the
+    opposite. A product of the two lets a change of phi to first order act on one direction alone.
 
     Args:
         xp: NumPy, or `tf.experimental.numpy`; what follows are its arrays.

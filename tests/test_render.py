@@ -95,7 +95,7 @@ def run(path, root, **flag_values):
 
 @pytest.fixture(scope="module")
 def seeing_loss(tmp_path_factory):
-    return make_loss(tmp_path_factory.mktemp("seeing") / "run", "dir_hopper")
+    return make_loss(tmp_path_factory.mktemp("seeing") / "run", "dir_hopper", Constant__value=0.5)
 
 
 def read_mp4(path):
@@ -492,7 +492,14 @@ def refusal(path, root, capfd, **flag_values):
         ({"num_updates": 0}, "`--num_updates` (=0) must be a positive integer."),
         ({"seconds": 0.0}, "`--seconds` (=0) must be more than 0 and at most 60."),
         ({"seconds": float("nan")}, "`--seconds` (=nan) must be more than 0 and at most 60."),
-        ({"gin_binding": ["meta_train.family = @RandomReacher()"]}, "must fit the config"),
+        (
+            {
+                "gin_binding": [
+                    f"meta_train.{of}family = @RandomReacher()" for of in ("", "training_")
+                ]
+            },
+            "must fit the config",
+        ),
     ],
 )
 def test_bad_values_are_refused(flag_values, says, undrawn, seeing_loss, tmp_path, capfd):

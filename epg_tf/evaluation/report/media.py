@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 # Of pictures and films before they are encoded, which makes them a third larger: a page that
 # browsers and mail programs still take.
-_MOST_BYTES = 12_000_000
+_MOST_BYTES = 16_000_000
 _MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
 
 

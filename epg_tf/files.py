@@ -26,11 +26,7 @@ _PACKAGE = pathlib.Path(__file__).resolve().parent
 SHIPPED = _PACKAGE / "shipped" if (_PACKAGE / "shipped").is_dir() else _PACKAGE.parent
 
 # Settings that runs of before have and that are gone, with the only value they may have there.
-RETIRED_SETTINGS = {
-    "InnerLoop.num_fresh_episodes": 0,
-    "InnerLoop.memory_gain": 1.0,
-    "LearnedLoss.mean_penalty_power": 2,
-}
+RETIRED_SETTINGS = {"InnerLoop.num_fresh_episodes": 0}
 
 # What may differ between a run and its continuation, because no number depends on it (on the
 # backend by rounding alone).

@@ -145,7 +145,8 @@ class Show:
             for stage, episodes in zip(stages, played, strict=True)
         ]
         labels = [
-            f"task {number}" + (f": {WORDS[direction]} is rewarded" if direction else "")
+            f"task {number}"
+            + (f": {WORDS[direction]} is rewarded" if direction and self.travels else "")
             for number, direction in enumerate(self._directions, start=1)
         ]
         return write_films(process, self._root, films, self._tasks, labels, showcase.pace, tick)

@@ -64,6 +64,10 @@ def per_step_loss(about, phi, inputs):
     losses = layer(phi, "loss", activate(layer(phi, "hidden", x)))[:, 0]
     log_p, noise = steps.get("policy_log_probabilities"), steps.get("policy_log_std")
     centre = steps["policy_mean"] if log_p is None else log_p - log_p.mean(1, keepdims=True)
+    if network["bilinear"]:
+        others = [s for n, s in steps.items() if not n.startswith(("policy", "memory"))]
+        factor = layer(phi, "bilinear", jnp.concatenate(others, 1))
+        losses += ((steps["policy_mean"] if log_p is None else log_p) * factor).sum(1)
     losses += network["mean_penalty"] / 2 * (centre**2).sum(1)  # the confinement
     return losses if noise is None else losses + network["log_std_penalty"] * noise.sum(1)
 

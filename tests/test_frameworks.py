@@ -45,6 +45,18 @@ CASES = {
         ),
         RandomReacher(),
     ),
+    "bilinear": (
+        InnerLoop(
+            learned_loss=LearnedLoss(
+                inputs=("action", "memory", "policy", "observation"), bilinear=True
+            ),
+        ),
+        RandomReacher(),
+    ),
+    "bilinear, discrete": (
+        InnerLoop(learned_loss=LearnedLoss(bilinear=True, mean_penalty=2.0)),
+        DiscreteActions(RandomReacher()),
+    ),
     "single steps": (
         InnerLoop(learned_loss=LearnedLoss(inputs=("observation", "policy"), context_size=0)),
         RandomReacher(),
@@ -102,10 +114,11 @@ def run(*arguments):
 @pytest.mark.parametrize("case", CASES)
 def test_value_and_gradient_are_those_of_tensorflow(framework, case, tmp_path):
     settings, family = CASES[case]
-    phi = Learner(settings, family, 1).loss.draw(np.random.default_rng(3))
+    rng = np.random.default_rng(0)
+    phi = Learner(settings, family, 1).loss.draw(rng)
+    phi += 0.1 * rng.standard_normal(len(phi), np.float32)  # no zeros in it
     export_loss(settings, family, phi, tmp_path / "loss")
     about = json.loads((tmp_path / "loss" / "loss.json").read_text())
-    rng = np.random.default_rng(0)
     inputs = {
         one["name"]: rng.normal(size=one["shape"]).astype(np.float32) for one in about["inputs"]
     }

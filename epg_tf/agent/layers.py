@@ -93,6 +93,23 @@ class WorkerDense(WorkerLayer):
         return self.activate(sum_broadcast(_product(*part) for part in parts))
 
 
+class WorkerBilinear(WorkerDense):
+    """The inner product of its first input with a dense layer of the others; starts at zero."""
+
+    def __init__(self, num_workers: int):
+        super().__init__(num_workers, 0, lambda _, shape: np.zeros(shape))
+
+    def build(self, input_shape: list) -> None:
+        """Makes kernel [W, sum of the other inputs' sizes, size of the first] and its bias."""
+        self.units = int(input_shape[0][-1])
+        super().build(input_shape[1:])
+
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Maps [W, T or 1, A] and [W, T or 1, in_i] to [W, T]."""
+        first, *others = inputs
+        return tf.reduce_sum(first * super().call(others), axis=2)
+
+
 class WorkerConv1D(WorkerLayer):
     """A temporal convolution per worker ("valid" padding) over the concatenation of its inputs.
 

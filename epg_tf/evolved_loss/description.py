@@ -127,12 +127,13 @@ def _network(loss: LearnedLoss) -> dict[str, Any]:
         "position by position or averaged over them (pooling), through the dense layer context, "
         "which has no activation; no gradient flows through the memory there. The dense layers "
         "hidden (of hidden_size units, with its activation) and loss (one unit, without) make "
-        "of each step's inputs, and the context after them, its loss. The confinement is added "
-        "to it: mean_penalty / 2 times the sum of squares of the policy's mean (of the "
+        "of each step's inputs, and the context after them, its loss. Where bilinear is true the "
+        "inner product of the policy's mean (of its log-probabilities) with the dense layer "
+        "bilinear of the other inputs, the memory apart, is added to it. So is the confinement: mean_penalty / 2 times the sum of squares of the policy's mean (of the "
         "log-probabilities minus their average, where actions are a finite set), and "
         "log_std_penalty times the sum of the log standard deviations. "
         f"`{ARRAYS_FILE}` has NAME.kernel and NAME.bias of the layers convolution_1, "
-        "convolution_2 and so on, context, hidden and loss.",
+        "convolution_2 and so on, context, hidden, loss and bilinear.",
     }
 
 

@@ -16,7 +16,13 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.agent.layers import WorkerConv1D, WorkerDense, WorkerLayer, lecun_normal
+from epg_tf.agent.layers import (
+    WorkerBilinear,
+    WorkerConv1D,
+    WorkerDense,
+    WorkerLayer,
+    lecun_normal,
+)
 from epg_tf.checks import require_integer, require_member, require_number
 from epg_tf.loss.inputs import PER_STEP_INPUTS, REWARD_INPUTS, LossInputs
 
@@ -43,6 +49,10 @@ class LearnedLoss:
             it (0, the paper) a random phi has no minimum, and agents run away.
         log_std_penalty: The weight of the sum of log standard deviations, the second term of the
             confinement: a loss of zeros tells agents to become quiet.
+        bilinear: Whether the loss of a step has, beside the network, the inner product of the
+            policy's mean (of its log-probabilities) with a linear function of that step's other
+            inputs, the memory apart. Its weights start at zero. They move the minimum of a
+            confined loss in proportion, which makes them easy to search.
 
     Raises:
         ValueError: If a name is unknown or repeated, or a size is not positive.
@@ -58,6 +68,7 @@ class LearnedLoss:
     normalised: tuple[str, ...] = ("action", "reward")
     mean_penalty: float = 0.0
     log_std_penalty: float = 0.0
+    bilinear: bool = False
 
     def __post_init__(self) -> None:
         inputs = tuple(self.inputs)
@@ -78,6 +89,11 @@ class LearnedLoss:
         require_member("LearnedLoss.activation", self.activation, ("leaky_relu", "silu"))
         for name in ("leaky_slope", "mean_penalty", "log_std_penalty"):
             require_number(f"LearnedLoss.{name}", getattr(self, name), positive=False)
+        if self.bilinear and not self.bilinear_inputs:
+            raise ValueError(
+                f"`LearnedLoss.inputs` (={inputs}) must have more than the policy and the memory "
+                "where `LearnedLoss.bilinear` is True."
+            )
         if self.context_size and not self.convolutions:
             raise ValueError(
                 "`LearnedLoss.convolutions` (=()) must not be empty unless "
@@ -96,6 +112,11 @@ class LearnedLoss:
     def sees_reward(self) -> bool:
         """Whether the loss has to be shown rewards."""
         return not set(REWARD_INPUTS).isdisjoint(self.inputs)
+
+    @property
+    def bilinear_inputs(self) -> tuple[str, ...]:
+        """What the policy's mean is multiplied with in the bilinear term."""
+        return tuple(name for name in self.inputs if name not in ("policy", "memory"))
 
     @property
     def confines(self) -> bool:
@@ -148,6 +169,7 @@ class LossNetwork(tf.keras.Model):
             num_workers, settings.hidden_size, lecun_normal(), activation=activation
         )
         self.to_loss = WorkerDense(num_workers, 1, lecun_normal())
+        self.bilinear = WorkerBilinear(num_workers) if settings.bilinear else None
 
     def context(self, inputs: LossInputs, hold_memory: bool = True) -> tf.Tensor:
         """f_context: what the convolutions make of the whole buffer.
@@ -200,6 +222,9 @@ class LossNetwork(tf.keras.Model):
         if self.to_context is not None:
             steps.append(self.context(inputs) if context is None else context)
         losses = tf.squeeze(self.to_loss(self.to_hidden(steps)), axis=2)
+        if self.bilinear is not None:
+            others = inputs.select(self.settings.bilinear_inputs)
+            losses += self.bilinear(list(map(taken, (inputs.policy[0], *others))))
         if self.settings.confines:
             losses += self.confinement(tuple(map(taken, inputs.policy)))
         return losses
@@ -254,7 +279,9 @@ class LossNetwork(tf.keras.Model):
 
     @property
     def layers_by_name(self) -> dict[str, WorkerLayer]:
-        """The layers in the order in which phi has their weights: convolution_1, ..., loss."""
+        """The layers in the order in which phi has their weights: convolution_1, ..., bilinear."""
         convolutions = {f"convolution_{i}": c for i, c in enumerate(self.convolutions, 1)}
         context = {} if self.to_context is None else {"context": self.to_context}
-        return {**convolutions, **context, "hidden": self.to_hidden, "loss": self.to_loss}
+        bilinear = {} if self.bilinear is None else {"bilinear": self.bilinear}
+        dense = {"hidden": self.to_hidden, "loss": self.to_loss}
+        return {**convolutions, **context, **dense, **bilinear}

@@ -19,6 +19,8 @@ class Losses(NamedTuple):
     Attributes:
         features: What is constant in the hidden layer's input during an update, and its bias,
             [W, M, H] float32.
+        factors: What the policy's mean is multiplied with in the bilinear term, [W, M, A] float32;
+            [W, M, 0] without one.
         to_mean: The hidden kernel's rows for the policy's mean, [W, A, H] float32.
         to_steady: Those for what is steady, [W, D, H] float32.
         out: From the hidden layer to the loss, [W, H] float32.
@@ -30,6 +32,7 @@ class Losses(NamedTuple):
     """
 
     features: np.ndarray
+    factors: np.ndarray
     to_mean: np.ndarray
     to_steady: np.ndarray
     out: np.ndarray
@@ -74,6 +77,10 @@ def add_loss_gradient(losses, w, rows, places, common, mean, error, hidden, slop
             total_slopes[j] += slopes[j]
         for a in range(num_actions):
             error[at, a] += dot(slopes, losses.to_mean[w, a])
+        for a in range(losses.factors.shape[2]):
+            factor = share * losses.factors[w, rows[b], a]
+            error[at, a] += factor
+            total += factor * mean[at, a]
         if losses.mean_penalty > 0:
             pull = share * losses.mean_penalty
             for a in range(num_actions):

@@ -60,6 +60,12 @@ CONFINED = dataclasses.replace(
 GATED = dataclasses.replace(
     LONG, learned_loss=LearnedLoss(("observation", "gated_observation", "policy"))
 )
+BILINEAR = dataclasses.replace(
+    HELD,
+    learned_loss=LearnedLoss(
+        ("action", "memory", "policy", "observation"), context_size=0, bilinear=True
+    ),
+)
 CONFINED_WITH_CONTEXT = dataclasses.replace(
     LONG,
     learned_loss=dataclasses.replace(LONG.learned_loss, mean_penalty=8.0, log_std_penalty=1.0),
@@ -74,9 +80,16 @@ SETTINGS = {
     "memory": MEMORY,
     "confined": CONFINED,
     "gated": GATED,
+    "bilinear": BILINEAR,
     "confined, with context": CONFINED_WITH_CONTEXT,
 }
 by_settings = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+
+
+def drawn(loss, rng):
+    """A phi of which nothing is zero."""
+    phi = loss.draw(rng)
+    return phi + 0.1 * rng.standard_normal(len(phi), np.float32)
 
 
 def learners(settings, workers, family):
@@ -84,7 +97,7 @@ def learners(settings, workers, family):
     made = []
     for kind, backend in ((Learner, "tensorflow"), (NativeLearner, "numba")):
         learner = kind(dataclasses.replace(settings, backend=backend), family, len(workers))
-        phi = [learner.loss.draw(np.random.default_rng([w, 5])) for w in workers]
+        phi = [drawn(learner.loss, np.random.default_rng([w, 5])) for w in workers]
         learner.reset(np.stack(phi), [np.random.default_rng([w, 6]) for w in workers])
         made.append(learner)
     return made

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -150,6 +152,23 @@ def test_the_confinement_is_added_to_the_networks_loss():
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_the_bilinear_term_is_added_and_is_nothing_at_first():
+    inputs, rng = random_inputs(), np.random.default_rng(0)
+    settings = LearnedLoss(("action", "memory", "policy", "observation"))
+    plain = network_of(settings, inputs)
+    bilinear = network_of(dataclasses.replace(settings, bilinear=True), inputs)
+    np.testing.assert_array_equal(bilinear.per_step(inputs), plain.per_step(inputs))
+    *_, kernel, bias = bilinear.phi_variables
+    assert kernel.shape == (2, 3 + 11, 3)
+    kernel.assign(rng.normal(size=kernel.shape))
+    bias.assign(rng.normal(size=bias.shape))
+    others = np.concatenate([inputs.action, inputs.observation], axis=2)
+    expected = np.einsum("wta,wts,wsa->wt", inputs.policy[0], others, kernel)
+    expected += np.einsum("wta,wa->wt", inputs.policy[0], bias[:, 0])
+    found = bilinear.per_step(inputs) - plain.per_step(inputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_the_confinement_of_finite_actions_is_zero_where_all_are_equally_likely():
     logits = tf.constant(np.random.default_rng(0).normal(size=(2, 5, 3)), tf.float32)
     network = LearnedLoss(mean_penalty=8.0).build(2)
@@ -188,6 +207,7 @@ def test_without_context_a_step_stands_for_itself():
     [
         ({"inputs": ("observation", "policy", "weather")}, "LearnedLoss.inputs"),
         ({"inputs": ("observation",)}, "must contain 'policy'"),
+        ({"inputs": ("memory", "policy"), "bilinear": True}, "more than the policy and the memory"),
         ({"pooling": "max"}, "must be one of 'flatten', 'mean'"),
         ({"convolutions": ((8, 7),)}, "triples"),
         ({"convolutions": ()}, "must not be empty"),

@@ -41,6 +41,8 @@ class NativePhi:
             self._steady = np.concatenate([self._steady, places.pop("memory")])
         self._constant = np.concatenate([np.empty(0, np.int64), *places.values()])
         self._constant_names = list(places)
+        sizes = [len(place) for place in places.values()]
+        self._multiplied = np.flatnonzero(np.repeat([name != "memory" for name in places], sizes))
 
     def assign(self, phi: Sequence[np.ndarray], memory: np.ndarray) -> None:
         """Gives the workers their losses.
@@ -49,6 +51,10 @@ class NativePhi:
             phi: The variables of the loss, [W, ...] each, in its order.
             memory: The memories, [W, 1, U], which count where they are not trained.
         """
+        self._factor = np.empty((len(phi[0]), self._multiplied.size, 0), np.float32)
+        self._factor_bias = np.empty((len(phi[0]), 1, 0), np.float32)
+        if self._settings.learned_loss.bilinear:
+            *phi, self._factor, self._factor_bias = phi
         *before, kernel, bias, out, last_bias = phi
         pairs = list(zip(before[::2], before[1::2], strict=True))
         to_hidden = kernel[:, self._size :]
@@ -60,6 +66,7 @@ class NativePhi:
         settings = self._settings.learned_loss
         self._losses = Losses(
             features=np.empty((len(bias), 0, 0), np.float32),
+            factors=np.empty((len(bias), 0, 0), np.float32),
             to_mean=np.ascontiguousarray(kernel[:, self._mean]),
             to_steady=np.ascontiguousarray(kernel[:, self._steady]),
             out=np.ascontiguousarray(out[:, :, 0]),
@@ -77,10 +84,11 @@ class NativePhi:
         newest = constant[:, -self._settings.steps_per_update :]
         with np.errstate(invalid="ignore", over="ignore"):  # as a worker that diverges has
             features = np.matmul(newest, self._from_constant) + self._bias
+            factors = np.matmul(newest[:, :, self._multiplied], self._factor) + self._factor_bias
             contexts = (
                 self._seeing(batch, constant) if len(self._contexts.shapes) else self._contexts
             )
-        return self._losses._replace(features=features), contexts
+        return self._losses._replace(features=features, factors=factors), contexts
 
     def _constant_inputs(self, batch: UpdateBatch) -> np.ndarray:
         """What is constant of each step of the buffer, [W, N, ...]."""

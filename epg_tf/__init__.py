@@ -13,7 +13,6 @@
 | Eq. 6: what theta descends                       | `inner_loop.objective`                     |
 | line 13, footnote 1: R_i                         | `inner_loop.episodes`                      |
 | line 14, Eq. 5: the update of phi                | `outer_loop.strategy`, `tell`; `.shaping`  |
-| outer steps within lifetimes (noise reuse)       | `outer_loop.staggered`                     |
 | L_phi, Fig. 2, section 4.1                       | `loss.learned_loss`                        |
 | L_pg, Eq. 1 and PPO; alpha in Eq. 6              | `loss.guidance`; `schedules`               |
 | theta: policy, memory (section 3.3), value       | `agent.networks`                           |

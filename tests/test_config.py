@@ -200,7 +200,6 @@ BAD_BINDINGS = [
         "must be at least `Inner",
     ),
     ("InnerLoop.num_minibatches = 3", "`InnerLoop.num_minibatches` (=3)", "must divide"),
-    ("meta_train.window = 3", "`meta_train.window` (=3)", "must divide the updates of a lifetime"),
     ("InnerLoop.hidden_sizes = 64", "`InnerLoop.hidden_sizes` (=64)", "tuple of integers"),
     ("InnerLoop.hidden_sizes = (64, 0)", "`InnerLoop.hidden_sizes` (=0)", "positive integer"),
     ("InnerLoop.learning_rate = 'slow'", "`InnerLoop.learning_rate` (='slow')", "a number"),

@@ -231,65 +231,39 @@ def test_a_run_that_goes_on_equals_one_that_never_stopped(copy_of_two, three_epo
 
 
 @pytest.fixture(scope="session")
-def staggered_settings():
+def confined_settings():
     return LEAN | {
         "InnerLoop.num_updates": 6,
         "InnerLoop.log_std_bounds": (-3.0, 0.0),
         "LearnedLoss.mean_penalty": 8.0,
         "LearnedLoss.log_std_penalty": 1.0,
-        "meta_train.window": 2,
         "meta_train.validate_every": 2,
     }
 
 
-def test_noise_reuse_goes_on_where_it_stood_on_any_number_of_ranks(staggered_settings, tmp_path):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert run(whole, meta_train__num_epochs=5, **staggered_settings)
-    assert [line["env_steps"] for line in metrics_of(whole)] == [
-        4 * 6 * 32 * e for e in range(1, 6)
-    ]
-    assert run(parts, meta_train__num_epochs=1, **staggered_settings)
-    assert run(parts, meta_train__num_epochs=4, **staggered_settings)
-    last = staggered_settings | {"meta_train.num_epochs": 5}
-    result = execute(command(parts, last, HOROVODRUN, "-np", 3))
-    assert result.returncode == 0, result.stderr
-    assert_same_state(parts, whole)
-
-
-def test_one_window_of_a_whole_lifetime_is_full_evolution(staggered_settings, tmp_path):
-    full, window = tmp_path / "full", tmp_path / "window"
-    assert run(full, **staggered_settings | {"meta_train.window": None})
-    assert run(window, **staggered_settings | {"meta_train.window": 6})
-    phis = [CheckpointFolder(root / "checkpoints").latest().state.phi for root in (full, window)]
-    np.testing.assert_array_equal(*phis)
-
-
 def test_lifetimes_may_be_shorter_in_the_search_than_those_that_the_loss_is_for(
-    staggered_settings, tmp_path
+    confined_settings, tmp_path
 ):
     shorter = {"meta_train.num_updates": "@search/Constant()", "search/Constant.value": 4}
-    assert run(tmp_path, **staggered_settings | shorter)
+    assert run(tmp_path, **confined_settings | shorter)
     assert [line["num_updates"] for line in metrics_of(tmp_path)] == [4, 4]
     assert metrics_of(tmp_path)[-1]["env_steps"] == 2 * 4 * 4 * 32
     assert load(str(tmp_path)).inner_loop.num_updates == 6
 
 
 def test_a_loss_may_be_evolved_on_tasks_that_differ_from_those_it_is_for(
-    staggered_settings, tmp_path
+    confined_settings, tmp_path
 ):
     others = {
         "meta_train.training_family": "@training/RandomReacher()",
         "training/RandomReacher.link_length": (0.1, 0.2),
     }
-    returns = {}
-    for name, of_windows in {"windows": {}, "whole": {"meta_train.window": None}}.items():
-        for changes in ({}, others):
-            root = tmp_path / f"{name}_{len(changes)}"
-            assert run(root, **staggered_settings | of_windows | changes)
-            returns[root.name] = metrics_of(root)[0]["return_mean"]
-    assert returns["windows_0"] != returns["windows_2"]
-    assert returns["whole_0"] != returns["whole_2"]
-    settings = config.read(["tests/data/paper_reacher.gin"], bindings(staggered_settings | others))
+    returns = []
+    for name, changes in {"same": {}, "others": others}.items():
+        assert run(tmp_path / name, **confined_settings | changes)
+        returns.append(metrics_of(tmp_path / name)[0]["return_mean"])
+    assert returns[0] != returns[1]
+    settings = config.read(["tests/data/paper_reacher.gin"], bindings(confined_settings | others))
     assert settings.family.link_length == (0.5, 1.5)
     with pytest.raises(ValueError, match="`meta_train.training_family` .of observation_size 11."):
         config.read(
@@ -811,23 +785,6 @@ def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(tmp_path):
     assert planned["env_steps"] == 5 * settings.env_steps_in(1)
     assert planned["validation_env_steps"] == 2 * settings.env_steps_in(1)
     assert planned["seconds"] > 0.0 and planned["bytes_per_rank"] > 1e8
-
-
-def test_a_dry_run_counts_the_memory_of_all_cohorts(tmp_path):
-    root, path = tmp_path / "run", tmp_path / "plan.json"
-    changes = LEAN | {"meta_train.num_workers": 32, "InnerLoop.num_updates": 16}
-    job = command(root, changes | {"meta_train.window": 1})
-    # From a small process, because a child's largest size begins with that of its parent.
-    program = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, timeout=200); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)"
-    )
-    for words in ([*job, "--dry_run", "--json", str(path)], job):
-        measured = subprocess.run(
-            [sys.executable, "-c", program, *words], check=True, capture_output=True, text=True
-        )
-    held = int(measured.stdout.split()[-1])
-    assert 0.9 * held < json.loads(path.read_text())["bytes_per_rank"] < 1.15 * held
 
 
 def test_a_run_says_how_it_ended_to_programs(tmp_path):

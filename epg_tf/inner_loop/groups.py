@@ -25,7 +25,7 @@ from epg_tf.tasks.family import TaskFamily
 # With fewer workers than this there is more Python around a group's steps than physics in them.
 _SMALLEST_GROUP = 8
 # Seconds that a group whose native call is over waits for one that is in Python; by default 0.005.
-SWITCH_INTERVAL = 2e-4
+_SWITCH_INTERVAL = 2e-4
 
 
 class WorkerGroups:
@@ -49,7 +49,7 @@ class WorkerGroups:
         """
         num_groups = max(1, min(num_threads, num_workers // _SMALLEST_GROUP))
         if num_groups > 1:
-            sys.setswitchinterval(SWITCH_INTERVAL)
+            sys.setswitchinterval(_SWITCH_INTERVAL)
         each, more = divmod(num_workers, num_groups)
         self.num_workers = num_workers
         self.groups = [Workers(settings, family, each + (g < more)) for g in range(num_groups)]

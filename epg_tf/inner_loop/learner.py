@@ -77,13 +77,9 @@ class Learner:
     def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
         self.agents.reset(generators)
-        self.assign(phi)
+        self.loss.assign(widened(phi, self.agents.num_workers))
         for optimizer in self.optimizers.values():
             optimizer.reset()
-
-    def assign(self, phi: np.ndarray) -> None:
-        """Gives the agents, which stay as they are, the losses phi [W, P]."""
-        self.loss.assign(widened(phi, self.agents.num_workers))
 
     def take_over(self) -> None:
         """To be called by whoever has changed the agents or their optimisers."""

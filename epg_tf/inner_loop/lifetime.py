@@ -121,56 +121,12 @@ class Workers:
         Returns:
             What the lifetimes came to.
         """
-        at = self.begin(phi, seeds)
+        settings, num_actions = self._settings, self._family.num_actions
+        at = self._begin(phi, seeds)
         if keeper is not None and (kept := keeper.kept()):
             at.restore(kept)
-        until = self._settings.num_updates if num_updates is None else num_updates
+        until = settings.num_updates if num_updates is None else num_updates
         observers = [observer for observer in (on_update, lesson_taker) if observer is not None]
-        self.go_on(at, until, guidance, observers, keeper)
-        return self.result(at)
-
-    def begin(self, phi: np.ndarray, seeds: Sequence[LifetimeSeed]) -> Standing:
-        """Begins one lifetime per worker; those that the workers lived before are over.
-
-        Args:
-            phi: The losses' parameters, [W, P].
-            seeds: One per worker.
-
-        Returns:
-            Where the lifetimes stand: before their first step.
-        """
-        settings = self._settings
-        self.learner.reset(phi, _generators(seeds, Stream.AGENT))
-        act = functools.partial(ActingPolicy, mean_activation=settings.mean_activation)
-        driver = make_driver(self._family, seeds, act, settings.steps_per_update)  # lines 5, 7
-        return Standing(
-            self.learner,
-            driver,
-            minibatches=_generators(seeds, Stream.MINIBATCHES),
-            statistics=start_statistics(settings, self._family, self.num_workers),
-            buffer=Experience.empty(),
-            episodes=EpisodeReturns(self.num_workers),
-            diverged=np.zeros(self.num_workers, bool),
-        )
-
-    def go_on(
-        self,
-        at: Standing,
-        until: int,
-        guidance: float,
-        observers: Sequence[Callable[[Update], object]] = (),
-        keeper: Keeper | None = None,
-    ) -> None:
-        """Lives on, up to the update number `until`; see `live` for the other arguments.
-
-        Args:
-            at: Where the lifetimes stand that these workers began last; changed.
-            until: At most K.
-            guidance: alpha in Eq. 6.
-            observers: Called in turn before each update.
-            keeper: See `live`.
-        """
-        settings, num_actions = self._settings, self._family.num_actions
         driver, parameters = at.driver, at.driver.env.simulator.parameters
         while at.k < until:  # line 6
             driver.policy.load(self.learner.policy_weights(), at.statistics["observation"])
@@ -200,19 +156,31 @@ class Workers:
             at.update_seconds += time.perf_counter() - start
             if keeper is not None:
                 keeper.offer(at.as_arrays)
-
-    def result(self, at: Standing) -> Lifetimes:
-        """What lifetimes have come to so far (line 13)."""
-        final_returns = np.array([last_episodes(r) for r in at.episodes.of_lifetimes()])
-        returns = self._settings.returns_of(at.episodes)
+        returns = settings.returns_of(at.episodes)  # line 13
         return Lifetimes(
             returns=returns,
-            final_returns=final_returns,
+            final_returns=np.array([last_episodes(r) for r in at.episodes.of_lifetimes()]),
             diverged=at.diverged | ~np.isfinite(returns),
             episodes=at.episodes,
             statistics=at.statistics,
-            physics_seconds=at.driver.physics_seconds,
+            physics_seconds=driver.physics_seconds,
             update_seconds=at.update_seconds,
+        )
+
+    def _begin(self, phi: np.ndarray, seeds: Sequence[LifetimeSeed]) -> Standing:
+        """Where new lifetimes stand before their first step."""
+        settings = self._settings
+        self.learner.reset(phi, _generators(seeds, Stream.AGENT))
+        act = functools.partial(ActingPolicy, mean_activation=settings.mean_activation)
+        driver = make_driver(self._family, seeds, act, settings.steps_per_update)  # lines 5, 7
+        return Standing(
+            self.learner,
+            driver,
+            minibatches=_generators(seeds, Stream.MINIBATCHES),
+            statistics=start_statistics(settings, self._family, self.num_workers),
+            buffer=Experience.empty(),
+            episodes=EpisodeReturns(self.num_workers),
+            diverged=np.zeros(self.num_workers, bool),
         )
 
 

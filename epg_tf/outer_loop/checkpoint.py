@@ -148,13 +148,11 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
     try:
         data = read_arrays(path)
         # Runs of before there was teaching know no start and no maker, nor whose the best is.
-        none = np.empty((0, len(data["phi"])))
-        known = {"start_epoch": 0, "made": "evolved", "earlier_phi": none} | data
+        known = {"start_epoch": 0, "made": "evolved"} | data
         state = EvolutionState(
             int(data["epoch"]),
             *(np.array(data[name]) for name in _ARRAYS),
             start_epoch=int(known["start_epoch"]),
-            earlier_phi=np.array(known["earlier_phi"]),
         )
         teaching = {
             name.removeprefix(_TEACHING): np.array(value)

@@ -22,7 +22,6 @@ from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.partial_epochs import PartialEpochs
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
-from epg_tf.outer_loop.staggered import StaggeredLifetimes
 from epg_tf.outer_loop.strategy import EvolutionState
 from epg_tf.outer_loop.taught_epochs import Teaching, TeachingState
 from epg_tf.outer_loop.validation import validation_return
@@ -75,15 +74,14 @@ def meta_train(
     share = ranks.share(settings.num_workers)
     steps_at_a_time = settings.num_workers * settings.inner_loop.steps_per_update
     teaching: Teaching | None = None
-    staggered: StaggeredLifetimes | None = None
     training_workers = workers
-    if settings.training_family is not None and settings.window is None:
+    if settings.training_family is not None:
         family, threads = settings.training_family, ranks.threads(settings.threads_per_rank)
         training_workers = WorkerGroups(settings.inner_loop, family, len(share), threads)
 
     def on_update(update: Update) -> None:
         del update
-        on_steps(steps_at_a_time * (settings.num_cohorts if staggered else 1))
+        on_steps(steps_at_a_time)
 
     for epoch in range(checkpoint.state.epoch + 1, settings.num_epochs + 1):  # line 2
         began, before = time.perf_counter(), checkpoint.state
@@ -97,14 +95,6 @@ def meta_train(
             taught_so_far, logs = teaching.fit(taught_so_far, epoch, on_steps)
             state = settings.strategy.init(taught_so_far.fit.phi, epoch)
             kept = taught_so_far.as_arrays(goes_on=settings.is_taught(epoch + 1))
-        elif settings.window is not None:  # not in the paper
-            teaching, kept = None, checkpoint.teaching
-            staggered = staggered or StaggeredLifetimes(settings, ranks)
-            guidance = settings.guidance(epoch)
-            cohorts, stop = staggered.live(before, on_update), stop_requested()
-            all_gathered = [_gather(ranks, one, before, stop) for one in cohorts]
-            gathered, fitness = all_gathered[0], np.stack([one["returns"] for one in all_gathered])
-            state, logs = settings.strategy.tell(before, settings.seed, fitness)
         else:
             teaching, kept = None, checkpoint.teaching
             guidance = settings.guidance(epoch)
@@ -120,7 +110,7 @@ def meta_train(
             )
             gathered = _gather(ranks, lifetimes, before, stop_requested())  # line 13
             state, logs = settings.strategy.tell(  # line 14
-                before, settings.seed, gathered["returns"][np.newaxis]
+                before, settings.seed, gathered["returns"]
             )
         seen = None if settings.validate_every == 0 else math.nan
         if settings.is_validated(epoch):

@@ -7,7 +7,7 @@ import dataclasses
 from epg_tf.checks import require_integer
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.strategy import EvolutionStrategy
-from epg_tf.schedules import Constant, Schedule, epochs_to_look_at, require_schedule
+from epg_tf.schedules import Schedule, require_schedule
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.teaching.teacher import Teacher
 
@@ -25,8 +25,6 @@ class MetaTraining:
         seed: The seed of everything random.
         num_updates: K over epochs, for lifetimes that grow, or that are shorter in the search than
             those that the loss is for; None for `InnerLoop.num_updates` in every epoch.
-        window: W, updates between two outer steps, which then come while lifetimes are under way
-            (noise reuse, Li et al. 2023; see `staggered`); None (the paper) for whole lifetimes.
         training_family: The tasks on which losses are evolved where these are not `family`: with
             other rewards or other ends of episodes, say. phi is validated, and losses are meant,
             for `family`.
@@ -54,7 +52,6 @@ class MetaTraining:
     num_workers: int = 32
     seed: int = 0
     num_updates: Schedule | None = None
-    window: int | None = None
     training_family: TaskFamily | None = None
     teacher: Teacher | None = None
     validate_every: int = 0
@@ -84,15 +81,6 @@ class MetaTraining:
                 require_schedule(f"EvolutionStrategy.{name}", value, self.num_epochs)
         if self.num_updates is not None:
             require_schedule("meta_train.num_updates", self.num_updates, self.num_epochs, lowest=1)
-        if self.window is not None:
-            require_integer("meta_train.window", self.window)
-            updates = self.num_updates or Constant(self.inner_loop.num_updates)
-            lives = {round(updates(e)) for e in epochs_to_look_at(updates, self.num_epochs)}
-            if len(lives) > 1 or min(lives) % self.window:
-                raise ValueError(
-                    f"`meta_train.window` (={self.window}) must divide the updates of a lifetime, "
-                    f"the same number in all epochs, not {', '.join(map(str, sorted(lives)))}."
-                )
         if self.training_family is not None:
             self._require_same_sizes(self.training_family)
 
@@ -104,11 +92,6 @@ class MetaTraining:
                     f"`meta_train.training_family` (of {name} {theirs}) must be like "
                     f"`meta_train.family` (of {name} {ours})."
                 )
-
-    @property
-    def num_cohorts(self) -> int:
-        """G, how many cohorts of n workers live side by side; 1 without a window."""
-        return self.num_updates_in(1) // self.window if self.window else 1
 
     def num_updates_in(self, epoch: int) -> int:
         """K in `epoch` (1, 2, ...)."""

@@ -29,8 +29,6 @@ class EvolutionState:
         first_moment: Adam's, [P] float64.
         second_moment: Adam's, [P] float64.
         start_epoch: The epoch after which the search began; those before it were not its own.
-        earlier_phi: phi before the epochs that lifetimes under way have lived through, oldest
-            first, [up to G - 1, P]; empty unless outer steps come while lifetimes are under way.
     """
 
     epoch: int
@@ -38,7 +36,6 @@ class EvolutionState:
     first_moment: np.ndarray
     second_moment: np.ndarray
     start_epoch: int = 0
-    earlier_phi: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 0)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,8 +104,7 @@ class EvolutionStrategy:
     def init(self, phi: np.ndarray, epoch: int = 0) -> EvolutionState:
         """The state before the search's first epoch, which comes after `epoch`, from phi [P]."""
         phi = np.asarray(phi, np.float64)
-        none = np.empty((0, len(phi)))
-        return EvolutionState(epoch, phi, np.zeros_like(phi), np.zeros_like(phi), epoch, none)
+        return EvolutionState(epoch, phi, np.zeros_like(phi), np.zeros_like(phi), epoch)
 
     def ask(self, state: EvolutionState, seed: int, workers: Iterable[int]) -> np.ndarray:
         """The candidates phi + sigma epsilon_i of the coming epoch.
@@ -121,25 +117,10 @@ class EvolutionStrategy:
         Returns:
             [len(workers), P] float32.
         """
-        return self.candidates(state.phi, seed, state.epoch + 1, workers)
-
-    def candidates(
-        self, phi: np.ndarray, seed: int, epoch: int, workers: Iterable[int]
-    ) -> np.ndarray:
-        """Returns phi + sigma epsilon_i with the noise of an epoch's workers.
-
-        Args:
-            phi: [P].
-            seed: The seed of the run.
-            epoch: The epoch in which the workers' lifetimes end.
-            workers: Which of the n workers.
-
-        Returns:
-            [len(workers), P] float32.
-        """
+        epoch, size = state.epoch + 1, len(state.phi)
         sigma = value_in(self.noise_std, epoch)
-        noise = (self._noise(len(phi), seed, epoch, worker) for worker in workers)
-        return np.stack([(phi + sigma * one).astype(np.float32) for one in noise])
+        noise = (self._noise(size, seed, epoch, worker) for worker in workers)
+        return np.stack([(state.phi + sigma * one).astype(np.float32) for one in noise])
 
     def tell(
         self, state: EvolutionState, seed: int, returns: np.ndarray
@@ -149,21 +130,17 @@ class EvolutionStrategy:
         Args:
             state: The state that `ask` was given.
             seed: The seed of the run.
-            returns: R_i of all n workers, in their order, [n]; with G cohorts of workers those of
-                each, in the order in which their lifetimes end, [G, n].
+            returns: R_i of all n workers, in their order, [n].
 
         Returns:
             The new state, and `gradient_norm`, `phi_norm` and `outer_learning_rate`.
         """
         epoch, step = state.epoch + 1, state.epoch + 1 - state.start_epoch
-        cohorts = np.atleast_2d(np.asarray(returns, np.float64))
         # One after the other, so that every rank and every number of ranks adds in the same order.
         gradient = np.zeros_like(state.phi)
-        sigma = value_in(self.noise_std, epoch)
-        for end, fitness in enumerate(map(SHAPINGS[self.shaping], cohorts), epoch):
-            for worker, weight in enumerate(fitness * (sigma / value_in(self.noise_std, end))):
-                gradient += weight * self._noise(len(gradient), seed, end, worker)
-        gradient /= cohorts.size * sigma
+        for worker, weight in enumerate(SHAPINGS[self.shaping](np.asarray(returns, np.float64))):
+            gradient += weight * self._noise(len(gradient), seed, epoch, worker)
+        gradient /= len(returns) * value_in(self.noise_std, epoch)
         direction = gradient
         rate = value_in(self.learning_rate, epoch)
         first, second = state.first_moment, state.second_moment
@@ -179,9 +156,7 @@ class EvolutionStrategy:
             "phi_norm": float(np.linalg.norm(phi)),
             "outer_learning_rate": float(rate),
         }
-        earlier = [*state.earlier_phi, state.phi]
-        earlier = np.array(earlier[max(0, len(earlier) - len(cohorts) + 1) :]).reshape(-1, len(phi))
-        return EvolutionState(epoch, phi, first, second, state.start_epoch, earlier), logs
+        return EvolutionState(epoch, phi, first, second, state.start_epoch), logs
 
     def _noise(self, size: int, seed: int, epoch: int, worker: int) -> np.ndarray:
         return sampling.noise(seed, epoch, worker, size, self.sampling)

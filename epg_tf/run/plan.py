@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import resource
 import time
 from typing import Any
 
-import numpy as np
-
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.seeds import validation_seed
 from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
-from epg_tf.outer_loop.staggered import StaggeredLifetimes
-from epg_tf.schedules import Constant
 
 _TIMED_UPDATES = 4
 _YEAR = 365.25 * 24 * 3600  # seconds
@@ -57,8 +52,6 @@ def plan(settings: MetaTraining, ranks: Ranks) -> dict[str, Any]:
     steps_per_update = settings.num_workers * settings.inner_loop.steps_per_update
     validation = num_validations * steps_per_update * settings.inner_loop.num_updates
     slowest = max(ranks.gather(per_update))
-    if settings.window is not None:
-        _live_cohorts(settings, ranks, phi)
     return {
         "family": type(settings.family).__name__,
         "num_parameters": len(phi),
@@ -93,13 +86,6 @@ def in_words(planned: dict[str, Any]) -> str:
         f"Memory: {planned['bytes_per_rank'] / 1e9:.1f} GB per rank, or more while it runs.\n"
         "Nothing was written."
     )
-
-
-def _live_cohorts(settings: MetaTraining, ranks: Ranks, phi: np.ndarray) -> None:
-    """Lives an update of every cohort, because the run holds all of them in memory at once."""
-    num_updates = Constant(settings.num_cohorts)
-    brief = dataclasses.replace(settings, window=1, num_updates=num_updates)
-    StaggeredLifetimes(brief, ranks).live(settings.strategy.init(phi))
 
 
 def _held_bytes() -> int:

@@ -158,18 +158,6 @@ def test_a_worker_that_diverges_stands_still_and_the_others_do_not_notice(settin
     assert_same_agents(native, reference)
 
 
-@pytest.mark.parametrize("settings", [MANY_STEPS, LONG], ids=["many steps", "long"])
-def test_agents_may_be_given_other_losses(settings):
-    reference, native = learners(settings, range(3), RandomReacher())
-    for seed in range(2):
-        for learner in (reference, native):
-            learner.update(random_batch(settings, range(3), seed=seed), 0.0)
-            learner.assign(
-                np.stack([learner.loss.draw(np.random.default_rng([w, 9])) for w in range(3)])
-            )
-    assert_same_agents(native, reference)
-
-
 def test_guidance_goes_on_where_the_native_steps_were_and_the_other_way_round():
     reference, native = learners(PAPER, range(3), RandomReacher())
     for guidance in (0.0, 1.0, 0.5, 0.0):  # at 1 the memory stands still, and its Adam's count

@@ -16,7 +16,6 @@ TINY = (
     "meta_train.compare_at_end = False",
     "InnerLoop.num_updates = 4",
     "meta_train.num_updates = None",
-    "meta_train.window = None",
     "InnerLoop.steps_per_update = 32",
     "InnerLoop.hidden_sizes = (8,)",
 )

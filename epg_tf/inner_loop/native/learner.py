@@ -69,12 +69,6 @@ class NativeLearner(Learner):
         self.take_over()
         super().reset(phi, generators)
 
-    def assign(self, phi: np.ndarray) -> None:
-        """Gives the agents, which stay as they are, the losses phi [W, P]."""
-        self.loss.assign(widened(phi, self._agents.num_workers))
-        if not self._is_behind:
-            self._take_phi()
-
     def policy_weights(self) -> list[np.ndarray]:
         """The policies' weights, [W, ...] each, in the order of the Keras model."""
         if self._is_behind:
@@ -153,9 +147,6 @@ class NativeLearner(Learner):
             memory_size=self._memory_size,
             adam=Adam(*map(np.float32, (self._settings.adam_epsilon, BETA_1, BETA_2))),
         )
-        self._take_phi()
-
-    def _take_phi(self) -> None:
         workers = self._num_workers
         self._phi.assign(
             [variable.numpy()[:workers] for variable in self.loss.phi_variables],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-FAMILIES = ("reacher", "hopper", "dir_hopper", "half_cheetah")
+FAMILIES = ("reacher", "hopper", "dir_hopper")
 BODIES = ("walker", "half_cheetah", "dir_half_cheetah", "swimmer", "ant", "own_robot")
 
 

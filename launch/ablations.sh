@@ -27,6 +27,7 @@ evolve() { # name, bindings
 
 evolve base
 evolve no_confinement "LearnedLoss.mean_penalty = 0.0" "LearnedLoss.log_std_penalty = 0.0"
+evolve no_bilinear "LearnedLoss.bilinear = False"
 evolve no_log_std_penalty "LearnedLoss.log_std_penalty = 0.0"
 evolve kappa_1 "LearnedLoss.mean_penalty = 1.0"
 evolve kappa_8 "LearnedLoss.mean_penalty = 8.0"

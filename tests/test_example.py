@@ -1,4 +1,4 @@
-"""The example: plain TensorFlow and gymnasium learn from an exported loss."""
+"""The examples in plain TensorFlow: agents learn from an exported loss; a loss evolves."""
 
 import ast
 import pathlib
@@ -118,3 +118,13 @@ def test_what_is_no_loss_gets_a_sentence(arguments):
     )
     assert result.returncode == 1 and "Traceback" not in result.stderr
     assert "must be a folder that epg_tf.export wrote" in result.stderr
+
+
+def test_the_paper_in_one_file_evolves_a_loss_that_teaches():
+    one_file = EXAMPLE.parent / "epg_in_one_file.py"
+    result = subprocess.run(
+        [sys.executable, one_file, "25"], capture_output=True, text=True, timeout=400, check=True
+    )
+    first, last = re.findall(r"held-out agents .*: (-[\d.]+)", result.stdout)
+    assert float(last) > float(first) + 0.5
+    assert "epg_tf" not in re.findall(r"(?m)^(?:import|from) (\w+)", one_file.read_text())

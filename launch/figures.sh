@@ -17,13 +17,13 @@ compare() { # folder, flags
 }
 
 # 3: Hoppers and Reachers with random bodies; 8: where forward-backward Hoppers go while they explore
-for loss in hopper_velocity_confined reacher dir_hopper_evolved; do
+for loss in hopper_evolved reacher dir_hopper_evolved; do
   python -m epg_tf.render --loss "losses/$loss" --root_dir "$out/3_and_8_$loss"
 done
-compare 4_hopper --loss losses/hopper_velocity_confined --num_updates 128
+compare 4_hopper --loss losses/hopper_evolved --num_updates 128
 compare 5_reacher --loss losses/reacher --num_updates 512
 compare 7_dir_hopper --loss losses/dir_hopper_evolved --num_updates 128 --give_reward
 # Section 4.3: the loss's gradient against PPO's; 6: how far each update moves the policy; 9: which inputs the loss looks at
-for loss in hopper_velocity_confined reacher; do
+for loss in hopper_evolved reacher; do
   python -m epg_tf.analyze --loss "losses/$loss" --root_dir "$out/6_and_9_$loss"
 done

@@ -23,7 +23,7 @@ from epg_tf.evaluation.rivals.es_maml.settings import ESMAML
 from epg_tf.evaluation.rivals.maml.settings import MAML
 from epg_tf.evaluation.rivals.meta_training.settings import RivalTraining
 from epg_tf.evaluation.rivals.rl2.settings import RL2
-from epg_tf.files import RETIRED_SETTINGS, SHIPPED
+from epg_tf.files import SHIPPED
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
@@ -44,8 +44,6 @@ from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic_teacher import CriticTeacher
 from epg_tf.teaching.expert_teacher import ExpertTeacher
 from epg_tf.text import printable
-
-_RENAMED = {"meta_train.simulator_threads": "meta_train.threads_per_rank"}  # by runs of before
 
 
 def _checked(record: type, name: str) -> Any:
@@ -137,7 +135,7 @@ def _read(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
                 f"`--gin_file` (={file}) must be an existing file, or the name of a preset: "
                 f"{presets}."
             )
-        _parse(f"`--gin_file` (={file})", _parse_file, file)
+        _parse(f"`--gin_file` (={file})", gin.parse_config_file, resolve(file))
     for binding in bindings:
         _parse(f"`--gin_binding` (={binding})", gin.parse_config, binding)
     _parse("The config", gin.finalize)
@@ -173,18 +171,6 @@ def resolve(path: str) -> str:
     names = [path, f"gin/{path}.gin"] if path else []
     found = (str(SHIPPED / name) for name in names if (SHIPPED / name).exists())
     return path if pathlib.Path(path).exists() else next(found, path)
-
-
-def _parse_file(file: str) -> None:
-    """Lets gin parse a file, in which settings may have the names that runs of before know."""
-    text = pathlib.Path(resolve(file)).read_text()
-    if not any(name in text for name in (*_RENAMED, *RETIRED_SETTINGS)):
-        gin.parse_config_file(resolve(file))
-        return
-    for old, new in _RENAMED.items():
-        text = text.replace(old, new)
-    gone = {f"{name} = {value}" for name, value in RETIRED_SETTINGS.items()}
-    gin.parse_config("\n".join(line for line in text.splitlines() if line.strip() not in gone))
 
 
 def _parse(where: str, parse: Callable[..., Any], *arguments: str) -> None:

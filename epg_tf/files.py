@@ -25,9 +25,6 @@ METRICS_FILE = "metrics.jsonl"
 _PACKAGE = pathlib.Path(__file__).resolve().parent
 SHIPPED = _PACKAGE / "shipped" if (_PACKAGE / "shipped").is_dir() else _PACKAGE.parent
 
-# Settings that runs of before have and that are gone, with the only value they may have there.
-RETIRED_SETTINGS = {"InnerLoop.num_fresh_episodes": 0}
-
 # What may differ between a run and its continuation, because no number depends on it (on the
 # backend by rounding alone).
 _FREE_SETTINGS = (
@@ -152,7 +149,6 @@ def differs_from_run(settings: Any, config: Mapping[str, Any], root: str = "meta
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """Says by name what differs between two sets of settings; one of None may be absent."""
-    there = {n: v for n, v in there.items() if (n, v) not in RETIRED_SETTINGS.items()}
     return "; ".join(
         f"`{name}` is {there.get(name, 'absent')} there and {here.get(name, 'absent')} here"
         for name in sorted(there.keys() | here.keys())

@@ -4,21 +4,14 @@ import itertools
 import json
 import pathlib
 import shlex
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 from epg_tf import config
-from epg_tf.evaluation.report.page import render_page
-from epg_tf.evaluation.report.parts import read_parts
-from epg_tf.files import CONFIG_FILE, SETTINGS_FILE, crc32_of, differs_from_run
-from epg_tf.outer_loop.ranks import Ranks
-from epg_tf.outer_loop.stop import StopRequest
-from epg_tf.run.folder import RunFolder
+from epg_tf.files import CONFIG_FILE, crc32_of, differs_from_run
 from epg_tf.run.records import read_run
-from epg_tf.run.training import train
 
 LOSSES = pathlib.Path(__file__).parent.parent / "losses"
 PRESETS = {
@@ -97,24 +90,3 @@ def test_the_command_of_a_card_evolves_the_loss_again_from_its_folder(tmp_path):
         [sys.executable, *words, *bindings], cwd=LOSSES / "walker_taught", check=True, timeout=300
     )
     assert len((tmp_path / "again" / "metrics.jsonl").read_text().splitlines()) == 1
-
-
-def test_a_run_of_before_goes_on_and_reports(tmp_path):
-    """Its config has settings that are gone or have other names now, and no `config.json`."""
-    root = shutil.copytree(LOSSES / "hopper_evolved_run", tmp_path / "run")
-    text = (root / CONFIG_FILE).read_text()
-    assert "InnerLoop.num_fresh_episodes" in text and "meta_train.simulator_threads" in text
-    assert not (root / SETTINGS_FILE).exists()
-    before = read_run(root)
-    assert before.setting("inner_loop.num_passes") == 15
-    assert "RandomHopper" in render_page(before, read_parts(before))
-    settings = config.read(
-        [str(root / CONFIG_FILE)], [f"meta_train.num_epochs = {before.num_epochs + 1}"]
-    )
-    ranks = Ranks()
-    run = RunFolder(str(root), settings, ranks, config.complete_config)
-    assert train(settings, ranks, run, StopRequest(announce=False))
-    after = read_run(root)
-    assert after.num_epochs == before.num_epochs + 1
-    assert after.setting("num_epochs") == after.num_epochs
-    assert "RandomHopper" in render_page(after, read_parts(after))

@@ -411,13 +411,6 @@ def test_any_returns_can_be_drawn(means, tmp_path):
         assert min(picture.size) > 500
 
 
-def test_a_run_of_before_the_best_epoch_was_kept_has_none(bare_run):
-    records = read_run(bare_run)
-    assert records.checkpoint is not None and records.best == 3
-    old = dataclasses.replace(records.checkpoint, best_epoch=None)
-    assert dataclasses.replace(records, checkpoint=old).best is None
-
-
 # How a browser, and who cannot see it, takes it.
 
 

@@ -43,7 +43,7 @@ class Checkpoint:
         teaching: What teaching needs to go on, arrays by name; once it is over, the teacher's
             alone; empty if there is none.
         made: How phi came to be: "evolved", "taught" or "taught, then evolved".
-        best_epoch: The epochs that led to the best loss; None in runs of before it was kept.
+        best_epoch: The epochs that led to the best loss; None before there is one.
         best_env_steps: The environment steps that led to the best loss, likewise.
         best_made: How the best loss came to be, likewise.
     """
@@ -147,12 +147,10 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
     """
     try:
         data = read_arrays(path)
-        # Runs of before there was teaching know no start and no maker, nor whose the best is.
-        known = {"start_epoch": 0, "made": "evolved"} | data
         state = EvolutionState(
             int(data["epoch"]),
             *(np.array(data[name]) for name in _ARRAYS),
-            start_epoch=int(known["start_epoch"]),
+            start_epoch=int(data["start_epoch"]),
         )
         teaching = {
             name.removeprefix(_TEACHING): np.array(value)
@@ -167,7 +165,7 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
             int(data["env_steps"]),
             json.loads(str(data["config"])),
             teaching,
-            str(known["made"]),
+            str(data["made"]),
             int(data["best_epoch"]) if "best_epoch" in data else None,
             int(data["best_env_steps"]) if "best_env_steps" in data else None,
             str(data["best_made"]) if "best_made" in data else None,

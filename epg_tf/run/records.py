@@ -144,8 +144,7 @@ def read_run(root: pathlib.Path) -> RunRecords:
     if held_out is not None and not {"epoch", "first", "last"} <= held_out.keys():
         held_out = None
     checkpoint = CheckpointFolder(root / "checkpoints").latest()
-    # Runs of before there was the file have what fixes their numbers in their checkpoints.
-    config = read_json(root / SETTINGS_FILE) or (checkpoint.config if checkpoint else {})
+    config = read_json(root / SETTINGS_FILE) or {}
     return RunRecords(root, config_text, config, metrics, checkpoint, held_out)
 
 
@@ -163,6 +162,5 @@ def _read_metrics(lines: list[str]) -> dict[str, np.ndarray]:
 
 
 def _number(metrics: Mapping[str, Any], name: str) -> float:
-    # Runs of before there was validation do not have it.
     value = metrics.get(name) if name == "validation_return" else metrics[name]
     return np.nan if value is None else float(value)

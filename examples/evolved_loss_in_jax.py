@@ -67,7 +67,7 @@ def per_step_loss(about, phi, inputs):
     if network["bilinear"]:
         others = [s for n, s in steps.items() if not n.startswith(("policy", "memory"))]
         factor = layer(phi, "bilinear", jnp.concatenate(others, 1))
-        losses += ((steps["policy_mean"] if log_p is None else log_p) * factor).sum(1)
+        losses += (factor * steps.get("policy_mean", log_p)).sum(1)
     losses += network["mean_penalty"] / 2 * (centre**2).sum(1)  # the confinement
     return losses if noise is None else losses + network["log_std_penalty"] * noise.sum(1)
 

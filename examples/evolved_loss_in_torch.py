@@ -67,8 +67,8 @@ class EvolvedLoss(nn.Module):
         centre = steps["policy_mean"] if log_p is None else log_p - log_p.mean(1, keepdim=True)
         if network["bilinear"]:
             others = [s for n, s in steps.items() if not n.startswith(("policy", "memory"))]
-            given = steps["policy_mean"] if log_p is None else log_p
-            losses = losses + (given * self._layer("bilinear", torch.cat(others, 1))).sum(1)
+            factor = self._layer("bilinear", torch.cat(others, 1))
+            losses = losses + (factor * steps.get("policy_mean", log_p)).sum(1)
         losses = losses + network["mean_penalty"] / 2 * (centre**2).sum(1)  # the confinement
         return losses if noise is None else losses + network["log_std_penalty"] * noise.sum(1)
 

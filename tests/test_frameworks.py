@@ -152,4 +152,4 @@ def test_an_agent_learns_gymnasiums_reacher(framework):
 @pytest.mark.parametrize("framework", THEIRS)
 def test_an_example_fits_on_a_page(framework):
     text = (PROJECT / "examples" / f"evolved_loss_in_{framework}.py").read_text()
-    assert len(text.splitlines()) <= 140
+    assert len(text.splitlines()) <= 145

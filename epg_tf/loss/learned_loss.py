@@ -1,8 +1,9 @@
 """L_phi: the learned loss (Fig. 2 and section 4.1).
 
 Temporal convolutions over the buffer of N steps give a context; a small dense network maps each of
-the newest steps, with that context, to a number; their mean is the loss that the agent descends.
-phi is everything here.
+the newest steps, with that context, to a number. Their mean is the loss that the agent descends.
+A bilinear term may stand beside that network (ours). All their weights together are phi. The
+confinement (ours), two fixed terms, is not part of it.
 """
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.

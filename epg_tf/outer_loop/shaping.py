@@ -27,26 +27,12 @@ def pair_ranks(returns: np.ndarray) -> np.ndarray:
 
     Both of a pair live on the same task, so that how hard the task is drops out.
     """
-    differences = _differences(returns)
+    worst = np.min(returns, where=np.isfinite(returns), initial=np.inf)
+    sound = np.where(np.isfinite(returns), returns, worst - 1.0 if np.isfinite(worst) else 0.0)
+    differences = sound[::2] - sound[1::2]
     ranks = stats.rankdata(np.abs(differences), method="average")
     weights = np.sign(differences) * ranks / (2.0 * len(ranks))
     return np.stack([weights, -weights], axis=1).ravel()
-
-
-def pair_signs(returns: np.ndarray) -> np.ndarray:
-    """Which of a pair is better: 1/2 for it, -1/2 for the other, 0 for both where they are equal.
-
-    Kinds of tasks on which returns differ little count as much as those on which they differ a lot.
-    """
-    weights = np.sign(_differences(returns)) / 2.0
-    return np.stack([weights, -weights], axis=1).ravel()
-
-
-def _differences(returns: np.ndarray) -> np.ndarray:
-    """Of each pair the first return minus the second; what is not finite is worse than all."""
-    worst = np.min(returns, where=np.isfinite(returns), initial=np.inf)
-    sound = np.where(np.isfinite(returns), returns, worst - 1.0 if np.isfinite(worst) else 0.0)
-    return sound[::2] - sound[1::2]
 
 
 def raw_returns(returns: np.ndarray) -> np.ndarray:
@@ -59,5 +45,4 @@ SHAPINGS = {
     "none": raw_returns,
     "centred_ranks": centred_ranks,
     "pair_ranks": pair_ranks,
-    "pair_signs": pair_signs,
 }

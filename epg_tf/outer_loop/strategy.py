@@ -49,8 +49,7 @@ class EvolutionStrategy:
         noise_std: sigma, a number or a schedule.
         learning_rate: The outer learning rate (alpha in Algorithm 1), a number or a schedule.
         sampling: "paired" (antithetic) or "independent" (the paper).
-        shaping: "centred_ranks", "pair_ranks" (of the differences within pairs), "pair_signs" (of
-            these differences) or "none" (Eq. 5).
+        shaping: "centred_ranks", "pair_ranks" (of the differences within pairs) or "none" (Eq. 5).
         optimizer: "adam" or "sgd".
         beta_1: Adam's; 0 so that no epoch's noise outlives it, as in the 2018 release.
         beta_2: Adam's.
@@ -79,9 +78,9 @@ class EvolutionStrategy:
                 require_number(f"EvolutionStrategy.{name}", getattr(self, name))
         require_member("EvolutionStrategy.sampling", self.sampling, sampling.SAMPLINGS)
         require_member("EvolutionStrategy.shaping", self.shaping, tuple(SHAPINGS))
-        if self.shaping.startswith("pair") and self.sampling != "paired":
+        if self.shaping == "pair_ranks" and self.sampling != "paired":
             raise ValueError(
-                f"`EvolutionStrategy.shaping` (='{self.shaping}') needs "
+                "`EvolutionStrategy.shaping` (='pair_ranks') needs "
                 "`EvolutionStrategy.sampling` (='paired')."
             )
         require_member("EvolutionStrategy.optimizer", self.optimizer, _OPTIMIZERS)

@@ -162,5 +162,6 @@ def _read_metrics(lines: list[str]) -> dict[str, np.ndarray]:
 
 
 def _number(metrics: Mapping[str, Any], name: str) -> float:
+    # A run that validates nothing does not have it.
     value = metrics.get(name) if name == "validation_return" else metrics[name]
     return np.nan if value is None else float(value)

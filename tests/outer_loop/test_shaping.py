@@ -8,7 +8,6 @@ from epg_tf.outer_loop.shaping import (
     SHAPINGS,
     centred_ranks,
     pair_ranks,
-    pair_signs,
     raw_returns,
 )
 
@@ -53,11 +52,6 @@ def test_centred_ranks_see_only_the_order():
 )
 def test_pair_ranks_compare_within_pairs_alone(returns, weights):
     np.testing.assert_allclose(pair_ranks(np.array(returns)), weights, atol=1e-15)
-
-
-def test_pair_signs_count_every_pair_alike():
-    weights = pair_signs(np.array([1.0, 3.0, 110.0, 100.0, 4.0, 4.0, NAN, -7.0]))
-    np.testing.assert_array_equal(weights, [-0.5, 0.5, 0.5, -0.5, 0.0, 0.0, -0.5, 0.5])
 
 
 def test_raw_returns_are_eq_5_and_no_better_than_the_worst_where_not_finite():

@@ -7,6 +7,7 @@ instead would make them wait for one another 128 times an update.
 
 from __future__ import annotations
 
+import collections
 import itertools
 import sys
 import threading
@@ -82,48 +83,43 @@ class WorkerGroups:
         Returns:
             What the lifetimes came to, worker after worker.
         """
-        takers = lesson_takers or [None] * len(self.groups)
         ends = list(itertools.accumulate(group.num_workers for group in self.groups))
-        kept = [keepers and keepers(*span) for span in itertools.pairwise([0, *ends])]
+        spans = list(itertools.pairwise([0, *ends]))
+        observers = _observers(len(self.groups), on_update, lesson_takers)
+        kept = [keepers and keepers(*span) for span in spans]
+
+        def live_in(group: int) -> Lifetimes:
+            these = slice(*spans[group])
+            how = guidance, observers[group], num_updates, kept[group]
+            return self.groups[group].live(phi[these], seeds[these], *how)
+
         if len(self.groups) == 1:
-            return self.groups[0].live(
-                phi, seeds, guidance, on_update, num_updates, takers[0], kept[0]
-            )
-        arrivals = _last_arrivals(len(self.groups), on_update)
+            return live_in(0)
         with ThreadPoolExecutor(len(self.groups)) as threads:
-            futures = [
-                threads.submit(
-                    group.live,
-                    phi[start:end],
-                    seeds[start:end],
-                    guidance,
-                    arrivals,
-                    num_updates,
-                    taker,
-                    keeper,
-                )
-                for group, taker, keeper, (start, end) in zip(
-                    self.groups, takers, kept, itertools.pairwise([0, *ends]), strict=True
-                )
-            ]
-            return _side_by_side([future.result() for future in futures])
+            return _side_by_side(list(threads.map(live_in, range(len(self.groups)))))
 
 
-def _last_arrivals(
-    num_groups: int, on_update: Callable[[Update], object] | None
-) -> Callable[[Update], object] | None:
-    """Passes on, of the groups' calls for an update, the last."""
-    if on_update is None:
-        return None
-    lock, arrived = threading.Lock(), {}
+def _observers(
+    num_groups: int,
+    on_update: Callable[[Update], object] | None,
+    lesson_takers: Sequence[Callable[[Update], object]] | None,
+) -> list[Callable[[Update], object]]:
+    """Returns an observer per group: its lesson taker, then `on_update` if it is the last."""
+    lock, arrived = threading.Lock(), collections.Counter()
 
-    def arrive(update: Update) -> None:
-        with lock:
-            arrived[update.k] = arrived.get(update.k, 0) + 1
-            if arrived[update.k] == num_groups:
-                on_update(update)
+    def observer(group: int) -> Callable[[Update], object]:
+        def observe(update: Update) -> None:
+            if lesson_takers is not None:
+                lesson_takers[group](update)
+            if on_update is not None:
+                with lock:
+                    arrived[update.k] += 1
+                    if arrived[update.k] == num_groups:
+                        on_update(update)
 
-    return arrive
+        return observe
+
+    return [observer(group) for group in range(num_groups)]
 
 
 def _side_by_side(parts: Sequence[Lifetimes]) -> Lifetimes:

@@ -103,7 +103,6 @@ class Workers:
         guidance: float,
         on_update: Callable[[Update], object] | None = None,
         num_updates: int | None = None,
-        lesson_taker: Callable[[Update], object] | None = None,
         keeper: Keeper | None = None,
     ) -> Lifetimes:
         """Lives one lifetime per worker.
@@ -114,7 +113,6 @@ class Workers:
             guidance: alpha in Eq. 6.
             on_update: Called before each update; `learner` then holds the agents as they acted.
             num_updates: K, where it is not the settings'.
-            lesson_taker: Called as `on_update` is.
             keeper: Knows where these lifetimes stood when they were cut off, and is told of where
                 they stand.
 
@@ -126,7 +124,6 @@ class Workers:
         if keeper is not None and (kept := keeper.kept()):
             at.restore(kept)
         until = settings.num_updates if num_updates is None else num_updates
-        observers = [observer for observer in (on_update, lesson_taker) if observer is not None]
         driver, parameters = at.driver, at.driver.env.simulator.parameters
         while at.k < until:  # line 6
             driver.policy.load(self.learner.policy_weights(), at.statistics["observation"])
@@ -146,8 +143,8 @@ class Workers:
                 num_actions,
                 guidance > 0.0,
             )
-            for observer in observers:
-                observer(
+            if on_update is not None:
+                on_update(
                     Update(at.k, experience, driver.passage, batch, acted, at.episodes, parameters)
                 )
             logs = self.learner.update(batch, guidance)  # line 12

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from epg_tf.files import crc32_of
 from epg_tf.inner_loop.groups import WorkerGroups
-from epg_tf.inner_loop.lifetime import Lifetimes, Update
-from epg_tf.inner_loop.standing import Keeper
-from epg_tf.outer_loop import sampling
+from epg_tf.inner_loop.lifetime import Lifetimes
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.partial_epochs import PartialEpochs
 from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.search import Evolution, Search
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionState
-from epg_tf.outer_loop.taught_epochs import Teaching, TeachingState
+from epg_tf.outer_loop.taught_epochs import Teaching
 from epg_tf.outer_loop.validation import validation_return
 
 
@@ -73,66 +72,32 @@ def meta_train(
     """
     share = ranks.share(settings.num_workers)
     steps_at_a_time = settings.num_workers * settings.inner_loop.steps_per_update
-    teaching: Teaching | None = None
-    training_workers = workers
-    if settings.training_family is not None:
-        family, threads = settings.training_family, ranks.threads(settings.threads_per_rank)
-        training_workers = WorkerGroups(settings.inner_loop, family, len(share), threads)
-
-    def on_update(update: Update) -> None:
-        del update
-        on_steps(steps_at_a_time)
-
+    search: Search | None = None
     for epoch in range(checkpoint.state.epoch + 1, settings.num_epochs + 1):  # line 2
-        began, before = time.perf_counter(), checkpoint.state
-        taught = settings.is_taught(epoch)
-        if taught:  # not in the paper
-            teaching = teaching or Teaching(settings, ranks)
-            taught_so_far = TeachingState.from_checkpoint(checkpoint)
-            guidance = 0.0
-            lifetimes = teaching.live(taught_so_far, epoch, on_update)
-            gathered = _gather(ranks, lifetimes, before, stop_requested())
-            taught_so_far, logs = teaching.fit(taught_so_far, epoch, on_steps)
-            state = settings.strategy.init(taught_so_far.fit.phi, epoch)
-            kept = taught_so_far.as_arrays(goes_on=settings.is_taught(epoch + 1))
-        else:
-            teaching, kept = None, checkpoint.teaching
-            guidance = settings.guidance(epoch)
-            phi = settings.strategy.ask(before, settings.seed, share)  # lines 3-4
-            seeds = [
-                sampling.training_seed(settings.seed, epoch, worker, settings.strategy.sampling)
-                for worker in share
-            ]
-            keepers = partial_epochs and _keepers(partial_epochs, epoch, share, before.phi)
-            num_updates = settings.num_updates_in(epoch)
-            lifetimes = training_workers.live(  # lines 5-12
-                phi, seeds, guidance, on_update, num_updates, keepers=keepers
+        began, before, taught = time.perf_counter(), checkpoint, settings.is_taught(epoch)
+        if search is None or taught != settings.is_taught(epoch - 1):
+            search = (
+                Teaching(settings, ranks)  # not in the paper
+                if taught
+                else Evolution(settings, ranks, workers, partial_epochs)
             )
-            gathered = _gather(ranks, lifetimes, before, stop_requested())  # line 13
-            state, logs = settings.strategy.tell(  # line 14
-                before, settings.seed, gathered["returns"]
-            )
-        seen = None if settings.validate_every == 0 else math.nan
+        lifetimes = search.live(before, lambda update: on_steps(steps_at_a_time))  # lines 3-12
+        gathered = _gather(ranks, lifetimes, before.state, stop_requested())  # line 13
+        state, kept, logs = search.learn(before, gathered["returns"], on_steps)  # line 14
+        validated = None if settings.validate_every == 0 else math.nan
         if settings.is_validated(epoch):
-            seen = logs["validation_return"] = validation_return(
+            validated = logs["validation_return"] = validation_return(
                 workers, ranks, settings.seed, share, state.phi, settings.guidance_in_use
             )
+        guidance, num_steps = settings.guidance_in(epoch), settings.env_steps_in(epoch)
         logs |= {"guidance": guidance, "seconds": time.perf_counter() - began}
-        num_steps = settings.env_steps_in(epoch)
-        checkpoint = checkpoint.followed_by(
-            state, num_steps, gathered["returns"], guidance, taught, seen, kept
+        checkpoint = before.followed_by(
+            state, num_steps, gathered["returns"], guidance, taught, validated, kept
         )
         stopped = bool(gathered.pop("stop").any()) and epoch < settings.num_epochs
         yield EpochRecord(checkpoint, num_steps, gathered, logs, stopped)
         if stopped:
             return
-
-
-def _keepers(
-    partial_epochs: PartialEpochs, epoch: int, share: Sequence[int], phi: np.ndarray
-) -> Callable[[int, int], Keeper]:
-    """What keeps the lifetimes of this rank's workers, from one place in its share to another."""
-    return lambda start, end: partial_epochs.of(epoch, share[start], share[end - 1], phi)
 
 
 def _gather(

@@ -106,6 +106,10 @@ class MetaTraining:
             steps += self.teacher.own_env_steps
         return steps
 
+    def guidance_in(self, epoch: int) -> float:
+        """The guidance alpha (Eq. 6) in `epoch` (1, 2, ...); 0 while phi is taught."""
+        return 0.0 if self.is_taught(epoch) else self.guidance(epoch)
+
     @property
     def guidance_in_use(self) -> float:
         """The alpha of Eq. 6 for agents of a finished loss: the last one if it sees the reward."""

@@ -16,6 +16,7 @@ from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.explorers import Explorers
 from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.outer_loop.search import Step
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.schedules import value_in
 from epg_tf.teaching.critic import Critic
@@ -118,24 +119,12 @@ class Teaching:
             maxlen=self._teacher.num_kept_epochs
         )
 
-    def live(
-        self,
-        state: TeachingState,
-        epoch: int,
-        on_update: Callable[[Update], object] | None = None,
-    ) -> Lifetimes:
-        """Lives an epoch with phi as it is, and keeps the lessons of all ranks.
+    def live(self, before: Checkpoint, on_update: Callable[[Update], object]) -> Lifetimes:
+        """Runs lifetimes with phi itself, and keeps the lessons of all ranks.
 
-        In a process that has just begun, the epochs are lived again whose lessons are kept.
-
-        Args:
-            state: Where teaching stands.
-            epoch: From 1.
-            on_update: Called K times, whenever the last group comes to an update.
-
-        Returns:
-            What this rank's lifetimes came to.
+        A new process first runs the earlier epochs again whose lessons are kept.
         """
+        state, epoch = TeachingState.from_checkpoint(before), before.state.epoch + 1
         missing = min(epoch, self._teacher.num_kept_epochs) - 1 - len(self._kept)
         if missing > 0:
             self._kept.clear()
@@ -143,26 +132,29 @@ class Teaching:
                 self._live(phi, earlier)
         return self._live(state.fit.phi, epoch, on_update)
 
-    def fit(
-        self,
-        state: TeachingState,
-        epoch: int,
-        on_steps: Callable[[int], object] = lambda num_steps: None,
-    ) -> tuple[TeachingState, dict[str, float]]:
-        """Fits phi to the kept lessons: the same on every rank.
+    def learn(
+        self, before: Checkpoint, returns: np.ndarray, on_steps: Callable[[int], object]
+    ) -> Step:
+        """Fits phi to the kept lessons.
 
-        Args:
-            state: Where teaching stood when the epoch was lived.
-            epoch: From 1.
-            on_steps: See `Explorers.train`.
+        If every worker has diverged there is no lesson: phi stays, and the errors are NaN.
 
         Returns:
-            Where it stands then, and of the last pass `teaching_error`, `teaching_target` (see
-            `FitErrors`) and `teaching_explained`; with them `phi_norm`, `gradient_norm`, which is
-            not known, and `critic_error` where a critic teaches (see `Critic.train`), or
-            `expert_return` where an expert does (see `Explorers.train`). Where there was no lesson,
-            every worker having diverged, phi does not change and the errors are NaN.
+            A step that starts evolution anew from phi. Its logs are, of the last pass,
+            `teaching_error`, `teaching_target` (see `FitErrors`) and `teaching_explained`, with
+            `phi_norm` and `gradient_norm` (NaN). With a critic they have `critic_error` too (see
+            `Critic.train`), with an expert `expert_return` (see `Explorers.train`).
         """
+        del returns
+        before_fit, epoch = TeachingState.from_checkpoint(before), before.state.epoch + 1
+        after, logs = self._fitted(before_fit, epoch, on_steps)
+        goes_on = self._settings.is_taught(epoch + 1)
+        state = self._settings.strategy.init(after.fit.phi, epoch)
+        return Step(state, after.as_arrays(goes_on), logs)
+
+    def _fitted(
+        self, state: TeachingState, epoch: int, on_steps: Callable[[int], object]
+    ) -> tuple[TeachingState, dict[str, float]]:
         lived_with = np.concatenate([state.lived_with, state.fit.phi[np.newaxis]])
         lived_with = lived_with[max(0, len(lived_with) - self._teacher.num_kept_epochs + 1) :]
         lessons, teacher, logs = self._with_targets(state, joined(self._kept), epoch, on_steps)

@@ -140,7 +140,7 @@ def test_its_lessons_change_nothing_in_the_lives_of_those_who_give_them():
         workers = Workers(settings, family, len(seeds))
         taker = LessonTaker(workers.learner, CriticTeacher().lesson) if taken else None
         phi = np.repeat(workers.draw_phi(0)[np.newaxis], len(seeds), axis=0)
-        lifetimes = workers.live(phi, seeds, 0.0, lesson_taker=taker)
+        lifetimes = workers.live(phi, seeds, 0.0, taker)
         return lifetimes, workers.learner.policy_weights(), taker and taker.hand_over()
 
     (taught, ours, lessons), (untaught, theirs, _) = live(True), live(False)

@@ -34,7 +34,7 @@ def live(settings, taken=True):
     workers = Workers(settings, FAMILY, len(SEEDS))
     phi = np.repeat(workers.draw_phi(0)[np.newaxis], len(SEEDS), axis=0)
     taker = LessonTaker(workers.learner, TEACHER.lesson) if taken else None
-    lifetimes = workers.live(phi, SEEDS, 0.0, lesson_taker=taker)
+    lifetimes = workers.live(phi, SEEDS, 0.0, taker)
     if taker is None:
         return workers, lifetimes, None
     lessons, rng = taker.hand_over(), np.random.default_rng(0)

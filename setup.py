@@ -7,7 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 SHIPPED = ("gin", "losses", "examples")
-LEFT_OUT = ("*_run", "*.png", "*.mp4", "*.ipynb", "__pycache__")  # what only a checkout needs
+LEFT_OUT = ("run", "*.png", "*.mp4", "*.ipynb", "__pycache__")  # what only a checkout needs
 
 
 class BuildWithShipped(build_py):

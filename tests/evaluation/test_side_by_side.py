@@ -180,7 +180,7 @@ def test_runs_that_differ_in_their_seed_get_median_range_and_success_rate(tmp_pa
 
 
 def test_the_final_return_is_that_of_the_evaluation_where_there_is_one(tmp_path):
-    shutil.copytree(SHIPPED / "losses" / "reacher_run", tmp_path / "run")
+    shutil.copytree(SHIPPED / "losses" / "reacher" / "run", tmp_path / "run")
     (tmp_path / "run" / "evaluation").mkdir()
     about = {"phi_crc32": 0, "command": "", "num_updates": 1, "steps_per_update": 1, "labels": {}}
     evolved = {"final_iqm": -7.0, "final_low": -8.0, "final_high": -6.0}

@@ -65,7 +65,7 @@ def _find(root: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, str, str]]:
     if is_gallery(root):
         for file in sorted(root.glob(f"*/{DESCRIPTION_FILE}")):
             name = file.parent.name
-            yield name, file.parent, f"{name}_curves.png", f"{name}_film"
+            yield name, file.parent, f"{name}/curves.png", f"{name}/film"
         return
     for file in sorted(root.glob(f"*/loss/{DESCRIPTION_FILE}")):
         name = file.parent.parent.name

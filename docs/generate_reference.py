@@ -182,12 +182,14 @@ def presets() -> str:
         "# Presets",
         "`--gin_file gin/NAME.gin` reads one. What they include comes before them.",
     ]
-    for file in sorted(PROJECT.glob("gin/*.gin")):
+    folders = sorted({file.parent for file in PROJECT.glob("gin/**/*.gin")})
+    for file in (file for folder in folders for file in sorted(folder.glob("*.gin"))):
         lines = file.read_text().splitlines()
         num_comments = next(n for n, line in enumerate(lines) if not line.startswith("#"))
         about = " ".join(line.lstrip("# ") for line in lines[:num_comments])
         body = "\n".join(lines[num_comments:]).strip()
-        text += [f"## {file.stem}", about, f'```python title="gin/{file.name}"\n{body}\n```']
+        name = file.relative_to(PROJECT / "gin")
+        text += [f"## {name.with_suffix('')}", about, f'```python title="gin/{name}"\n{body}\n```']
     return "\n\n".join(text) + "\n"
 
 

@@ -130,7 +130,7 @@ def _read(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
     gin.clear_config()
     for file in files:
         if not pathlib.Path(resolve(file)).is_file():
-            presets = ", ".join(sorted(path.stem for path in (SHIPPED / "gin").glob("*.gin")))
+            presets = ", ".join(_presets())
             raise ValueError(
                 f"`--gin_file` (={file}) must be an existing file, or the name of a preset: "
                 f"{presets}."
@@ -164,6 +164,14 @@ def _name_unused(bindings: Sequence[str]) -> None:
 def complete_config() -> str:
     """All values in force, defaults included, as a gin file that makes the same run."""
     return gin.operative_config_str()
+
+
+def _presets() -> list[str]:
+    """The names of the presets, folders of parts left out, those of the paper's tasks first."""
+    root = SHIPPED / "gin"
+    files = [*sorted(root.glob("*.gin")), *sorted(root.glob("*/*.gin"))]
+    names = [file.relative_to(root).with_suffix("").as_posix() for file in files]
+    return [name for name in names if not name.startswith("tasks/")]
 
 
 def resolve(path: str) -> str:

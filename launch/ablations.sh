@@ -4,7 +4,7 @@
 # The runs are in runs/ablations/PRESET, side by side in its report.html. Interrupted, the same command goes on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-preset=ablations seeds=3 ranks=2
+preset=evolved/ablations seeds=3 ranks=2
 if [[ $# -gt 0 && $1 != -- ]]; then preset=$1 && shift; fi
 if [[ $# -gt 0 && $1 != -- ]]; then seeds=$1 && shift; fi
 if [[ $# -gt 0 && $1 != -- ]]; then ranks=$1 && shift; fi

@@ -20,14 +20,19 @@ from epg_tf.run.training import train
 from epg_tf.schedules import PiecewiseLinear, epochs_to_look_at
 
 PROJECT = pathlib.Path(__file__).parent.parent
-SHARED = (
-    "paper",
-    "fast",
-    "confined",
-    "evolved",
-    "taught",
-    "taught_by_expert",
-)  # without a family: others include them
+SHARED = (  # without a family: others include them
+    "paper/paper.gin",
+    "evolved/fast.gin",
+    "evolved/confined.gin",
+    "evolved/any_body.gin",
+    "taught/by_critic.gin",
+    "taught/by_expert.gin",
+)
+FILES = {
+    path.relative_to(PROJECT / "gin").as_posix(): path
+    for path in sorted((PROJECT / "gin").rglob("*.gin"))
+    if path.parent.name != "tasks"
+}
 
 
 def is_of_a_rival(path):
@@ -37,12 +42,8 @@ def is_of_a_rival(path):
     return "train_rival." in text or any(is_of_a_rival(PROJECT / name) for name in included)
 
 
-RIVALS = sorted(path.name for path in (PROJECT / "gin").glob("*.gin") if is_of_a_rival(path))
-PRESETS = sorted(
-    path.name
-    for path in (PROJECT / "gin").glob("*.gin")
-    if path.stem not in SHARED and path.name not in RIVALS
-)
+RIVALS = [name for name, path in FILES.items() if is_of_a_rival(path)]
+PRESETS = [name for name in FILES if name not in {*SHARED, *RIVALS}]
 TINY = [
     "meta_train.num_workers = 2",
     "meta_train.num_epochs = 1",
@@ -89,7 +90,7 @@ def test_presets_are_found_from_anywhere(tmp_path, monkeypatch):
 
 
 def test_paper_gin_is_the_papers_numbers():
-    settings = config.read(["gin/literal.gin"], [])
+    settings = config.read(["gin/paper/literal.gin"], [])
     loop = settings.inner_loop
     assert (loop.num_updates, loop.steps_per_update, loop.buffer_size) == (512, 128, 128)
     assert settings.num_workers == 32
@@ -133,7 +134,7 @@ def test_an_ablation_changes_the_reachers_or_the_quickstarts_preset():
     lines = (PROJECT / "launch" / "ablations.sh").read_text().splitlines()
     runs = [shlex.split(line)[1:] for line in lines if re.match(r"evolve \w", line)]
     changed = {"base"}
-    for preset in ("ablations", "quickstart"):
+    for preset in ("evolved/ablations", "quickstart"):
         configs = {name: config.read([f"gin/{preset}.gin"], of) for name, *of in runs}
         settings = {name: flatten(of) for name, of in configs.items()}
         changed |= {name for name, of in settings.items() if of != settings["base"]}
@@ -298,7 +299,7 @@ def test_a_file_that_is_not_there_gets_one_sentence(tmp_path, capfd):
 
 
 def test_a_preset_without_a_family_gets_one_sentence(capfd):
-    sentence = sentence_of(["gin/paper.gin"], [], capfd)
+    sentence = sentence_of(["gin/paper/paper.gin"], [], capfd)
     assert sentence == "`meta_train.family` is missing: a preset must bind it."
 
 
@@ -379,10 +380,10 @@ def test_a_rival_that_is_missing_gets_a_sentence():
 
 
 def test_settings_of_two_records_of_a_kind_are_told_apart():
-    settings = config.read(["gin/hopper_taught.gin"], [])
+    settings = config.read(["gin/taught/hopper.gin"], [])
     flat = flatten(settings)
     assert (flat["RandomHopper.frame_skip"], flat["ExpertTeacher.family.frame_skip"]) == (2, 8)
-    other = config.read(["gin/hopper_taught.gin"], ["expert/RandomHopper.frame_skip = 4"])
+    other = config.read(["gin/taught/hopper.gin"], ["expert/RandomHopper.frame_skip = 4"])
     differs = differs_from_run(other, plain(flat))
     assert differs == "`ExpertTeacher.family.frame_skip` is 8 there and 4 here"
     assert not differs_from_run(settings, plain(flat))

@@ -65,7 +65,7 @@ def test_a_link_to_a_file_leads_to_one(page):
 
 def test_the_reference_knows_every_setting_of_the_presets():
     text = REFERENCE.settings()
-    for preset in PROJECT.glob("gin/*.gin"):
+    for preset in PROJECT.glob("gin/**/*.gin"):
         found = re.findall(r"(?m)^(?:\w+/)?(\w+)\.(\w+) =", preset.read_text())
         for record, setting in found:
             assert f"\n## {record}\n" in text, record

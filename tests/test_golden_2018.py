@@ -117,7 +117,7 @@ def test_every_quantity(case, num_workers, slot):
     """Normaliser, inputs, advantages, loss, KL and all parameters over three updates."""
     data = load(case)
     family = RandomHopper()
-    preset = config.read(["gin/openai2018.gin"], []).inner_loop
+    preset = config.read(["gin/paper/openai2018.gin"], []).inner_loop
     settings = dataclasses.replace(preset, train_memory=bool(data["mem"]))
     learner = Learner(settings, family, num_workers)
     rngs = [np.random.default_rng(worker) for worker in range(num_workers)]

@@ -15,19 +15,19 @@ from epg_tf.run.records import read_run
 
 LOSSES = pathlib.Path(__file__).parent.parent / "losses"
 PRESETS = {
-    "dir_half_cheetah_evolved": "gin/dir_half_cheetah.gin",
+    "dir_half_cheetah_evolved": "gin/evolved/dir_half_cheetah.gin",
     "dir_hopper_evolved": "gin/dir_hopper.gin",
-    "dir_hopper_taught": "gin/dir_hopper_taught.gin",
-    "dir_half_cheetah_taught": "gin/dir_half_cheetah_taught.gin",
-    "half_cheetah_evolved": "gin/half_cheetah.gin",
-    "half_cheetah_taught": "gin/half_cheetah_taught.gin",
+    "dir_hopper_taught": "gin/taught/dir_hopper.gin",
+    "dir_half_cheetah_taught": "gin/taught/dir_half_cheetah.gin",
+    "half_cheetah_evolved": "gin/evolved/half_cheetah.gin",
+    "half_cheetah_taught": "gin/taught/half_cheetah.gin",
     "hopper_evolved": "gin/hopper.gin",
-    "hopper_taught": "gin/hopper_taught.gin",
-    "hopper_velocity_taught": "gin/hopper_velocity_taught.gin",
+    "hopper_taught": "gin/taught/hopper.gin",
+    "hopper_velocity_taught": "gin/taught/hopper_velocity.gin",
     "own_robot_evolved": "gin/own_robot.gin",
     "reacher": "gin/reacher.gin",
-    "swimmer_taught": "gin/swimmer_taught.gin",
-    "walker_taught": "gin/walker_taught.gin",
+    "swimmer_taught": "gin/taught/swimmer.gin",
+    "walker_taught": "gin/taught/walker.gin",
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 PROJECT = pathlib.Path(__file__).parent.parent
 ROBOT_GIN = """
-include 'gin/evolved.gin'
+include 'gin/evolved/any_body.gin'
 
 meta_train.family = @RandomBody()
 RandomBody.model = 'robot.xml'

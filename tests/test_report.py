@@ -375,7 +375,9 @@ def test_a_picture_that_was_taken_away_is_named(run, bare_run):
 # The records that it is made of.
 
 
-@pytest.mark.parametrize("preset", ["hopper", "discrete_reacher", "dir_hopper", "openai2018"])
+@pytest.mark.parametrize(
+    "preset", ["hopper", "evolved/discrete_reacher", "dir_hopper", "paper/openai2018"]
+)
 def test_settings_as_names_and_values_say_what_gin_says(preset):
     settings = config.read([f"gin/{preset}.gin"], [])
     values = plain(flatten(settings, free=True))

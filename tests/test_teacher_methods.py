@@ -171,7 +171,7 @@ def test_ppo_in_longer_lifetimes_is_a_line_in_the_picture(tmp_path, capfd):
 
 
 @pytest.mark.parametrize("method", ["teacher", "cloned"])
-@pytest.mark.parametrize("name", ["hopper_taught", "hopper_taught_run", "reacher"])
+@pytest.mark.parametrize("name", ["hopper_taught", "hopper_taught/run", "reacher"])
 def test_a_loss_without_the_networks_of_its_teacher_is_refused(name, method, tmp_path, capfd):
     sentence = refusal(capfd, f"losses/{name}", tmp_path / "results", methods=["ppo", method])
     assert sentence.startswith("`--loss` (=")

@@ -40,7 +40,7 @@ def bindings(changes):
     return [f"{name} = {value}" for name, value in (TINY | changes).items()]
 
 
-def run(root, preset="rl2_reacher.gin", **changes):
+def run(root, preset="rivals/rl2_reacher.gin", **changes):
     """What `python -m epg_tf.train_rival` does, in this process."""
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
@@ -104,11 +104,11 @@ def test_every_epoch_is_written_down(rivals):
 @pytest.mark.parametrize(
     ("preset", "method", "trial_steps"),
     [
-        ("rl2_hopper", "rl2", 240),
-        ("rl2_dir_hopper", "rl2", 240),
-        ("e_rl2_reacher", "e_rl2", 240),
-        ("e_rl2_hopper", "e_rl2", 2060),
-        ("e_rl2_dir_half_cheetah", "e_rl2", 840),
+        ("rivals/rl2_hopper", "rl2", 240),
+        ("rivals/rl2_dir_hopper", "rl2", 240),
+        ("rivals/e_rl2_reacher", "e_rl2", 240),
+        ("rivals/e_rl2_hopper", "e_rl2", 2060),
+        ("rivals/e_rl2_dir_half_cheetah", "e_rl2", 840),
     ],
 )
 def test_a_preset_trains_an_epoch(preset, method, trial_steps, tmp_path, capfd):
@@ -122,11 +122,11 @@ def test_a_preset_trains_an_epoch(preset, method, trial_steps, tmp_path, capfd):
     ("preset", "changes", "what"),
     [
         (
-            "maml_dir_half_cheetah",
+            "rivals/maml_dir_half_cheetah",
             {"MAML__num_passes": 1},
             "MAML (maml), 2 tasks",
         ),
-        ("es_maml_dir_half_cheetah", {}, "ESMAML (es_maml), 2 tasks"),
+        ("rivals/es_maml_dir_half_cheetah", {}, "ESMAML (es_maml), 2 tasks"),
     ],
 )
 def test_a_preset_of_maml_trains_an_epoch(preset, changes, what, tmp_path, capfd):
@@ -162,7 +162,7 @@ def test_the_folder_of_an_evolution_is_refused(loss, capfd):
 def test_ctrl_c_stops_at_the_end_of_the_epoch(tmp_path):
     changes = {"train_rival.num_epochs": 10_000, "train_rival.validate_every": 0}
     arguments = [part for b in bindings(changes) for part in ("--gin_binding", b)]
-    job = [sys.executable, "-m", "epg_tf.train_rival", "--gin_file", "gin/rl2_reacher.gin"]
+    job = [sys.executable, "-m", "epg_tf.train_rival", "--gin_file", "gin/rivals/rl2_reacher.gin"]
     process = subprocess.Popen(
         [*job, *arguments, "--root_dir", str(tmp_path)],
         cwd=PROJECT,

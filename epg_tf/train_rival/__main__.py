@@ -1,6 +1,6 @@
 """Meta-trains a rival of evolved losses on a family of tasks: RL², E-RL², MAML or ES-MAML.
 
-    python -m epg_tf.train_rival --gin_file gin/rl2_reacher.gin --root_dir runs/rl2_reacher
+    python -m epg_tf.train_rival --gin_file gin/rivals/rl2_reacher.gin --root_dir runs/rl2_reacher
 
 A setting of the preset is changed with --gin_binding, for instance
 --gin_binding "train_rival.num_epochs=100" --gin_binding "RL2.trial_steps=4096". The same command
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
         refuse_ranks(ranks.size, "train_rival")
         if not config_flags.GIN_FILE.value:
             raise ValueError(
-                "`--gin_file` (=none) must name a preset, such as gin/rl2_reacher.gin."
+                "`--gin_file` (=none) must name a preset, such as gin/rivals/rl2_reacher.gin."
             )
         settings = config.read_rival(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
         settings.family.sample(TRAINING_TASK_SEEDS[0])  # before there is a folder

@@ -69,7 +69,7 @@ def test_a_folder_with_a_damaged_loss_is_refused(tmp_path, capfd):
 
 def test_a_loss_without_an_evaluation_is_shown_without_scores(tmp_path):
     folder = tmp_path / "losses" / "one"
-    shutil.copytree(SHIPPED / "reacher", folder)
+    shutil.copytree(SHIPPED / "reacher", folder, ignore=shutil.ignore_patterns("*.png", "*.mp4"))
     about = json.loads((folder / "loss.json").read_text()) | {"scores": None}
     (folder / "loss.json").write_text(json.dumps(about))
     make_report(tmp_path / "losses")

@@ -41,7 +41,8 @@ def test_factors_by_name_and_directions():
     masses = parse("RandomBody.mass=[{'tip': (1, 2)}, 3]", "own_robot")
     assert masses.values == ({"tip": (1, 2)}, (3, 3))
     ways = parse(
-        "DirHalfCheetah.directions=[((1.0,0.0,0.0),), ((-1.0,0.0,0.0),)]", "dir_half_cheetah"
+        "DirHalfCheetah.directions=[((1.0,0.0,0.0),), ((-1.0,0.0,0.0),)]",
+        "evolved/dir_half_cheetah",
     )
     assert not ways.is_numeric and ways.trained_range is None
 

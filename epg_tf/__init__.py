@@ -20,7 +20,7 @@
 | n workers on so many ranks and threads           | `outer_loop.ranks`; `inner_loop.groups`    |
 | phi is taught first (ours)                       | `teaching`; `outer_loop.taught_epochs`     |
 | a run as it is written down, and read again      | `train`; `run`                             |
-| an epoch that is cut off, and goes on            | `inner_loop.standing`                      |
+| an epoch that is cut off, and goes on            | `inner_loop.lifetime_state`                |
 | Figs. 4, 5, 7: learning curves on held-out tasks | `evaluate`; `evaluation.learning_curves`   |
 | outside the distribution                         | `evaluate --shift`; `evaluation.shift`     |
 | opponents off the shelf: TF-Agents' PPO and SAC  | `evaluation.rivals`                        |

@@ -1,1 +1,1 @@
-"""theta: the agents, what they live through, and how they act."""
+"""theta: the agents' networks and optimisers, their actions and their experience."""

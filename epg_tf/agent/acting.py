@@ -1,8 +1,8 @@
-"""pi as the simulator meets it: Algorithm 1, line 9, for W agents at a time, in NumPy.
+"""The policies that act in the simulator: Algorithm 1, line 9, for W agents at a time, in NumPy.
 
-TensorFlow is called once per update, never per step: a call costs more than a whole forward pass
-of these small networks (and leaks memory on Python 3.11, tensorflow#62551). The weights are copied
-from the Keras models after each update.
+A TensorFlow call per step would cost more than a forward pass of these small networks, and leaks
+memory on Python 3.11 (tensorflow#62551). So the weights are copied from the Keras models, once
+after each update.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class ActingPolicy(py_policy.PyPolicy):
         generators: Sequence[np.random.Generator],
         mean_activation: str | None = None,
     ):
-        """Makes a policy that has yet to be given weights (`load`).
+        """Makes a policy without weights; `load` sets them.
 
         Args:
-            time_step_spec: What the environment gives, per worker.
-            action_spec: What it takes; an integer for a finite action space.
+            time_step_spec: The environment's time steps, per worker.
+            action_spec: The environment's actions; an integer for a finite action space.
             generators: One per worker, for the noise of its actions.
-            mean_activation: Of a Gaussian policy's mean: None or "tanh".
+            mean_activation: The activation of a Gaussian policy's mean: None or "tanh".
         """
         super().__init__(time_step_spec, action_spec)  # pyright: ignore[reportArgumentType]
         self.generators = list(generators)
@@ -51,11 +51,11 @@ class ActingPolicy(py_policy.PyPolicy):
         self._noise_shape = (1,) if self._discrete else tuple(action_spec.shape)
 
     def load(self, weights: Sequence[np.ndarray], statistics: RunningStatistics) -> None:
-        """Takes over weights and the statistics that observations are normalised by.
+        """Sets the weights, and the statistics that normalise observations.
 
         Args:
-            weights: Those of a `GaussianPolicy` or `CategoricalPolicy`, [W, ...] each.
-            statistics: Of observations, [W, S].
+            weights: The weights of a `GaussianPolicy` or `CategoricalPolicy`, [W, ...] each.
+            statistics: The statistics of observations, [W, S].
         """
         if not self._discrete:
             *weights, log_std = weights
@@ -64,14 +64,14 @@ class ActingPolicy(py_policy.PyPolicy):
         self._statistics = statistics
 
     def draw_noise(self, num_steps: int) -> np.ndarray:
-        """Random numbers for the next steps, [W, num_steps, A] (or 1, if discrete)."""
+        """Draws noise for the next steps, [W, num_steps, A], or [W, num_steps, 1] if discrete."""
         shape = (num_steps, *self._noise_shape)
         draw = np.random.Generator.random if self._discrete else np.random.Generator.standard_normal
         return np.stack([draw(g, shape, dtype=np.float32) for g in self.generators])
 
     @property
     def actors(self) -> Actors:
-        """What acting takes, for calls that need no Python; `load` comes first."""
+        """The policies in the form that `native.collect` takes, once `load` was called."""
         kernels = [kernel for kernel, _ in self._layers]
         flat = [w.reshape(len(w), -1) for layer in self._layers for w in layer]
         sizes = [kernels[0].shape[1], *(kernel.shape[2] for kernel in kernels)]
@@ -89,8 +89,8 @@ class ActingPolicy(py_policy.PyPolicy):
         """Samples actions.
 
         Args:
-            observation: As the simulator gave it, [W, S].
-            noise: Of one step, as `draw_noise` drew it, [W, A] or [W, 1].
+            observation: The simulator's observation, not normalised, [W, S].
+            noise: One step of the result of `draw_noise`, [W, A] or [W, 1].
 
         Returns:
             [W, A] float32, or [W] action numbers.

@@ -1,7 +1,7 @@
-"""Adam for W agents at once (Kingma and Ba 2015), where one whose step is not finite stands still.
+"""Adam for W agents at once (Kingma and Ba 2015); an agent skips a step that is not finite.
 
-Of our own instead of Keras's for what XLA makes of it, on variables that a loop carries: loops that
-write where they read are not vectorised, so that roots and quotients belong in one that does not.
+It replaces Keras's Adam, since XLA does not vectorise a loop that writes what it reads. So `steps`
+computes the roots and quotients without writing to variables; `descend` writes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ BETA_2 = 0.999
 
 
 class WorkerAdam:
-    """W independent Adams on variables [W, ...].
+    """W independent Adam optimisers on variables [W, ...].
 
-    `theta <- theta - delta sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)`, which is
+    `theta <- theta - delta sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)`. This is
     Keras's form: epsilon stays outside the bias correction.
 
     Attributes:
-        variables: What is trained.
+        variables: The trained variables.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class WorkerAdam:
         learning_rate: float | tf.Variable,
         epsilon: float,
     ):
-        """Begins with moments of zero.
+        """Starts with moments of zero.
 
         Args:
-            variables: What to train, [W, ...] each.
-            learning_rate: delta; a variable where it changes.
-            epsilon: What keeps the quotient finite.
+            variables: The variables to train, [W, ...] each.
+            learning_rate: delta; a variable if it changes.
+            epsilon: The term that keeps the quotient finite.
         """
         self.variables = list(variables)
         self._learning_rate = learning_rate
@@ -46,12 +46,12 @@ class WorkerAdam:
         self._v = [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
 
     def reset(self) -> None:
-        """Forgets all gradients."""
+        """Resets the moments and the count of steps to zero."""
         for variable in (self._count, *self._m, *self._v):
             variable.assign(tf.zeros_like(variable))
 
     def moments(self) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
-        """t, and the means of gradients and of their squares, one array per variable."""
+        """Returns t, and the means of gradients and of their squares, one array per variable."""
         return (
             float(self._count.numpy()),
             [m.numpy() for m in self._m],
@@ -59,13 +59,13 @@ class WorkerAdam:
         )
 
     def restore(self, count: float, m: Sequence[np.ndarray], v: Sequence[np.ndarray]) -> None:
-        """Goes on from what `moments` gave."""
+        """Restores the result of `moments`."""
         self._count.assign(count)
         for variable, value in zip((*self._m, *self._v), (*m, *v), strict=True):
             variable.assign(value)
 
     def steps(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """What `descend` would take away; finite where the gradients are. Nothing changes."""
+        """Returns the steps that `descend` subtracts, finite if gradients are; changes nothing."""
         t = self._count + 1.0
         rate = self._learning_rate * tf.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)  # pyright: ignore[reportOperatorIssue]
         return [
@@ -80,9 +80,9 @@ class WorkerAdam:
 
         Args:
             gradients: One per variable.
-            steps: What `steps` says of them.
-            may_move: Which workers take them, [W]; to the others this was a gradient of 0, and
-                their variables stay as they are.
+            steps: The result of `steps` on these gradients.
+            may_move: The workers that take the steps, [W] bool. The others keep their variables,
+                and their moments decay as for a gradient of 0.
         """
         self._count.assign_add(1.0)
         for variable, m, v, g, step in zip(
@@ -97,10 +97,10 @@ class WorkerAdam:
 
 
 def all_finite(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Whether all that belongs to a worker is finite, [W], of not too large [W, ...].
+    """Returns whether all numbers of a worker are finite, [W], for tensors [W, ...].
 
-    As a sum, which one product with a vector of ones gives: XLA takes numbers one by one to
-    reduce them with `and`.
+    It tests their sum, which must not overflow. The sum is a product with a vector of ones; XLA
+    would reduce with `and` number by number.
     """
     sums = []
     for tensor in tensors:

@@ -22,9 +22,9 @@ class Agents:
 
     Attributes:
         num_workers: W.
-        policy: pi, seen by the loss through its output.
-        memory: The memory unit, seen by the loss alone.
-        value_function: V, for the guidance alone.
+        policy: pi; the loss sees its output.
+        memory: The memory unit; only the loss sees it.
+        value_function: V; only the guidance uses it.
     """
 
     def __init__(
@@ -45,14 +45,13 @@ class Agents:
         Args:
             num_workers: W.
             observation_size: S.
-            action_size: A, where actions are a box.
+            action_size: A, for a box of actions.
             num_actions: The size of a finite action space, None for a box.
             hidden_sizes: Units of the hidden layers of policy and value function.
             memory_size: Units of the memory.
-            initial_log_std: Where a Gaussian policy's log standard deviation starts.
-            mean_activation: Of a Gaussian policy's mean: None or "tanh".
-            log_std_bounds: Between which a Gaussian policy's log standard deviation stays; None for
-                no bounds.
+            initial_log_std: The initial log standard deviation of a Gaussian policy.
+            mean_activation: The activation of a Gaussian policy's mean: None or "tanh".
+            log_std_bounds: Bounds of a Gaussian policy's log standard deviation, or None.
         """
         self.num_workers = num_workers
         self.policy: Policy = (
@@ -78,7 +77,7 @@ class Agents:
         """Draws new weights for every agent, worker w's from `generators[w]` alone.
 
         Args:
-            generators: One per worker, or a single one whose agent all workers are to be.
+            generators: One per worker; workers beyond the last one copy that one's agent.
         """
         for network in self.networks.values():
             drawn = draw_weights(network, generators)
@@ -86,12 +85,12 @@ class Agents:
 
     @property
     def networks(self) -> dict[str, tf.keras.Model]:
-        """All of them by name."""
+        """All networks by name."""
         return {name: getattr(self, name) for name in ("policy", "memory", "value_function")}
 
 
 def widened(array: np.ndarray, width: int) -> np.ndarray:
-    """An array [W, ...] whose last row is repeated until there are so many."""
+    """Returns an array [W, ...] extended to `width` rows, copies of the last one."""
     if len(array) == width:
         return array
     return np.concatenate([array, np.repeat(array[-1:], width - len(array), axis=0)])

@@ -1,8 +1,8 @@
-"""Algorithm 1, lines 8-11: M steps of W agents, without boundary steps.
+"""Drivers for Algorithm 1, lines 8-11: M steps of W agents, without boundary steps.
 
-A stock TF-Agents driver spends a step on every reset and calls its observers at each step. A
-lifetime counts transitions, so these drivers start the next episode within the step that ended the
-last, and hand over all M steps at once.
+A stock TF-Agents driver spends a step on every reset and calls its observers at each step. But a
+lifetime counts transitions. So these drivers start the next episode within the step that ends the
+last one, and return all M steps at once.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from epg_tf.native.trial import runs_here
 from epg_tf.tasks.compiled_simulator import CompiledSimulator, Passage, is_compilable
 from epg_tf.tasks.environment import BatchedEnvironment
 
-_STATE = ("state", "observation", "steps", "warnings")  # of the simulator
+_STATE = ("state", "observation", "steps", "warnings")  # attributes of the simulator
 
 
 class LifetimeDriver(driver.Driver):
     """Collects exactly M transitions per worker at every `run`, step by step.
 
     Attributes:
-        physics_seconds: Time spent in the simulator since the start; where many steps are one call,
-            with acting.
-        passage: What the last run came through, physics included.
+        physics_seconds: The total time spent in the simulator; `CompiledDriver` includes acting.
+        passage: The steps of the last `run`, physics included.
     """
 
     passage: Passage
@@ -38,7 +37,7 @@ class LifetimeDriver(driver.Driver):
 
         Args:
             env: W workers.
-            policy: Acts for them.
+            policy: The policy of all workers.
             num_steps: M.
         """
         super().__init__(env, policy, observers=None, transition_observers=None)
@@ -46,11 +45,10 @@ class LifetimeDriver(driver.Driver):
         self.physics_seconds = 0.0
 
     def run(self) -> Experience:
-        """Takes the next M steps from where the environment stands.
+        """Takes the next M steps from the environment's current state.
 
         Returns:
-            The steps; where an episode ended, the next observation is where it arrived, before the
-            reset.
+            The steps; at the end of an episode, the next observation is the one before the reset.
         """
         simulator, policy, num_steps = self.env.simulator, self.policy, self._num_steps
         noise = policy.draw_noise(num_steps)
@@ -79,30 +77,30 @@ class LifetimeDriver(driver.Driver):
         return _experience(self.passage)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Where the tasks stand, [W, ...] each; the generators are not among it."""
+        """Returns copies of the tasks' states, [W, ...] each, without the random generators."""
         simulator = self.env.simulator
         return {name: getattr(simulator, name).copy() for name in _STATE}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Goes on from what `state` gave, of tasks that were drawn in the same way."""
+        """Restores the result of `state`, for tasks that were drawn in the same way."""
         for name in _STATE:
             getattr(self.env.simulator, name)[:] = state[name]
 
 
 class CompiledDriver(LifetimeDriver):
-    """Collects the same M transitions in one call that needs no Python.
+    """Collects the same M transitions in one call of machine code.
 
-    What is seen and done differs from what it is step by step by rounding: sums in another order,
-    products fused with them, another tanh.
+    The results differ from `LifetimeDriver`'s by rounding: the order of additions, fused
+    multiply-adds and another tanh.
     """
 
     def __init__(self, env: BatchedEnvironment, policy: ActingPolicy, num_steps: int):
-        """Makes a driver of workers for which `is_compilable` holds, and a plain policy."""
+        """Makes a driver, for a plain `ActingPolicy` and a simulator that `is_compilable`."""
         super().__init__(env, policy, num_steps)
         self._simulator = CompiledSimulator(env.simulator, num_steps)
 
     def run(self) -> Experience:
-        """Takes the next M steps from where the environment stands; see `LifetimeDriver`."""
+        """Takes the next M steps from the environment's current state; see `LifetimeDriver`."""
         noise = self.policy.draw_noise(self._num_steps)
         actors = self.policy.actors
         start = time.perf_counter()
@@ -111,21 +109,21 @@ class CompiledDriver(LifetimeDriver):
         return _experience(self.passage)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Where the tasks stand, and the starts that are drawn; see `LifetimeDriver`."""
+        """Returns the tasks' states and the queued episode starts; see `LifetimeDriver`."""
         starts = self._simulator.starts._asdict()
         return super().state() | {name: array.copy() for name, array in starts.items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Goes on from what `state` gave, of tasks that were drawn in the same way."""
+        """Restores the result of `state`, for tasks that were drawn in the same way."""
         for name, array in self._simulator.starts._asdict().items():
             array[:] = state[name]
         super().restore(state)
 
 
 def make(env: BatchedEnvironment, policy: ActingPolicy, num_steps: int) -> LifetimeDriver:
-    """The faster of the two that does for this simulator and this policy.
+    """Returns the fastest driver that supports this simulator, this policy and this machine.
 
-    Rivals' policies are classes of their own, and act in ways that the call does not know.
+    Rivals' policies are other classes, whose way of acting the compiled call does not implement.
     """
     compiled = type(policy) is ActingPolicy and is_compilable(env.simulator) and runs_here()
     return (CompiledDriver if compiled else LifetimeDriver)(env, policy, num_steps)
@@ -136,5 +134,5 @@ def _experience(passage: Passage) -> Experience:
 
 
 def _workers_first(array: np.ndarray) -> np.ndarray:
-    """[M, W, ...] -> [W, M, ...]."""
+    """Turns [M, W, ...] into [W, M, ...]."""
     return np.ascontiguousarray(array.swapaxes(0, 1))

@@ -1,4 +1,4 @@
-"""What the agents lived through: M steps at a time, and the buffer of N (section 3.3)."""
+"""The agents' experience: M steps at a time, and the buffer of N steps (section 3.3)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Experience:
-    """T consecutive steps of W workers, oldest first, as they came from the simulator.
+    """T consecutive steps of W workers, oldest first, without normalisation.
 
     Attributes:
-        observation: What was acted on, [W, T, S].
-        action: As the policy gave it, [W, T, A] or [W, T] action numbers.
+        observation: The observation before the step, [W, T, S].
+        action: The policy's action, [W, T, A], or [W, T] action numbers.
         reward: [W, T].
-        terminated: 1 where an episode ended by itself, so that nothing follows, [W, T].
-        ended: 1 where an episode ended, by itself or by the time limit, [W, T].
-        next_observation: Where the step arrived, before any reset, [W, T, S].
+        terminated: 1 where the task itself ended an episode, so that nothing follows, [W, T].
+        ended: 1 where the task or the time limit ended an episode, [W, T].
+        next_observation: The observation after the step, before any reset, [W, T, S].
     """
 
     observation: np.ndarray
@@ -29,11 +29,11 @@ class Experience:
 
     @classmethod
     def empty(cls) -> Experience:
-        """Nothing yet, to be followed by something."""
+        """Returns an experience of no steps, to be extended by `followed_by`."""
         return cls(*[np.empty((0, 0))] * len(dataclasses.fields(cls)))
 
     def followed_by(self, newer: Experience, size: int) -> Experience:
-        """The newest `size` steps of this experience and `newer` (fewer while there are fewer)."""
+        """Returns the newest `size` steps of this experience and `newer`, or all if fewer."""
         if not self.length:
             return newer
         return Experience(
@@ -45,7 +45,7 @@ class Experience:
 
     @property
     def length(self) -> int:
-        """T."""
+        """The number of steps, T."""
         return self.reward.shape[1]
 
 

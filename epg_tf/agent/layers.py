@@ -21,7 +21,7 @@ KernelRule = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 def unit_columns(gain: float = 1.0) -> KernelRule:
-    """Gaussian kernels whose columns, one per output, are scaled to the norm `gain`."""
+    """Returns a rule for Gaussian kernels whose columns, one per output, have the norm `gain`."""
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         kernel = rng.standard_normal(shape)
@@ -31,7 +31,7 @@ def unit_columns(gain: float = 1.0) -> KernelRule:
 
 
 def lecun_normal() -> KernelRule:
-    """Gaussian kernels of variance 1 / fan-in (LeCun et al. 1998)."""
+    """Returns a rule for Gaussian kernels of variance 1 / fan-in (LeCun et al. 1998)."""
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         return rng.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))
@@ -40,7 +40,7 @@ def lecun_normal() -> KernelRule:
 
 
 class WorkerLayer(tf.keras.layers.Layer):
-    """A kernel and a bias per worker; subclasses say how they meet the input."""
+    """A layer with a kernel and a bias per worker; subclasses apply them to inputs."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class WorkerLayer(tf.keras.layers.Layer):
         self.bias = self.add_weight("bias", [self.num_workers, 1, self.units], initializer="zeros")
 
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """Initial weights of one worker, from its own generator, in the order of `weights`."""
+        """Draws one worker's initial weights from its generator, in the order of `weights`."""
         kernel = self._kernel_rule(rng, tuple(self.kernel.shape[1:]))
         return [kernel.astype(np.float32), np.zeros(self.bias.shape[1:], np.float32)]
 
@@ -76,7 +76,7 @@ class WorkerLayer(tf.keras.layers.Layer):
 class WorkerDense(WorkerLayer):
     """A dense layer per worker over the concatenation of its inputs.
 
-    An input that does not vary in time may have length 1 on the time axis: it is multiplied once
+    An input that does not vary in time may have length 1 on the time axis. It is multiplied once
     and broadcast, which saves most of the learned loss's arithmetic.
     """
 
@@ -94,7 +94,7 @@ class WorkerDense(WorkerLayer):
 
 
 class WorkerBilinear(WorkerDense):
-    """The inner product of its first input with a dense layer of the others; starts at zero."""
+    """The inner product of the first input with a dense layer of the others; zero at the start."""
 
     def __init__(self, num_workers: int):
         super().__init__(num_workers, 0, lambda _, shape: np.zeros(shape))
@@ -113,7 +113,7 @@ class WorkerBilinear(WorkerDense):
 class WorkerConv1D(WorkerLayer):
     """A temporal convolution per worker ("valid" padding) over the concatenation of its inputs.
 
-    A strided convolution with a kernel per worker is frames followed by one batched product.
+    It cuts the input into strided frames and multiplies these by the kernels in one product.
     """
 
     def __init__(self, num_workers: int, filters: int, width: int, stride: int, **kwargs):
@@ -129,7 +129,7 @@ class WorkerConv1D(WorkerLayer):
         super().build(input_shape)
 
     def output_length(self, length: int) -> int:
-        """Number of positions on an input of `length` steps."""
+        """Returns the number of positions on an input of `length` steps."""
         return (length - self.width) // self.stride + 1
 
     def call(self, inputs: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
@@ -150,10 +150,10 @@ class WorkerConv1D(WorkerLayer):
 def _by_length(
     inputs: tf.Tensor | Sequence[tf.Tensor], kernels: Sequence[tf.Tensor]
 ) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Puts side by side, in pairs of input and kernel, the inputs that are equally long in time.
+    """Concatenates inputs of the same length in time, and their kernels, into pairs of these.
 
-    One wide product takes less than narrow ones, most of all for the gradient of a narrow input,
-    which XLA would compute number by number.
+    One wide product is faster than several narrow ones. Above all, XLA would compute the gradient
+    of a narrow input number by number.
     """
     inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     pairs: dict[int | None, list] = {}
@@ -166,9 +166,9 @@ def _by_length(
 
 
 def _product(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """[W, T, in] times [W or 1, in, units]; a lone kernel makes a single product of it.
+    """Multiplies [W, T, in] by [W or 1, in, units]; a single kernel needs no batched product.
 
-    A narrow kernel is made as wide as a vector, where XLA would go number by number.
+    A narrow kernel is padded to a vector's width, since XLA would multiply it number by number.
     """
     units = int(kernel.shape[2])
     if 1 < units < _VECTOR:
@@ -180,7 +180,7 @@ def _product(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def sum_broadcast(terms) -> tf.Tensor:
-    """Sums [W, T or 1, units] tensors, the constant ones first so that each is added once."""
+    """Sums [W, T or 1, units] tensors; adds those of length 1 first, before broadcasting."""
     terms = sorted(terms, key=lambda term: -1 if term.shape[1] is None else term.shape[1])
     total = terms[0]
     for term in terms[1:]:

@@ -1,8 +1,7 @@
 """theta: the networks of an agent (Fig. 2, yellow), with a worker axis.
 
-Section 3.3: an MLP policy, and a memory unit that only the loss sees. The value function serves the
-guidance alone. A policy's output is a tuple of tensors [W, T or 1, size], which is what the learned
-loss sees of it.
+Section 3.3 has an MLP policy, and a memory unit that only the loss sees. Only the guidance uses the
+value function. The learned loss sees a policy's output, a tuple of tensors [W, T or 1, size].
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from tensorflow_probability import distributions as tfd
 
 from epg_tf.agent.layers import WorkerDense, unit_columns
 
-OUTPUT_GAIN = 0.01  # a policy that starts close to the same action everywhere
-_MEMORY_INPUTS = 64  # units of the constant that feeds the memory
+OUTPUT_GAIN = 0.01  # small: a policy starts with nearly the same action everywhere
+_MEMORY_INPUTS = 64  # length of the vector of ones that feeds the memory
 
 
 class Multilayer(tf.keras.Model):
-    """An MLP per worker, between its layers an activation: [W, T, in] -> [W, T, outputs]."""
+    """An MLP per worker, [W, T, in] -> [W, T, outputs], with activations between its layers."""
 
     def __init__(
         self,
@@ -39,13 +38,13 @@ class Multilayer(tf.keras.Model):
         self.stack = [*hidden, WorkerDense(num_workers, outputs, unit_columns(output_gain))]
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The output of the last layer, without activation."""
+        """Returns the output of the last layer, which has no activation."""
         for layer in self.stack:
             inputs = layer(inputs)
         return inputs
 
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """Initial weights of one worker, in the order of `weights`."""
+        """Draws one worker's initial weights, in the order of `weights`."""
         return [array for layer in self.stack for array in layer.draw(rng)]
 
 
@@ -54,11 +53,11 @@ class Policy(tf.keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """Initial weights of one worker, in the order of `weights`."""
+        """Draws one worker's initial weights, in the order of `weights`."""
 
     @abc.abstractmethod
     def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:  # pyright: ignore[reportInvalidTypeForm]
-        """The distribution over actions that an output of the policy describes."""
+        """Returns the distribution over actions that an output of the policy describes."""
 
 
 class GaussianPolicy(Policy):
@@ -81,7 +80,7 @@ class GaussianPolicy(Policy):
             "log_std",
             [num_workers, 1, action_size],
             initializer="zeros",  # pyright: ignore[reportCallIssue]
-            # Put back after every gradient step, so that the gradient inside the bounds counts.
+            # Clips after each gradient step; clipping in `call` would stop gradients out of bounds.
             constraint=None if log_std_bounds is None else _within(*log_std_bounds),
         )
 
@@ -93,18 +92,18 @@ class GaussianPolicy(Policy):
         return mean, tf.convert_to_tensor(self.log_std)
 
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """Initial weights of one worker, in the order of `weights`."""
+        """Draws one worker's initial weights, in the order of `weights`."""
         log_std = np.full(self.log_std.shape[1:], self._initial_log_std, np.float32)
         return [*self.mean.draw(rng), log_std]
 
     def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:  # pyright: ignore[reportInvalidTypeForm]
-        """A distribution of batch shape [W, T] over actions [A]."""
+        """Returns a distribution of batch shape [W, T] over actions [A]."""
         mean, log_std = output
         return tfd.Independent(tfd.Normal(mean, tf.exp(log_std) * tf.ones_like(mean)), 1)
 
 
 class CategoricalPolicy(Policy):
-    """A multinomial over a finite set of actions; the output is (log-probabilities,)."""
+    """A distribution over a finite set of actions; the output is (log-probabilities,)."""
 
     def __init__(self, num_workers: int, num_actions: int, hidden_sizes: Sequence[int] = (64, 64)):
         super().__init__()
@@ -115,11 +114,11 @@ class CategoricalPolicy(Policy):
         return (tf.nn.log_softmax(self.logits(observation)),)
 
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """Initial weights of one worker, in the order of `weights`."""
+        """Draws one worker's initial weights, in the order of `weights`."""
         return self.logits.draw(rng)
 
     def distribution(self, output: tuple[tf.Tensor, ...]) -> tfd.Distribution:  # pyright: ignore[reportInvalidTypeForm]
-        """A distribution of batch shape [W, T] over action numbers."""
+        """Returns a distribution of batch shape [W, T] over action numbers."""
         return tfd.Categorical(logits=output[0])
 
 
@@ -133,12 +132,12 @@ class Memory(tf.keras.Model):
         self.layer.build(self._constant.shape)
 
     def call(self, inputs: None = None) -> tf.Tensor:
-        """The memory [W, 1, units]; it has no inputs."""
+        """Returns the memory [W, 1, units]; it has no inputs."""
         del inputs
         return self.layer(self._constant)
 
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """Initial weights of one worker, in the order of `weights`."""
+        """Draws one worker's initial weights, in the order of `weights`."""
         return self.layer.draw(rng)
 
 
@@ -147,7 +146,7 @@ def _within(low: float, high: float) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def draw_weights(model, generators: Sequence[np.random.Generator]) -> list[np.ndarray]:
-    """Initial weights for all workers of a network, worker w's from `generators[w]` alone.
+    """Draws a network's initial weights for all workers, worker w's from `generators[w]` alone.
 
     Returns:
         One array [W, ...] per variable, in the order of `model.weights`.

@@ -1,7 +1,7 @@
-"""Running mean and standard deviation of what a worker has met in its own lifetime (section 4.1).
+"""Running mean and standard deviation of a worker's samples in its lifetime (section 4.1).
 
-Statistics are records that are replaced, one row of sums per worker. When they are refreshed is the
-inner loop's business: they stand still while M steps are collected.
+Statistics are immutable records with one row of sums per worker. The inner loop decides when to
+refresh them; they are constant while M steps are collected.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import numpy as np
 
 STD_FLOOR = 0.1
 
-# The sums start as if a hundredth of a sample of mean 0 and variance 1 had been seen, as in the
-# 2018 release: without data the normaliser is the identity, and a few samples outweigh it.
+# The sums start with a hundredth of a sample of mean 0 and variance 1, as in the 2018 release.
+# Without data the normaliser is the identity; a few samples outweigh this prior.
 _PRIOR_COUNT = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
 class RunningStatistics:
-    """Sums over what each of W workers has seen.
+    """Sums over the samples of each of W workers.
 
     Attributes:
-        count: Samples seen, a number.
-        total: Their sum, [W, D] float64.
-        total_of_squares: The sum of their squares, [W, D] float64.
+        count: The number of samples per worker, a scalar.
+        total: The sum of samples, [W, D] float64.
+        total_of_squares: The sum of squared samples, [W, D] float64.
     """
 
     count: float
@@ -35,20 +35,20 @@ class RunningStatistics:
 
     @classmethod
     def start(cls, num_workers: int, size: int) -> RunningStatistics:
-        """Statistics before any data: mean 0, standard deviation 1."""
+        """Returns statistics before any data: mean 0, standard deviation 1."""
         shape = (num_workers, size)
         return cls(_PRIOR_COUNT, np.zeros(shape), np.full(shape, _PRIOR_COUNT))
 
     @classmethod
     def of(cls, mean: Sequence[float], std: Sequence[float], num_workers: int) -> RunningStatistics:
-        """Statistics with a mean and a standard deviation [D] that all workers have in common."""
+        """Returns statistics with a mean and a standard deviation [D] that all workers share."""
         total, squares = np.array(mean, np.float64), np.square(mean) + np.square(std)
         shape = (num_workers, len(total))
         return cls(1.0, np.broadcast_to(total, shape), np.broadcast_to(squares, shape))
 
     @classmethod
     def side_by_side(cls, parts: Sequence[RunningStatistics]) -> RunningStatistics:
-        """The statistics of several groups of workers that have seen equally many samples."""
+        """Concatenates the statistics of groups of workers that have seen equally many samples."""
         return cls(
             parts[0].count,
             np.concatenate([part.total for part in parts]),
@@ -56,7 +56,7 @@ class RunningStatistics:
         )
 
     def updated(self, samples: np.ndarray) -> RunningStatistics:
-        """Takes in samples [W, T, D]."""
+        """Returns the statistics with samples [W, T, D] added."""
         samples = np.asarray(samples, np.float64)
         return RunningStatistics(
             self.count + samples.shape[1],

@@ -1,1 +1,1 @@
-"""Evolved losses in TF-Agents: an agent beside its PPO and SAC."""
+"""Evolved losses in TF-Agents, as an agent like its PPO and SAC."""

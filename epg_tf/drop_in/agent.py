@@ -1,7 +1,7 @@
 """`EvolvedLossAgent`: a TF-Agents agent that learns from an evolved loss.
 
-It stands where a `PPOClipAgent` stands, among TF-Agents' own drivers, replay buffers and metrics:
-collect M steps, `train` on them, clear the buffer, and so on.
+It replaces a `PPOClipAgent` among TF-Agents' drivers, replay buffers and metrics. The loop is the
+same: collect M steps, `train` on them, clear the buffer, repeat.
 """
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
@@ -26,14 +26,14 @@ from epg_tf.evolved_loss.use import LoadedLoss, load_loss
 
 
 class EvolvedLossAgent(tf_agent.TFAgent):
-    """One agent in one environment, which descends L_phi; its rewards are not looked at.
+    """One agent in one environment, which descends L_phi.
 
-    But for a loss that was evolved to see them. How it acts, normalises and learns is what
-    `loss.json` says. `train` takes the M = `steps_per_update` steps that `collect_policy` has just
-    made, as a `TFUniformReplayBuffer` gives them, [1, T] with the boundaries between episodes.
+    It ignores rewards unless its loss was evolved to see them. `loss.json` says how it acts,
+    normalises and learns. `train` takes the M = `steps_per_update` newest steps of `collect_policy`
+    as a `TFUniformReplayBuffer` returns them, [1, T] with boundaries between episodes.
 
     Attributes:
-        loss: The loss, and its description.
+        loss: The loss with its description.
         steps_per_update: M.
     """
 
@@ -51,9 +51,9 @@ class EvolvedLossAgent(tf_agent.TFAgent):
             time_step_spec: The environment's.
             action_spec: The environment's.
             loss: A loss, its folder, or the name of one that ships; see `epg_tf.load_loss`.
-            seed: Of its weights and of the order of its minibatches; its actions are drawn from
-                TensorFlow's state, as all actions in TF-Agents are.
-            train_step_counter: Counts updates; TensorFlow's global step by default.
+            seed: The seed of its weights and of the order of its minibatches. Actions come from
+                TensorFlow's global random state, as always in TF-Agents.
+            train_step_counter: The counter of updates; TensorFlow's global step by default.
 
         Raises:
             ValueError: If there is no such loss, or it is for other observations or actions.
@@ -83,7 +83,7 @@ class EvolvedLossAgent(tf_agent.TFAgent):
             train_sequence_length=None,
             train_step_counter=train_step_counter,
         )
-        # The newest N steps, oldest first, and which of them there have been.
+        # The newest N steps, oldest first, with a mask that is 0 before the first step.
         self._buffer = {
             name: tf.Variable(tf.zeros([self._size, size])) for name, size in sizes.items()
         } | {"mask": tf.Variable(tf.zeros([self._size, 1]))}
@@ -103,7 +103,7 @@ class EvolvedLossAgent(tf_agent.TFAgent):
         self._step = tf.function(self._take_step, autograph=False)
 
     def _train(self, experience: Any, weights: types.Tensor | None = None) -> tf_agent.LossInfo:
-        """One update; see the class."""
+        """Takes one update; see the class."""
         del weights
         newest = self._newest(experience)
         for name, steps in newest.items():
@@ -122,7 +122,7 @@ class EvolvedLossAgent(tf_agent.TFAgent):
         return tf_agent.LossInfo(loss, ())
 
     def _newest(self, experience: trajectory.Trajectory) -> dict[str, tf.Tensor]:
-        """The M steps of what was collected, [M, size] by name."""
+        """Returns the M collected steps without boundaries, [M, size] by name."""
         if experience.step_type.shape[0] not in (1, None):
             raise ValueError(
                 f"`experience` (of {experience.step_type.shape[0]} environments) must be of one: "
@@ -154,7 +154,7 @@ class EvolvedLossAgent(tf_agent.TFAgent):
             statistics.update(newest[name])
 
     def _descend(self, buffer: dict[str, tf.Tensor]) -> tf.Tensor:
-        """All gradient steps of an update; the mean loss that they met in the first pass."""
+        """Takes an update's gradient steps; returns the mean loss over the first pass."""
         num_steps, first = self.steps_per_update, self._size - self.steps_per_update
         losses = []
         for _ in range(self._update["num_passes"]):
@@ -184,10 +184,10 @@ class EvolvedLossAgent(tf_agent.TFAgent):
 def _require_same_sizes(
     about: dict[str, Any], time_step_spec: ts.TimeStep, action_spec: Any
 ) -> None:
-    """Checks that a loss is for what an environment gives and takes.
+    """Checks that an environment's observations and actions fit a loss.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If they do not fit.
     """
     family = about["family"]
     needed = [family["observation_size"]]

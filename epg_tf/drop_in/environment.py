@@ -1,4 +1,4 @@
-"""gymnasium's environments for TF-Agents, whose own wrapper is for the gym of before."""
+"""gymnasium environments for TF-Agents, whose own wrapper supports only the older gym."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tf_agents.trajectories import time_step as ts
 
 
 class GymnasiumEnvironment(py_environment.PyEnvironment):
-    """An environment of gymnasium's as TF-Agents' drivers step it."""
+    """A gymnasium environment that TF-Agents' drivers can step."""
 
     def __init__(self, env: gymnasium.Env, seed: int | None = None):
         """Wraps an environment.
 
         Args:
-            env: With observations in a box, and actions in a box or finitely many.
-            seed: Of its first reset.
+            env: An environment with observations in a box, and actions in a box or a finite set.
+            seed: The seed of its first reset.
 
         Raises:
-            ValueError: If its spaces are others.
+            ValueError: If a space is neither a box nor a finite set.
         """
         super().__init__()
         self._env, self._seed = env, seed
@@ -30,11 +30,11 @@ class GymnasiumEnvironment(py_environment.PyEnvironment):
         self._action_spec = _spec_of("action_space", env.action_space)
 
     def observation_spec(self) -> array_spec.ArraySpec:
-        """A box of float32."""
+        """Returns the spec of observations."""
         return self._observation_spec
 
     def action_spec(self) -> array_spec.BoundedArraySpec:
-        """The actions."""
+        """Returns the spec of actions."""
         return self._action_spec
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The policy that an evolved loss is for, from `loss.json`, as TF-Agents has policies."""
+"""The policy that an evolved loss trains, as described in `loss.json`, for TF-Agents."""
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
 # pyright: reportCallIssue=false, reportArgumentType=false, reportOperatorIssue=false
@@ -22,7 +22,7 @@ class LossPolicy(tf_policy.TFPolicy):
     """pi(a | s; theta) of one agent.
 
     Attributes:
-        log_std: Of a Gaussian policy, [1, A]; None of a categorical one.
+        log_std: The log standard deviation of a Gaussian policy, [1, A]; None if categorical.
     """
 
     def __init__(
@@ -33,16 +33,16 @@ class LossPolicy(tf_policy.TFPolicy):
         observations: LifetimeStatistics | FixedStatistics,
         seed: int,
     ):
-        """Draws a fresh agent.
+        """Draws fresh weights.
 
         Args:
             time_step_spec: The environment's.
             action_spec: The environment's.
             description: The content of `loss.json`.
-            observations: What observations are normalised by.
-            seed: Of the weights and of the actions.
+            observations: The statistics that normalise observations.
+            seed: The seed of the weights.
         """
-        # Neither simulator nor loss wants actions clipped: the first does it by itself.
+        # The loss needs actions without clipping, and the simulator clips controls itself.
         super().__init__(time_step_spec, action_spec, clip=False, name="LossPolicy")
         about = description["policy"]
         self._observations, self._seed = observations, seed
@@ -65,7 +65,7 @@ class LossPolicy(tf_policy.TFPolicy):
         last.assign(about["output_gain"] * last)
 
     def outputs(self, observation: tf.Tensor) -> dict[str, tf.Tensor]:
-        """What the loss is shown of the policy.
+        """Returns the policy's output, as input for the loss.
 
         Args:
             observation: Normalised, [T, S].
@@ -85,7 +85,7 @@ class LossPolicy(tf_policy.TFPolicy):
 
     @property
     def theta(self) -> list[tf.Variable]:
-        """What learns: kernels and biases, layer by layer, and the log standard deviation."""
+        """The trained variables: kernel and bias of each layer, and the log standard deviation."""
         weights = [variable for layer in self._layers for variable in layer]
         return weights if self.log_std is None else [*weights, self.log_std]
 
@@ -105,5 +105,5 @@ class LossPolicy(tf_policy.TFPolicy):
 
 
 def unit_columns(draw: tf.random.Generator, shape: tuple[int, int]) -> tf.Tensor:
-    """A Gaussian kernel whose columns, one per unit, have norm 1."""
+    """Draws a Gaussian kernel whose columns, one per unit, have norm 1."""
     return tf.math.l2_normalize(draw.normal(shape), axis=0)

@@ -1,4 +1,4 @@
-"""Running mean and standard deviation of what an agent has met in its life, as variables."""
+"""Mean and standard deviation of an agent's samples, running or fixed, as TensorFlow modules."""
 
 # pyright: reportOperatorIssue=false, reportArgumentType=false, reportReturnType=false
 
@@ -11,13 +11,13 @@ import tensorflow as tf
 
 
 class LifetimeStatistics(tf.Module):
-    """Sums over what an agent has met; `normalisation` in `loss.json` says what they start as."""
+    """Sums over an agent's samples; `normalisation` in `loss.json` sets their initial values."""
 
     def __init__(self, size: int, rule: Mapping[str, Any]):
-        """Statistics before any data.
+        """Starts without data.
 
         Args:
-            size: How many numbers a sample has.
+            size: The length of a sample.
             rule: The `normalisation` of `loss.json`.
         """
         super().__init__()
@@ -35,7 +35,7 @@ class LifetimeStatistics(tf.Module):
         return tf.cast((tf.cast(samples, tf.float64) - mean) / std, tf.float32)
 
     def update(self, samples: tf.Tensor) -> None:
-        """Takes in samples [T, size]."""
+        """Adds samples [T, size]."""
         samples = tf.cast(samples, tf.float64)
         self._count.assign_add(tf.cast(tf.shape(samples)[0], tf.float64))
         self._total.assign_add(tf.reduce_sum(samples, axis=0))
@@ -43,7 +43,7 @@ class LifetimeStatistics(tf.Module):
 
 
 class FixedStatistics(tf.Module):
-    """A mean and a standard deviation that no life changes: `normalisation.observation`."""
+    """A fixed mean and standard deviation: `normalisation.observation` in `loss.json`."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]):
         super().__init__()
@@ -54,4 +54,4 @@ class FixedStatistics(tf.Module):
         return tf.cast((tf.cast(samples, tf.float64) - self._mean) / self._std, tf.float32)
 
     def update(self, samples: tf.Tensor) -> None:
-        """Nothing: samples [T, size] do not count."""
+        """Ignores samples [T, size]."""

@@ -1,4 +1,4 @@
-"""What an update learns from: the buffer, normalised by the worker's own statistics (4.1)."""
+"""Update batches: the replay buffer, normalised by each worker's own statistics (section 4.1)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Statistics = dict[str, RunningStatistics]
 
 
 class UpdateBatch(NamedTuple):
-    """The buffer of N steps, oldest first, and more about its M newest; float32 unless said.
+    """The buffer of N steps, oldest first, with more on the M newest; float32 unless stated.
 
     Attributes:
         observation: Normalised, [W, N, S].
@@ -47,7 +47,7 @@ class UpdateBatch(NamedTuple):
 
 
 def start_statistics(settings: InnerLoop, family: TaskFamily, num_workers: int) -> Statistics:
-    """Statistics before any data, of all that is normalised; see `InnerLoop`."""
+    """Returns the initial statistics of everything that `InnerLoop` normalises."""
     sizes = {"observation": family.observation_size}
     if "action" in settings.learned_loss.normalised:
         sizes["action"] = family.action_features
@@ -63,7 +63,7 @@ def start_statistics(settings: InnerLoop, family: TaskFamily, num_workers: int) 
 def refreshed_statistics(
     settings: InnerLoop, statistics: Statistics, experience: Experience, num_actions: int | None
 ) -> Statistics:
-    """The statistics after taking in the newest steps, but for those that stand still."""
+    """Returns the statistics updated with the newest steps; given statistics stay fixed."""
     samples = _features(experience, num_actions)
     refreshed = {name: running.updated(samples[name]) for name, running in statistics.items()}
     if settings.observation_statistics is not None:
@@ -79,12 +79,12 @@ def make_update_batch(
     num_actions: int | None,
     guided: bool,
 ) -> UpdateBatch:
-    """Puts together what an update learns from.
+    """Builds the batch of an update.
 
     Args:
         settings: The settings of the lifetimes.
         buffer: At least M and at most N steps.
-        statistics: What to normalise by.
+        statistics: The statistics to normalise by.
         minibatch_generators: One per worker, for the order of its steps.
         num_actions: The size of a finite action space, None for a box.
         guided: Whether rewards are needed for guidance.
@@ -104,7 +104,7 @@ def make_update_batch(
     next_observation = buffer.next_observation[:, newest]
     gated = None
     if "gated_observation" in settings.learned_loss.inputs:
-        with np.errstate(invalid="ignore", over="ignore"):  # as a worker that diverges has
+        with np.errstate(invalid="ignore", over="ignore"):  # values of a diverged worker
             gated = gated_observation(np, features["observation"], features["reward"], num_steps)
             gated = _padded(gated, size)
     return UpdateBatch(
@@ -127,14 +127,14 @@ def make_update_batch(
 def _permutations(settings: InnerLoop, generators: Sequence[np.random.Generator]) -> np.ndarray:
     steps = np.arange(settings.steps_per_update, dtype=np.int32)
     shape = (len(generators), settings.num_passes, len(steps))
-    if settings.num_minibatches == 1:  # a step on everything: the order means nothing
+    if settings.num_minibatches == 1:  # the step takes all rows: their order is irrelevant
         return np.broadcast_to(steps, shape)
     orders = [g.permuted(np.broadcast_to(steps, shape[1:]), axis=1) for g in generators]
     return np.stack(orders)
 
 
 def _features(experience: Experience, num_actions: int | None) -> dict[str, np.ndarray]:
-    """What may be normalised, as numbers [W, T, size]; one-hot for a finite set of actions."""
+    """Returns everything that may be normalised, [W, T, size]; finite actions are one-hot."""
     action = experience.action
     return {
         "observation": experience.observation,

@@ -1,4 +1,4 @@
-"""How agents meet their tasks: the simulator, the policy and the driver of W lifetimes."""
+"""Makes drivers: the simulator and policy of W agents, joined to collect rollouts."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ def make_driver(
     num_threads: int = 0,
     resets: Stream = Stream.RESETS,
 ) -> driver.LifetimeDriver:
-    """Starts an episode for every agent; whoever learns, the same seeds give the same tasks.
+    """Starts an episode for every agent.
+
+    The tasks depend on the seeds alone, not on the algorithm that learns.
 
     Args:
         family: Where tasks come from.
         seeds: One per agent.
-        make_policy: Makes what the agents act by, of the specs of time steps and of actions and of
-            a generator per agent; it needs to be given weights before steps are collected.
+        make_policy: Makes the policy from the specs of time steps and actions and from a generator
+            per agent. The policy needs weights before the driver runs.
         num_steps: Steps to collect at a time.
         num_threads: Simulator threads, where agents act step by step; 0 for none but the caller's.
-        resets: Which random numbers episodes start with.
+        resets: The random stream of initial states.
 
     Returns:
         A driver that collects the agents' next steps whenever it is run.

@@ -1,8 +1,7 @@
-"""A rank's workers in groups that live side by side, each on a thread of its own.
+"""Groups of a rank's workers, each on its own thread.
 
-A rank that has several cores to itself splits its workers so that one group's physics and compiled
-updates, which need no Python, run beside those of another. Sharing single steps out among threads
-instead would make them wait for one another 128 times an update.
+Physics and compiled updates hold no Python lock, so groups run in parallel on a rank's cores.
+Threads within a single step would instead synchronise 128 times per update.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ import numpy as np
 
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.lifetime import Lifetimes, Update, Workers
+from epg_tf.inner_loop.lifetime_state import Snapshotter
 from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.inner_loop.standing import Keeper
 from epg_tf.tasks.family import TaskFamily
 
-# With fewer workers than this there is more Python around a group's steps than physics in them.
+# In smaller groups the Python around a step takes longer than its physics.
 _SMALLEST_GROUP = 8
-# Seconds that a group whose native call is over waits for one that is in Python; by default 0.005.
+# Seconds that a group waits for the Python lock after its native call; 0.005 by default.
 _SWITCH_INTERVAL = 2e-4
 
 
 class WorkerGroups:
-    """W workers on several threads; what comes out is what `Workers` alone would give.
+    """W workers on several threads, with the results of one `Workers`.
 
     Attributes:
         num_workers: W.
@@ -43,8 +42,8 @@ class WorkerGroups:
         """Makes W workers.
 
         Args:
-            settings: What a lifetime is like.
-            family: Where tasks come from.
+            settings: The settings of a lifetime.
+            family: The distribution of tasks.
             num_workers: W.
             num_threads: The most threads to use; 0 for none but the caller's.
         """
@@ -56,7 +55,7 @@ class WorkerGroups:
         self.groups = [Workers(settings, family, each + (g < more)) for g in range(num_groups)]
 
     def draw_phi(self, seed: int) -> np.ndarray:
-        """A fresh loss, [P] float32."""
+        """Returns a fresh loss, [P] float32."""
         return self.groups[0].draw_phi(seed)
 
     def live(
@@ -66,27 +65,27 @@ class WorkerGroups:
         guidance: float,
         on_update: Callable[[Update], object] | None = None,
         num_updates: int | None = None,
-        lesson_takers: Sequence[Callable[[Update], object]] | None = None,
-        keepers: Callable[[int, int], Keeper] | None = None,
+        recorders: Sequence[Callable[[Update], object]] | None = None,
+        snapshotters: Callable[[int, int], Snapshotter] | None = None,
     ) -> Lifetimes:
-        """Lives one lifetime per worker; see `Workers.live`.
+        """Runs one lifetime per worker; see `Workers.live`.
 
         Args:
             phi: The losses' parameters, [W, P].
             seeds: One per worker.
             guidance: alpha in Eq. 6.
             on_update: Called K times, whenever the last group comes to an update.
-            num_updates: K, where it is not the settings'.
-            lesson_takers: One per group, called on its thread; see `Workers.live`.
-            keepers: Gives the keeper of the workers from the first up to the second number.
+            num_updates: K; None for that of the settings.
+            recorders: One observer per group, called on its thread before each update.
+            snapshotters: Returns the snapshotter of a span of workers (start, end).
 
         Returns:
-            What the lifetimes came to, worker after worker.
+            The outcome, in the order of the workers.
         """
         ends = list(itertools.accumulate(group.num_workers for group in self.groups))
         spans = list(itertools.pairwise([0, *ends]))
-        observers = _observers(len(self.groups), on_update, lesson_takers)
-        kept = [keepers and keepers(*span) for span in spans]
+        observers = _observers(len(self.groups), on_update, recorders)
+        kept = [snapshotters and snapshotters(*span) for span in spans]
 
         def live_in(group: int) -> Lifetimes:
             these = slice(*spans[group])
@@ -102,15 +101,15 @@ class WorkerGroups:
 def _observers(
     num_groups: int,
     on_update: Callable[[Update], object] | None,
-    lesson_takers: Sequence[Callable[[Update], object]] | None,
+    recorders: Sequence[Callable[[Update], object]] | None,
 ) -> list[Callable[[Update], object]]:
-    """Returns an observer per group: its lesson taker, then `on_update` if it is the last."""
+    """Returns an observer per group; the last group to arrive calls `on_update`."""
     lock, arrived = threading.Lock(), collections.Counter()
 
     def observer(group: int) -> Callable[[Update], object]:
         def observe(update: Update) -> None:
-            if lesson_takers is not None:
-                lesson_takers[group](update)
+            if recorders is not None:
+                recorders[group](update)
             if on_update is not None:
                 with lock:
                     arrived[update.k] += 1
@@ -132,7 +131,7 @@ def _side_by_side(parts: Sequence[Lifetimes]) -> Lifetimes:
             name: running.side_by_side([part.statistics[name] for part in parts])
             for name, running in parts[0].statistics.items()
         },
-        # As among ranks: what a core was busy with, on average.
+        # The mean over groups, as over ranks: the seconds per core.
         physics_seconds=float(np.mean([part.physics_seconds for part in parts])),
         update_seconds=float(np.mean([part.update_seconds for part in parts])),
     )

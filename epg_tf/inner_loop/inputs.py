@@ -1,4 +1,4 @@
-"""What a loss takes of an agent, and in what shapes, for whoever shows it anything."""
+"""Names and shapes of the inputs of a loss."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from epg_tf.tasks.family import TaskFamily
 
 
 def policy_outputs(family: TaskFamily) -> tuple[str, ...]:
-    """The names of the parts of a policy's output, in the order in which a policy gives them."""
+    """Returns the names of the parts of a policy's output, in their order."""
     if family.num_actions is None:
         return ("policy_mean", "policy_log_std")
     return ("policy_log_probabilities",)
 
 
 def input_shapes(settings: InnerLoop, family: TaskFamily) -> dict[str, tuple[int, int]]:
-    """What a loss is shown of an agent, name to shape, as the network concatenates it."""
+    """Returns the shapes of a loss's inputs by name, in the order of concatenation."""
     length, actions = settings.buffer_size, family.action_features
     sizes = {
         "observation": (length, family.observation_size),
@@ -31,13 +31,13 @@ def input_shapes(settings: InnerLoop, family: TaskFamily) -> dict[str, tuple[int
     names: list[str] = []
     for name in settings.learned_loss.inputs:
         names.extend(policy_outputs(family) if name == "policy" else [name])
-    if length > settings.steps_per_update:  # else the buffer is full whenever it is learned from
+    if length > settings.steps_per_update:  # else every update has a full buffer
         names.append("mask")
     return {name: sizes[name] for name in names}
 
 
 def given_shapes(settings: InnerLoop, family: TaskFamily) -> dict[str, tuple[int, int]]:
-    """The same of what has to be given: a gated observation is made of observation and reward."""
+    """Returns the shapes of the arrays to pass in; gated observations are computed from them."""
     shapes = input_shapes(settings, family)
     if shapes.pop("gated_observation", None):
         length = settings.buffer_size

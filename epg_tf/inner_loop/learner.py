@@ -1,7 +1,7 @@
 """Algorithm 1, line 12: theta <- theta - delta grad L_i(pi_theta, tau), Eqs. 4 and 6.
 
-One compiled step for all W workers. The sum over workers of their losses has exactly the W
-independent gradients, and an element-wise optimiser on [W, ...] variables is W independent ones.
+One compiled step serves all W workers. The sum of their losses has exactly the W independent
+gradients, and an element-wise optimiser on [W, ...] variables is W independent optimisers.
 """
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
@@ -23,10 +23,10 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.family import TaskFamily
 
-# XLA simplifies an axis of length 1 away and then adds in another order, and on some processors an
-# axis of length 2 too. With ghosts at their side a worker or two get what they would among many.
+# XLA removes an axis of length 1, on some processors of length 2, and then sums in another order.
+# Padding with copies gives one or two workers the same digits as many.
 _FEWEST = 3
-_MANY = 8  # gradient steps: with fewer, two at a turn save less than they take to compile
+_MANY = 8  # gradient steps; with fewer, unrolling saves less than its compilation takes
 
 
 class Learner:
@@ -40,11 +40,11 @@ class Learner:
     """
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
-        """Makes a learner; `reset` begins a lifetime.
+        """Builds the networks; `reset` starts a lifetime.
 
         Args:
             settings: The settings of the lifetimes.
-            family: For the sizes of observations and actions.
+            family: The tasks, for the sizes of observations and actions.
             num_workers: W.
         """
         self._num_workers = num_workers
@@ -82,15 +82,15 @@ class Learner:
             optimizer.reset()
 
     def take_over(self) -> None:
-        """To be called by whoever has changed the agents or their optimisers."""
+        """Takes note that the caller has changed the agents or their optimisers."""
 
     def with_ghosts(self, batch: UpdateBatch) -> UpdateBatch:
-        """A batch of W workers for as many agents as there are, ghosts included."""
+        """Pads a batch of W workers to the number of agents."""
         width = self.agents.num_workers
         return UpdateBatch(*(None if a is None else widened(a, width) for a in batch))
 
     def policy_weights(self) -> list[np.ndarray]:
-        """The policies' weights, [W, ...] each, in the order of the Keras model."""
+        """Returns the policies' weights, [W, ...] each, in the order of the Keras model."""
         return self._as_arrays(self._policy_weights())
 
     def update(
@@ -102,40 +102,41 @@ class Learner:
         """Takes one update's gradient steps.
 
         Args:
-            batch: What the agents lived through.
+            batch: The batch of the update.
             guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
-            networks: Which of `optimizers` take them; by default all that the loss reaches.
+            networks: Names of `optimizers` that take the steps; by default all that the loss
+                reaches.
 
         Returns:
-            `loss`, the mean learned loss over the update's steps, and `diverged`, whether a
-            gradient was not finite, so that the worker kept its parameters in that step; [W] each.
+            `loss`, the mean learned loss over the gradient steps, and `diverged`, [W] each. A
+            diverged worker had a gradient that was not finite, and skipped that step.
         """
         loss, diverged = self._take_steps(batch, guidance, networks)
         return {"loss": loss, "diverged": diverged}
 
     def policy_gradient(self, batch: UpdateBatch, guidance: float) -> np.ndarray:
-        """The gradient that an update begins with, over all M steps at once; nothing changes.
+        """Returns the first gradient of an update over all M steps, without a step.
 
         Args:
-            batch: What the agents lived through.
+            batch: The batch of the update.
             guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
 
         Returns:
-            With respect to the policies' parameters, in the order of `policy_weights`, [W, number].
+            The gradient by the policies' parameters, in the order of `policy_weights`, [W, number].
         """
         batch, alpha = self.with_ghosts(batch), tf.constant(guidance, tf.float32)
         gradient = self._policy_gradient(batch, alpha, guidance < 1.0, guidance > 0.0)
         return self._as_arrays(gradient)
 
     def seen(self, batch: UpdateBatch) -> LossInputs:
-        """What the loss sees of a batch before its update, [W, ...] each; None for all else."""
+        """Returns the inputs of the loss before an update, [W, ...] each; None for the others."""
         inputs = self._as_arrays(self._seen(self.with_ghosts(batch)))
         return LossInputs(**dict.fromkeys(LossInputs._fields, None) | inputs)
 
     def _take_steps(
         self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Takes an update's gradient steps but for those beside: `loss` and `diverged`, [W]."""
+        """Takes the gradient steps of an update; returns `loss` and `diverged`, [W] each."""
         batch, alpha = self.with_ghosts(batch), tf.constant(guidance, tf.float32)
         taken = self._update(batch, alpha, guidance < 1.0, guidance > 0.0, networks)
         return self._as_arrays(taken)
@@ -153,8 +154,8 @@ class Learner:
         minibatches = self._minibatches(batch)
         num_workers, num_gradient_steps, _ = minibatches.shape
         total, diverged = tf.zeros([num_workers]), tf.zeros([num_workers], tf.bool)
-        # A loop compiles once, however long. Long ones do two at a turn: XLA does not vectorise
-        # what writes where the loop reads, and one of the two need not.
+        # The compile time of a loop does not depend on its length. Unroll long loops by two, so
+        # that XLA can vectorise one step of each pair.
         at_a_turn = 2 if num_gradient_steps % 2 == 0 and num_gradient_steps >= _MANY else 1
         for turn in tf.range(num_gradient_steps // at_a_turn):
             for step in range(at_a_turn):
@@ -197,7 +198,7 @@ class Learner:
     def _gradient_step(
         self, given: Given, rows: tf.Tensor, networks: tuple[str, ...] | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """One Adam step on the steps `rows` [W, B] of the M newest; L_phi and who took it, [W]."""
+        """Takes an Adam step on `rows` [W, B] of the M newest; returns L_phi and success, [W]."""
         with tf.GradientTape() as tape:
             total, learned_loss = self.objective(given, rows)
         names = [
@@ -208,9 +209,9 @@ class Learner:
         return learned_loss, self._descend(tape, total, names)
 
     def _descend(self, tape: tf.GradientTape, loss: tf.Tensor, names: Sequence[str]) -> tf.Tensor:
-        """One Adam step of the named networks; returns which workers took it, [W].
+        """Takes an Adam step of the named networks; returns which workers took it, [W].
 
-        A worker whose gradient is not finite stands still; nothing of it reaches another.
+        A worker with a gradient that is not finite skips the step; others are not affected.
         """
         optimizers = [self.optimizers[name] for name in names]
         gradients = tape.gradient(
@@ -224,5 +225,5 @@ class Learner:
 
     @tf.function(autograph=False)
     def _policy_weights(self) -> list[tf.Tensor]:
-        """All in one call: to read a variable takes as long as a whole call."""
+        """Reads all weights in one call, since each call costs as much as a read."""
         return [variable.read_value() for variable in self.agents.policy.weights]

@@ -1,7 +1,7 @@
 """Algorithm 1, lines 4-13: one batch of lifetimes.
 
-W workers live side by side: each a perturbed loss, a fresh agent and a task. What comes out for a
-worker depends on its own loss and seeds alone, not on its neighbours nor on W.
+A batch has W workers, each with a perturbed loss, a fresh agent and a task. Results of a worker
+depend on its loss and seeds alone, not on the other workers nor on W.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from epg_tf.inner_loop.batch import (
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns, last_episodes
 from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.lifetime_state import LifetimeState, Snapshotter
 from epg_tf.inner_loop.native.learner import NativeLearner
 from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.inner_loop.standing import Keeper, Standing
 from epg_tf.tasks.compiled_simulator import Passage
 from epg_tf.tasks.family import TaskFamily
 
 
 class Update(NamedTuple):
-    """What is known before update k: the agents are still those that lived through the steps.
+    """The data of update k before its gradient steps: the agents are still those that acted.
 
     Attributes:
         k: From 1 to K.
         experience: The M newest steps.
-        passage: The same with the physics of each.
-        batch: What is about to be learned from.
-        statistics: What acting normalised by.
+        passage: The same steps with their physics.
+        batch: The batch of the update.
+        statistics: The statistics that normalised the observations of acting.
         episodes: The returns so far.
-        parameters: What was drawn for the workers' tasks, by name, [W, ...] each; see `Task`.
+        parameters: The parameters of the workers' tasks by name, [W, ...] each; see `Task`.
     """
 
     k: int
@@ -56,14 +56,14 @@ class Update(NamedTuple):
 
 
 class Lifetimes(NamedTuple):
-    """What W lifetimes came to.
+    """The outcome of W lifetimes.
 
     Attributes:
-        returns: R_i, what the outer loop maximises, [W]; NaN where a worker's rewards were.
+        returns: R_i, the fitness that the outer loop maximises, [W]; NaN if a reward was NaN.
         final_returns: The mean return of the last three episodes, [W].
-        diverged: Whether a gradient or the return was not finite, [W].
+        diverged: True for workers with a gradient or return that was not finite, [W].
         episodes: The returns of all episodes.
-        statistics: What acting with the final policies is to normalise by.
+        statistics: The statistics that belong to the final policies.
         physics_seconds: Time spent in the simulator.
         update_seconds: Time spent in inner updates.
     """
@@ -78,11 +78,11 @@ class Lifetimes(NamedTuple):
 
 
 class Workers:
-    """W workers, which can live any number of lifetimes one after the other.
+    """W workers that can run any number of lifetimes in turn.
 
     Attributes:
         num_workers: W.
-        learner: Their agents, losses and optimisers, compiled once.
+        learner: The agents, losses and optimisers, compiled once.
     """
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
@@ -93,7 +93,7 @@ class Workers:
         self.learner = (NativeLearner if native else Learner)(settings, family, num_workers)
 
     def draw_phi(self, seed: int) -> np.ndarray:
-        """A fresh loss, [P] float32."""
+        """Returns a fresh loss, [P] float32."""
         return self.learner.loss.draw(np.random.default_rng(seed))
 
     def live(
@@ -103,25 +103,24 @@ class Workers:
         guidance: float,
         on_update: Callable[[Update], object] | None = None,
         num_updates: int | None = None,
-        keeper: Keeper | None = None,
+        snapshotter: Snapshotter | None = None,
     ) -> Lifetimes:
-        """Lives one lifetime per worker.
+        """Runs one lifetime per worker.
 
         Args:
             phi: The losses' parameters, [W, P].
             seeds: One per worker.
             guidance: alpha in Eq. 6.
             on_update: Called before each update; `learner` then holds the agents as they acted.
-            num_updates: K, where it is not the settings'.
-            keeper: Knows where these lifetimes stood when they were cut off, and is told of where
-                they stand.
+            num_updates: K; None for that of the settings.
+            snapshotter: Saves the lifetimes in progress, and resumes interrupted ones.
 
         Returns:
-            What the lifetimes came to.
+            The outcome of the lifetimes.
         """
         settings, num_actions = self._settings, self._family.num_actions
         at = self._begin(phi, seeds)
-        if keeper is not None and (kept := keeper.kept()):
+        if snapshotter is not None and (kept := snapshotter.load()):
             at.restore(kept)
         until = settings.num_updates if num_updates is None else num_updates
         driver, parameters = at.driver, at.driver.env.simulator.parameters
@@ -151,8 +150,8 @@ class Workers:
             at.statistics = refreshed
             at.diverged |= logs["diverged"]
             at.update_seconds += time.perf_counter() - start
-            if keeper is not None:
-                keeper.offer(at.as_arrays)
+            if snapshotter is not None:
+                snapshotter.maybe_save(at.as_arrays)
         returns = settings.returns_of(at.episodes)  # line 13
         return Lifetimes(
             returns=returns,
@@ -164,13 +163,13 @@ class Workers:
             update_seconds=at.update_seconds,
         )
 
-    def _begin(self, phi: np.ndarray, seeds: Sequence[LifetimeSeed]) -> Standing:
-        """Where new lifetimes stand before their first step."""
+    def _begin(self, phi: np.ndarray, seeds: Sequence[LifetimeSeed]) -> LifetimeState:
+        """Returns the state of new lifetimes before their first step."""
         settings = self._settings
         self.learner.reset(phi, _generators(seeds, Stream.AGENT))
         act = functools.partial(ActingPolicy, mean_activation=settings.mean_activation)
         driver = make_driver(self._family, seeds, act, settings.steps_per_update)  # lines 5, 7
-        return Standing(
+        return LifetimeState(
             self.learner,
             driver,
             minibatches=_generators(seeds, Stream.MINIBATCHES),

@@ -1,4 +1,4 @@
-"""What lifetimes take at least of a host's memory, so that too much is refused before any work."""
+"""A lower bound on the memory of lifetimes, to refuse settings that cannot fit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COPIES = 4  # of an agent's parameters: themselves, their gradient, and Adam's 
 
 
 def least_bytes(settings: InnerLoop, family: TaskFamily, num_workers: int) -> int:
-    """What W workers' agents and buffers take at the very least, in bytes."""
+    """Returns a lower bound on the bytes of W workers' agents, buffers and losses."""
     sizes = (family.observation_size, *settings.hidden_sizes, family.action_features)
     network = sum(inputs * outputs for inputs, outputs in itertools.pairwise(sizes))
     step = family.observation_size + family.action_features

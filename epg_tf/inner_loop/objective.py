@@ -1,4 +1,4 @@
-"""Eq. 6: what agents descend, `(1 - alpha) L_phi + alpha L_pg`, on some of the newest M steps."""
+"""Eq. 6: the agents' objective, `(1 - alpha) L_phi + alpha L_pg`, on a minibatch of M steps."""
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false
@@ -19,15 +19,15 @@ from epg_tf.tasks.family import TaskFamily
 
 
 class Given(NamedTuple):
-    """What is given before the first gradient step of an update, and stays so until the last.
+    """Values that are constant during the gradient steps of an update.
 
     Attributes:
-        batch: What the agents lived through.
+        batch: The batch of the update.
         guidance: alpha in Eq. 6, a scalar.
-        learned: Whether L_phi has a part in it.
-        guided: Whether L_pg has.
+        learned: True if L_phi is part of the objective.
+        guided: True if L_pg is part of the objective.
         output: The policies' output on the M newest steps before the update, [W, M, size] each.
-        targets: The guide's on these steps; None where nobody needs them.
+        targets: The guide's targets on these steps; None without guidance.
     """
 
     batch: UpdateBatch
@@ -39,7 +39,7 @@ class Given(NamedTuple):
 
     @property
     def newest(self) -> int:
-        """The place in the buffer of the first of the M newest steps."""
+        """The index in the buffer of the first of the M newest steps."""
         return _first_newest(self.batch)
 
 
@@ -47,7 +47,7 @@ class Objective:
     """Eq. 6 for W agents."""
 
     def __init__(self, agents: Agents, loss: LossNetwork, guide: Guide):
-        """Makes nothing new.
+        """Stores the networks.
 
         Args:
             agents: theta.
@@ -63,15 +63,15 @@ class Objective:
         learned: bool,
         guided: bool,
     ) -> Given:
-        """What is known before an update, the guide's targets among it if the guide has a part."""
+        """Computes the constants of an update, with the guide's targets if `guided`."""
         output = self._agents.policy(batch.observation[:, _first_newest(batch) :])
         targets = self.targets(batch, output) if guided else None
         return Given(batch, guidance, learned, guided, output, targets)
 
     def __call__(self, given: Given, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Eq. 6 on the steps `rows` [W, B] of the M newest, and L_phi in it, [W] each."""
+        """Returns Eq. 6 on `rows` [W, B] of the M newest steps, and its L_phi, [W] each."""
         batch, in_buffer = given.batch, rows + given.newest
-        # Only the temporal context needs the policy on steps outside the minibatch.
+        # The temporal context needs the policy on steps outside the minibatch.
         whole = given.learned and self._loss.to_context is not None
         observation = batch.observation if whole else take(batch.observation, in_buffer)
         output = self._agents.policy(observation)
@@ -94,12 +94,12 @@ class Objective:
         output: tuple[tf.Tensor, ...],
         rows: tf.Tensor | None = None,
     ) -> LossInputs:
-        """What the loss sees of a batch.
+        """Returns the inputs of the loss on a batch.
 
         Args:
-            batch: What the agents lived through.
-            output: The policies', on as many steps as are taken.
-            rows: Which steps to take, as places in the buffer, [W, B]; all by default.
+            batch: The batch of the update.
+            output: The policies' output on the chosen steps.
+            rows: The chosen steps as indices of the buffer, [W, B]; all by default.
         """
 
         def taken(tensor):
@@ -117,7 +117,7 @@ class Objective:
         )
 
     def targets(self, batch: UpdateBatch, output: tuple[tf.Tensor, ...]) -> GuideTargets:
-        """What the guide makes of the M newest steps with the policies' output on them."""
+        """Returns the guide's targets on the M newest steps, given the policies' output there."""
         newest, value = _first_newest(batch), self._agents.value_function
         distribution = self._agents.policy.distribution(output)
         return self._guide.targets(
@@ -134,7 +134,7 @@ class Objective:
     def _guide_loss(
         self, given: Given, rows: tf.Tensor, output: tuple[tf.Tensor, ...]
     ) -> tf.Tensor:
-        """L_pg on the steps `rows` [W, B] of the M newest, on which the output is now this."""
+        """Returns L_pg on `rows` [W, B] of the M newest steps, given the present output there."""
         batch, policy = given.batch, self._agents.policy
         distribution = policy.distribution(output)
         before = policy.distribution(_take_output(given.output, rows))
@@ -148,7 +148,7 @@ class Objective:
 
 
 def build(loss: LossNetwork, agents: Agents, settings: InnerLoop, family: TaskFamily) -> None:
-    """Makes the variables of phi by showing the loss a buffer of zeros."""
+    """Creates the variables of phi by a call on a buffer of zeros."""
     shape = [agents.num_workers, settings.buffer_size]
     observation = tf.zeros([*shape, family.observation_size])
     loss(
@@ -166,7 +166,7 @@ def build(loss: LossNetwork, agents: Agents, settings: InnerLoop, family: TaskFa
 
 
 def take(tensor: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Worker w's steps rows[w], from [W, T, ...]."""
+    """Gathers the steps rows[w] of each worker w from [W, T, ...]."""
     return tf.gather(tensor, rows, axis=1, batch_dims=1)
 
 

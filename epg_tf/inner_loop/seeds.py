@@ -1,4 +1,4 @@
-"""What is random in a lifetime, and the seeds of lifetimes that nobody trained on."""
+"""Seeds of lifetimes, and their random streams."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, VALIDATION_TASK_SEEDS
 
 
 class Stream(enum.IntEnum):
-    """What a lifetime draws random numbers for; each has a generator of its own."""
+    """The random streams of a lifetime, each with a separate generator."""
 
     AGENT = 0
     RESETS = 1
@@ -21,36 +21,36 @@ class Stream(enum.IntEnum):
 
 
 class LifetimeSeed(NamedTuple):
-    """All that is random in a lifetime.
+    """The seed of a lifetime.
 
     Attributes:
-        task_seed: Which task.
-        key: Which random numbers, for everything else.
+        task_seed: The seed of the task.
+        key: The key of all other random numbers.
     """
 
     task_seed: int
     key: tuple[int, ...]
 
     def generator(self, stream: Stream) -> np.random.Generator:
-        """The generator of one stream of this lifetime."""
+        """Returns the generator of one stream."""
         return np.random.default_rng(
             np.random.SeedSequence(self.key[0], spawn_key=(*self.key[1:], int(stream)))
         )
 
 
 def held_out_seed(seed: int, task: int, *repetition: int) -> LifetimeSeed:
-    """The seed of a lifetime on a held-out task.
+    """Returns the seed of a lifetime on a held-out task.
 
     Args:
         seed: The seed of the run.
         task: The task's number, from 0.
-        repetition: Which of several lifetimes on the same task, where there are several.
+        repetition: The number of the agent, if several live on the same task.
     """
     return _seed_of(HELD_OUT_TASK_SEEDS[task], seed, *repetition)
 
 
 def validation_seed(seed: int, task: int) -> LifetimeSeed:
-    """The seed of a lifetime on a validation task: the run's seed, the task's number from 0."""
+    """Returns the seed of a lifetime on a validation task, numbered from 0."""
     return _seed_of(VALIDATION_TASK_SEEDS[task], seed)
 
 

@@ -1,7 +1,7 @@
-"""L_pg: the hand-made surrogates that guide the learned loss while it is young (Eqs. 1 and 6).
+"""L_pg: hand-made surrogates that guide the learned loss early in its evolution (Eqs. 1 and 6).
 
-A guide turns M rewarded steps into targets once per update, and then into a loss per worker for
-each minibatch. How much it counts, alpha in Eq. 6, is the outer loop's business.
+Once per update, a guide turns M rewarded steps into targets. From these it computes a loss per
+worker for each minibatch. The outer loop sets its weight, alpha in Eq. 6.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class GuideBatch(NamedTuple):
 
     Attributes:
         log_prob: log pi(a_t | s_t) before the update, constant, [W, M].
-        reward: As the task gave it, [W, M].
-        terminated: 1 where nothing follows, [W, M].
-        ended: 1 where an episode ended for whatever reason, [W, M].
+        reward: The task's reward, not normalised, [W, M].
+        terminated: 1 where the task itself ended an episode, so that nothing follows, [W, M].
+        ended: 1 where the task or the time limit ended an episode, [W, M].
         value: V(s_t) before the update, constant, [W, M].
-        next_value: V of where each step arrived, before any reset, constant, [W, M].
+        next_value: V of the next observation, before any reset, constant, [W, M].
     """
 
     log_prob: tf.Tensor
@@ -37,11 +37,11 @@ class GuideBatch(NamedTuple):
 
 
 class GuideTargets(NamedTuple):
-    """What a guide keeps from the batch through all minibatches of an update, each [W, M].
+    """A guide's targets, constant through all minibatches of an update, each [W, M].
 
     Attributes:
-        advantage: How much better than expected each action was.
-        value: What the value function should have said.
+        advantage: The estimated advantage of each action.
+        value: The target of the value function.
         log_prob: log pi(a_t | s_t) before the update.
     """
 
@@ -55,16 +55,16 @@ class Guide(abc.ABC):
 
     @abc.abstractmethod
     def targets(self, batch: GuideBatch) -> GuideTargets:
-        """Advantages and value targets of M steps."""
+        """Returns advantages and value targets of M steps."""
 
     @abc.abstractmethod
     def loss(
         self, targets: GuideTargets, log_prob: tf.Tensor, kl: tf.Tensor, value: tf.Tensor
     ) -> tf.Tensor:
-        """The surrogate of a minibatch.
+        """Returns the surrogate loss of a minibatch.
 
         Args:
-            targets: The minibatch's rows of what `targets` returned, [W, B] each.
+            targets: The minibatch's steps of the result of `targets`, [W, B] each.
             log_prob: log pi(a_t | s_t) now, [W, B].
             kl: KL(before || now) of the policies at s_t, [W, B].
             value: V(s_t) now, [W, B].
@@ -79,7 +79,7 @@ class PPO(Guide):
     """Proximal policy optimisation, clipped (Schulman et al. 2017), with generalised advantages.
 
     `L = -mean(min(r A, clip(r, 1 - c, 1 + c) A)) + kl_coefficient mean(KL)
-    + value_coefficient mean((V - V_target)^2)` with `r = pi / pi_before`.
+    + value_coefficient mean((V - V_target)^2)`. The ratio r is `pi / pi_before`.
 
     Attributes:
         clip: c, the largest relative change of probability that is still rewarded.
@@ -87,9 +87,9 @@ class PPO(Guide):
         gae_lambda: lambda of the generalised advantage estimate (Schulman et al. 2016).
         value_coefficient: Weight of the value function's squared error.
         kl_coefficient: Weight of the mean KL(before || now).
-        bootstrap: What the advantages assume after the last step of an episode that was cut, and of
-            the batch: "next_observation", its value; "last_step", the last step's own value for the
-            batch and nothing for an episode that was cut (the 2018 release).
+        bootstrap: The value assumed after the end of the batch or of a truncated episode.
+            "next_observation" is V of the next observation. "last_step" (the 2018 release) is V of
+            the last step for the batch, and 0 for a truncated episode.
 
     Raises:
         ValueError: If a coefficient is outside its range.
@@ -112,10 +112,10 @@ class PPO(Guide):
         require_member("PPO.bootstrap", self.bootstrap, ("next_observation", "last_step"))
 
     def targets(self, batch: GuideBatch) -> GuideTargets:
-        """Generalised advantages, normalised over the batch, and lambda-return value targets.
+        """Returns generalised advantages, normalised over the batch, and lambda-return targets.
 
-        Episodes follow one another within the batch: an episode's end cuts the sum of advantages,
-        and what is expected after a time limit is put into the reward of the step that met it.
+        Episodes follow one another within the batch, and an episode's end cuts the sum of
+        advantages. After truncation, the bootstrap value is added to the last step's reward.
         """
         goes_on = 1.0 - batch.ended
         if self.bootstrap == "next_observation":
@@ -139,7 +139,7 @@ class PPO(Guide):
     def loss(
         self, targets: GuideTargets, log_prob: tf.Tensor, kl: tf.Tensor, value: tf.Tensor
     ) -> tf.Tensor:
-        """The clipped surrogate plus the value function's error."""
+        """Returns the clipped surrogate plus the weighted KL and the value function's error."""
         ratio = tf.exp(log_prob - targets.log_prob)
         clipped = tf.clip_by_value(ratio, 1.0 - self.clip, 1.0 + self.clip)
         surrogate = tf.minimum(ratio * targets.advantage, clipped * targets.advantage)
@@ -154,8 +154,8 @@ class PPO(Guide):
 class Reinforce(Guide):
     """The policy gradient of Eq. 1 (Williams 1992): `L = -mean(A log pi(a | s))`.
 
-    A is the discounted return from each step to the end of its episode or of the batch, with the
-    batch's mean as the baseline and divided by its standard deviation.
+    A is the discounted return from each step to the end of its episode or of the batch. It is
+    standardised: the baseline is the batch's mean, the divisor its standard deviation.
 
     Attributes:
         discount: gamma.
@@ -171,7 +171,7 @@ class Reinforce(Guide):
             raise ValueError(f"`Reinforce.discount` (={self.discount}) must be in (0, 1].")
 
     def targets(self, batch: GuideBatch) -> GuideTargets:
-        """Standardised discounted returns-to-go."""
+        """Returns standardised discounted returns-to-go."""
         returns = value_ops.discounted_return(
             batch.reward, self.discount * (1.0 - batch.ended), time_major=False
         )
@@ -180,7 +180,7 @@ class Reinforce(Guide):
     def loss(
         self, targets: GuideTargets, log_prob: tf.Tensor, kl: tf.Tensor, value: tf.Tensor
     ) -> tf.Tensor:
-        """The surrogate whose gradient is the policy gradient."""
+        """Returns the surrogate whose gradient is the negative policy gradient."""
         del kl, value
         return -tf.reduce_mean(targets.advantage * log_prob, axis=1)
 
@@ -192,10 +192,10 @@ def _standardised(advantage: tf.Tensor) -> tf.Tensor:
 
 
 def _mean_over_steps(values: tf.Tensor) -> tf.Tensor:
-    """The mean over T of [W, T], as [W, 1], added one step after the other.
+    """Returns the mean over T of [W, T], as [W, 1], adding one step after the other.
 
-    The order in which XLA's own reduction adds depends on W, and with it the last bit of a result
-    that must not depend on how many workers share a rank.
+    Results must not depend on how many workers share a rank. But W determines the order in which
+    XLA's reduction adds, and thus the last bit of its result.
     """
     total = tf.foldl(tf.add, tf.transpose(values))
     return (total / values.shape[1])[:, tf.newaxis]

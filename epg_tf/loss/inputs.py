@@ -1,4 +1,4 @@
-"""What the learned loss sees: one record, built in one place (`inner_loop.objective`)."""
+"""The record of all inputs of the learned loss; `inner_loop.objective` builds it for agents."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ PER_STEP_INPUTS = ("observation", "action", *REWARD_INPUTS, "termination", "memo
 
 
 class LossInputs(NamedTuple):
-    """The buffer of W workers as tensors, oldest step first; T = N, or T = 1 for what is constant.
+    """The buffer of W workers as tensors, oldest step first; constants in time have length 1.
 
     Attributes:
         observation: Normalised, [W, N, S].
-        action: Normalised (one-hot first, where actions are numbers), [W, N, A].
+        action: Normalised, after one-hot encoding of action numbers, [W, N, A].
         termination: 1 where an episode ended, else 0, [W, N, 1].
         policy: The policy's output at each observation, a tuple of [W, N or 1, size].
-        memory: The agent's memory, [W, 1, 32].
+        memory: The agent's memory, [W, 1, units].
         reward: Normalised, [W, N, 1]; None unless the loss asks for it.
-        gated_observation: See the function of this name; None unless the loss asks for it.
-        mask: 1 where the buffer holds a step, 0 where it is padded, [W, N, 1]; None if it is full.
+        gated_observation: See `gated_observation`, [W, N, S + 1]; None unless the loss asks for it.
+        mask: 1 for a step of the buffer, 0 for padding, [W, N, 1]; None if the buffer is full.
     """
 
     observation: tf.Tensor
@@ -35,7 +35,7 @@ class LossInputs(NamedTuple):
     mask: tf.Tensor | None = None
 
     def select(self, names: tuple[str, ...]) -> list[tf.Tensor]:
-        """The named inputs, in that order, each [W, N or 1, size]; `policy` may give several."""
+        """Returns the named inputs in order, each [W, N or 1, size]; `policy` may give several."""
         selected = []
         for name in names:
             value = getattr(self, name)
@@ -44,21 +44,21 @@ class LossInputs(NamedTuple):
 
 
 def gated_observation(xp: Any, observation: Any, reward: Any, num_newest: int) -> Any:
-    """Observations times the correlation of the reward with what it goes with most.
+    """Multiplies observations by the gate, their strongest correlation with the reward.
 
-    A task may ask for a direction that observations do not show. This correlation shows it. It is
-    near 1 for a robot that is paid for its velocity, and near -1 for one that is paid for the
-    opposite. A product of the two lets a change of phi to first order act on one direction alone.
+    The gate is the correlation of largest magnitude among the S features, with its sign.
+    It shows a direction that a task asks for but observations do not show. It is near 1 for a robot
+    paid for its velocity, near -1 for the opposite. The product lets a first-order change of phi
+    act on one direction alone.
 
     Args:
-        xp: NumPy, or `tf.experimental.numpy`; what follows are its arrays.
+        xp: NumPy or `tf.experimental.numpy`, whose arrays the next two arguments are.
         observation: [W, N, S].
         reward: [W, N, 1].
-        num_newest: M; the correlation is over so many of the newest steps. It is the one of the S
-            numbers of an observation whose correlation is largest, with its sign.
+        num_newest: M, the number of newest steps that the correlation covers.
 
     Returns:
-        The products, and the correlation itself, [W, N, S + 1].
+        The products, and last the gate itself, [W, N, S + 1].
     """
     seen, paid = (
         part - xp.mean(part, axis=1, keepdims=True)

@@ -1,9 +1,9 @@
 """L_phi: the learned loss (Fig. 2 and section 4.1).
 
-Temporal convolutions over the buffer of N steps give a context; a small dense network maps each of
-the newest steps, with that context, to a number. Their mean is the loss that the agent descends.
-A bilinear term may stand beside that network (ours). All their weights together are phi. The
-confinement (ours), two fixed terms, is not part of it.
+Temporal convolutions over the buffer of N steps give a context. A small dense network maps each of
+the newest steps, with that context, to a number; the agent descends the mean of these numbers. A
+bilinear term may be added to the network's output (ours). phi is the weights of all these parts.
+The confinement (ours), two fixed terms, is not part of phi.
 """
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
@@ -33,27 +33,27 @@ class LearnedLoss:
     """The architecture of the learned loss: settings, from which `build` makes networks.
 
     Attributes:
-        inputs: What each step shows the loss, by name and in this order; `loss.inputs` explains
+        inputs: The names of a step's inputs to the loss, in order; `loss.inputs` explains
             "gated_observation".
         convolutions: (width, stride, channels) of each temporal convolution.
-        pooling: How the last convolution's positions enter the context: "flatten" or "mean".
+        pooling: The way from the last convolution's positions to the context: "flatten" or "mean".
         context_size: Units of the dense layer that ends in the context; 0 for no temporal context.
         hidden_size: Units of the hidden layer of the per-step network.
-        activation: Of the convolutions and the hidden layer: "leaky_relu" (the paper) or "silu",
-            which is smooth, so that the loss's gradient is continuous in the policy's output.
+        activation: The activation of convolutions and hidden layer: "leaky_relu" (the paper) or
+            "silu". The latter makes the loss's gradient continuous in the policy's output.
         leaky_slope: Negative slope of the leaky ReLUs.
-        normalised: Which of action and reward are normalised by the worker's running statistics;
-            observations always are.
+        normalised: The inputs out of "action" and "reward" that running statistics of the worker
+            normalise; observations always are.
         mean_penalty: kappa of the confinement, a fixed term beside the networks:
-            `kappa / 2 |mean|^2` of a Gaussian policy, `kappa / 2 |log p - average log p|^2` of a
-            categorical one. The minimum of the loss then stays inside the box of actions; without
-            it (0, the paper) a random phi has no minimum, and agents run away.
+            `kappa / 2 |mean|^2` for a Gaussian policy, `kappa / 2 |log p - average log p|^2` for a
+            categorical one. It keeps the minimum of the loss inside the box of actions. Without it
+            (0, the paper) a random phi has no minimum, and the agents' means diverge.
         log_std_penalty: The weight of the sum of log standard deviations, the second term of the
-            confinement: a loss of zeros tells agents to become quiet.
-        bilinear: Whether the loss of a step has, beside the network, the inner product of the
-            policy's mean (of its log-probabilities) with a linear function of that step's other
-            inputs, the memory apart. Its weights start at zero. They move the minimum of a
-            confined loss in proportion, which makes them easy to search.
+            confinement. It makes agents reduce their noise under a phi of zeros.
+        bilinear: True to add the inner product of the policy's mean (or log-probabilities) with a
+            linear function of the step's other inputs except the memory. Its weights start at
+            zero. They move the minimum of a confined loss in proportion, which makes them easy to
+            search.
 
     Raises:
         ValueError: If a name is unknown or repeated, or a size is not positive.
@@ -111,29 +111,29 @@ class LearnedLoss:
 
     @property
     def sees_reward(self) -> bool:
-        """Whether the loss has to be shown rewards."""
+        """True if the loss takes rewards as input."""
         return not set(REWARD_INPUTS).isdisjoint(self.inputs)
 
     @property
     def bilinear_inputs(self) -> tuple[str, ...]:
-        """What the policy's mean is multiplied with in the bilinear term."""
+        """The names of the inputs that multiply the policy's mean in the bilinear term."""
         return tuple(name for name in self.inputs if name not in ("policy", "memory"))
 
     @property
     def confines(self) -> bool:
-        """Whether the loss has a confinement beside its networks."""
+        """True if the loss has a confinement beside its networks."""
         return self.mean_penalty > 0.0 or self.log_std_penalty > 0.0
 
     @property
     def shortest_buffer(self) -> int:
-        """Steps that the convolutions need to have one output."""
+        """The number of steps that give the convolutions one output; 1 without a context."""
         length = 1
         for width, stride, _ in reversed(self.convolutions):
             length = (length - 1) * stride + width
         return length if self.context_size else 1
 
     def build(self, num_workers: int) -> LossNetwork:
-        """A network with W sets of weights."""
+        """Returns a network with W sets of weights."""
         return LossNetwork(self, num_workers)
 
 
@@ -173,12 +173,12 @@ class LossNetwork(tf.keras.Model):
         self.bilinear = WorkerBilinear(num_workers) if settings.bilinear else None
 
     def context(self, inputs: LossInputs, hold_memory: bool = True) -> tf.Tensor:
-        """f_context: what the convolutions make of the whole buffer.
+        """Returns f_context, the convolutions' summary of the whole buffer.
 
         Args:
             inputs: The buffer.
-            hold_memory: Whether to differentiate as if the memory were constant here, as agents do
-                that learn: its gradient comes from the per-step network alone.
+            hold_memory: True to treat the memory as constant, as learning agents do: its gradient
+                comes from the per-step network alone.
 
         Returns:
             [W, 1, context_size].
@@ -203,12 +203,12 @@ class LossNetwork(tf.keras.Model):
         rows: tf.Tensor | None = None,
         context: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """The loss of single steps, L_t.
+        """Returns L_t, the loss of single steps.
 
         Args:
             inputs: The buffer.
-            rows: Which steps, as positions in the buffer, [W, B]; all of them by default.
-            context: f_context, [W, 1, context_size]; by default that of the inputs.
+            rows: The steps' positions in the buffer, [W, B]; all steps by default.
+            context: f_context, [W, 1, context_size]; by default computed from the inputs.
 
         Returns:
             [W, B].
@@ -231,7 +231,7 @@ class LossNetwork(tf.keras.Model):
         return losses
 
     def confinement(self, policy: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        """The terms of L_t that do not depend on phi; see `LearnedLoss.mean_penalty`.
+        """Returns the terms of L_t that do not depend on phi; see `LearnedLoss.mean_penalty`.
 
         Args:
             policy: The policy's output, [W, B or 1, size] each.
@@ -248,14 +248,14 @@ class LossNetwork(tf.keras.Model):
         return penalty
 
     def call(self, inputs: LossInputs, num_newest: int) -> tf.Tensor:
-        """L_phi, the mean of L_t over the `num_newest` = M newest steps of the buffer, [W]."""
+        """Returns L_phi, the mean of L_t over the `num_newest` = M newest steps, [W]."""
         length = inputs.observation.shape[1]
         rows = tf.range(length - num_newest, length)[tf.newaxis]
         rows = tf.tile(rows, [tf.shape(inputs.observation)[0], 1])
         return tf.reduce_mean(self.per_step(inputs, rows), axis=1)
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """A fresh phi [P]."""
+        """Draws a fresh phi [P]."""
         layers = self.layers_by_name.values()
         arrays = [array for layer in layers for array in layer.draw(rng)]
         return np.concatenate([array.ravel() for array in arrays])
@@ -280,7 +280,7 @@ class LossNetwork(tf.keras.Model):
 
     @property
     def layers_by_name(self) -> dict[str, WorkerLayer]:
-        """The layers in the order in which phi has their weights: convolution_1, ..., bilinear."""
+        """The layers in the order of their weights in phi: convolution_1, ..., bilinear."""
         convolutions = {f"convolution_{i}": c for i, c in enumerate(self.convolutions, 1)}
         context = {} if self.to_context is None else {"context": self.to_context}
         bilinear = {} if self.bilinear is None else {"bilinear": self.bilinear}

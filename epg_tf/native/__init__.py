@@ -1,1 +1,1 @@
-"""Machine code of our own, by numba: what takes a lifetime's time, in calls that need no Python."""
+"""The two hot loops of a lifetime, compiled by numba: collecting steps and gradient steps."""

@@ -1,4 +1,4 @@
-"""Adam for one agent; see `epg_tf.agent.adam`, whose form it has."""
+"""Adam for one agent, in the form of `epg_tf.agent.adam`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from epg_tf.native.compiler import compiled
 
 
 class Adam(NamedTuple):
-    """What an optimiser's steps are like.
+    """Hyperparameters of Adam.
 
     Attributes:
-        epsilon: What keeps the quotient finite.
-        beta_1: Of the mean of gradients.
-        beta_2: Of the mean of their squares.
+        epsilon: The term that keeps the quotient finite.
+        beta_1: The decay rate of the mean of gradients.
+        beta_2: The decay rate of the mean of squared gradients.
     """
 
     epsilon: np.float32
@@ -27,21 +27,21 @@ class Adam(NamedTuple):
 
 @compiled
 def descend_once(adam, theta, gradient, now, following, step, rate, memory_rate, num_first):
-    """One step, unless it is not finite: then as if the gradient were 0.
+    """Takes one step; if it is not finite, only decays the moments, as for a gradient of 0.
 
     Args:
-        adam: The optimiser.
-        theta: The parameters, changed, [P].
-        gradient: The loss's, [P].
-        now: The means of gradients and of their squares, [2, P].
-        following: Filled in with what they are after the step.
-        step: Filled in with what is taken away, [P].
-        rate: The step size of the first parameters, with Adam's correction.
-        memory_rate: That of the others.
-        num_first: How many the first are.
+        adam: The hyperparameters.
+        theta: The parameters, [P]; updated in place.
+        gradient: The gradient of the loss, [P].
+        now: The moments, means of gradients and of their squares, [2, P].
+        following: Overwritten with the moments after the step, [2, P].
+        step: Overwritten with the step, which is subtracted from theta, [P].
+        rate: The bias-corrected step size of the first `num_first` parameters.
+        memory_rate: The bias-corrected step size of the other parameters, the memory's.
+        num_first: The number of parameters before the memory's.
 
     Returns:
-        Whether the step was finite, and taken.
+        True if the step was finite and taken.
     """
     m, v, next_m, next_v = now[0], now[1], following[0], following[1]
     count, one = step.shape[0], np.float32(1.0)

@@ -1,4 +1,4 @@
-"""Small matrices in single precision, row by row, in an order that depends on nothing else."""
+"""Float32 arithmetic on small matrices; the order of additions depends on shapes alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from epg_tf.native.compiler import compiled, reordered
 
 @compiled
 def tanh_in_place(values):
-    """Tanh of a vector of float32, within six units of the last place.
+    """Computes tanh of a float32 vector in place, within six units in the last place.
 
-    The rational function that TensorFlow has of Eigen (`generic_fast_tanh_float`); its coefficients
-    are Eigen's. One loop without a branch, which is vectorised.
+    TensorFlow takes the same rational function, with these coefficients, from Eigen
+    (`generic_fast_tanh_float`). The loop has no branch, so that it vectorises.
     """
     for j in range(values.shape[0]):
         given = values[j]
@@ -28,20 +28,20 @@ def tanh_in_place(values):
         q = square * np.float32(1.19825839466702e-06) + np.float32(1.18534705686654e-04)
         q = square * q + np.float32(2.26843463243900e-03)
         q = square * q + np.float32(4.89352518554385e-03)
-        # Not `given`: to store only where it changes takes some processors longer than all of this.
+        # `x`, not the equal `given`: that compiles to a conditional store, slow on some processors.
         values[j] = x if abs(given) < np.float32(0.0004) else x * p / q
 
 
 @compiled
 def copy(values, out):
-    """Copies a vector: an assignment would bring its error's text along, which takes seconds."""
+    """Copies a vector; a slice assignment takes seconds more to compile, for its error message."""
     for j in range(values.shape[0]):
         out[j] = values[j]
 
 
 @compiled
 def largest(values):
-    """The largest of some numbers."""
+    """Returns the maximum of a vector that is not empty."""
     found = values[0]
     for j in range(1, values.shape[0]):
         found = max(found, values[j])
@@ -50,7 +50,7 @@ def largest(values):
 
 @compiled
 def add_product(row, kernel, out):
-    """Adds row [in] times kernel [in, out] to `out`, four of its terms at a time."""
+    """Adds row [in] times kernel [in, out] to `out` [out], four terms at a time."""
     count, width = kernel.shape
     whole = count - count % 4
     for i in range(0, whole, 4):
@@ -82,16 +82,16 @@ def add_transposed_product(rows, others, out):
 
 @compiled
 def add_frames(values, stride, kernel, out):
-    """Adds products of frames of a flat vector with a kernel [width, out] to `out` [frames, out].
+    """Adds frames of a flat vector times kernel [width, out] to `out` [frames, out].
 
-    A frame begins `stride` numbers after the one before it.
+    Successive frames start `stride` numbers apart.
     """
     _add(values, stride, 1, kernel, out)
 
 
 @compiled
 def transpose(kernel, memory):
-    """The kernel [in, out] as [out, in], in that memory."""
+    """Returns the transposed kernel [in, out], as [out, in], in the scratch vector `memory`."""
     fan_in, fan_out = kernel.shape
     columns = memory[: fan_in * fan_out].reshape((fan_out, fan_in))
     a, b = kernel.ctypes.data, columns.ctypes.data
@@ -109,9 +109,9 @@ def transpose(kernel, memory):
 
 @compiled
 def _add(left, row, step, right, out):
-    """Adds a product to `out`; `row` and `step` say how the left matrix lies in a flat vector.
+    """Adds a matrix product to `out`; `row` and `step` are the strides of the flat left matrix.
 
-    Tile by tile, and what is left over number by number: each sum in the order of its terms.
+    Tiles come first, then the remaining rows and columns. Each sum adds its terms in order.
     """
     size, width = out.shape
     count = right.shape[0]
@@ -139,7 +139,7 @@ def _add(left, row, step, right, out):
 
 @reordered
 def dot(a, b):
-    """The product of two vectors; in which order it adds depends on their length alone."""
+    """Returns the dot product; the order of additions depends on the vectors' length alone."""
     total = np.float32(0.0)
     for i in range(a.shape[0]):
         total += a[i] * b[i]

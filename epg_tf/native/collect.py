@@ -1,7 +1,7 @@
 """Algorithm 1, lines 8-11, in one call: M steps of W agents, acting, physics and resets.
 
-Agents act by the standard policies: tanh between dense layers, a Gaussian or a categorical
-distribution at the end. What a family sees and when it ends are rules that were compiled before.
+Agents act by the standard policies: dense layers with tanh between them, then a Gaussian or a
+categorical distribution. The family's rules for observations and termination are compiled too.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ class World(NamedTuple):
 
     Attributes:
         models: The address of each worker's mjModel, [W] int64.
-        addresses: Of the mjData that all use, of mj_step, mj_getState and mj_setState,
-            and of the rules that observe and terminate, [6] int64.
-        signature: Which state mj_getState and mj_setState are about.
+        addresses: Addresses of the shared mjData, of mj_step, mj_getState and mj_setState, and of
+            the rules `observe` and `terminated`, [6] int64.
+        signature: The mjtState bits that mj_getState and mj_setState copy.
         control: The mjData's controls, [nu].
         warm_start: The mjData's accelerations that a step's solver starts from, [nv].
         warned: The mjData's counters of warnings, [kinds] int32.
-        substeps: Full physics after each substep, [W, frame_skip, 1 + nq + nv + ...]: the time,
-            positions, velocities. The last is where a worker is, and the only one that is written.
-        observation: What is seen where it is, [W, S].
-        fresh_state: Full physics where an episode starts, but for positions and velocities.
-        least_time: What a step's time cannot be less than, [W].
+        substeps: Full physics (time, positions, velocities, ...) after each substep,
+            [W, frame_skip, 1 + nq + nv + ...]. Only the last is used: a worker's current state.
+        observation: The current observation, [W, S].
+        fresh_state: Full physics at an episode's start, except positions and velocities, [W, ...].
+        least_time: The least time in seconds that a valid step takes, [W].
         bounds: The lowest and the highest controls, [W, 2, nu].
-        stretch: What a control is where the action is 0, and by how much it grows, [2, nu].
+        stretch: Offset and scale from a box's actions to controls, [2, nu].
         grid: The controls of a finite set of actions, [actions, nu]; no row for a box.
-        parameters: What the rules know of each task, [W, ...].
-        steps: Taken in the running episode, [W].
-        warnings: Steps that could not be integrated, [W].
+        parameters: The task parameters that the rules read, [W, ...].
+        steps: Steps taken in the current episode, [W].
+        warnings: The number of steps that could not be integrated, [W].
         frame_skip: MuJoCo steps per environment step.
         time_limit: Environment steps per episode.
         num_positions: nq.
@@ -67,12 +67,12 @@ class Actors(NamedTuple):
     """W policies.
 
     Attributes:
-        weights: Of all layers, kernel and bias by turns, [W, ...] float32.
-        sizes: Of the layers, from the observation to the output, [layers + 1].
+        weights: Kernel and bias of each layer in turn, flat, [W, ...] float32.
+        sizes: The layers' widths, from the observation to the output, [layers + 1].
         deviation: The standard deviations of a Gaussian, [W, A] float32.
-        squashed: Whether a Gaussian's mean goes through tanh.
-        mean: What observations are normalised by, [W, S].
-        scale: The same, [W, S].
+        squashed: True if a Gaussian's mean goes through tanh.
+        mean: The means that normalise observations, [W, S].
+        scale: The standard deviations that normalise observations, [W, S].
     """
 
     weights: np.ndarray
@@ -84,13 +84,13 @@ class Actors(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What M steps of W workers gave, for the call to fill in.
+    """M steps of W workers, the output of `collect`.
 
     Attributes:
-        observation: What was acted on, [W, M, S] float32.
-        action: [W, M, A] float32; of a finite set unused.
-        choice: The numbers of a finite set's actions, [W, M] int64; of a box unused.
-        arrived: What was seen after the step, [W, M, S].
+        observation: The observation before the step, [W, M, S] float32.
+        action: [W, M, A] float32; unused for a finite set.
+        choice: The action numbers of a finite set, [W, M] int64; unused for a box.
+        arrived: The observation after the step, before any reset, [W, M, S].
         before: Full physics before the step, [W, M, ...].
         after: Full physics after the step, [W, M, ...].
         terminated: [W, M] bool.
@@ -112,9 +112,9 @@ class Starts(NamedTuple):
 
     Attributes:
         states: [W, queue, nq + nv].
-        used: How many of them have been, [W].
-        needs_start: Whether a worker has to start an episode before it goes on, [W] bool.
-        done: How many of the M steps a worker has taken, [W].
+        used: The number of starts that a worker has used, [W].
+        needs_start: True if a worker must start an episode before its next step, [W] bool.
+        done: The number of the M steps that a worker has taken, [W].
     """
 
     states: np.ndarray
@@ -125,17 +125,17 @@ class Starts(NamedTuple):
 
 @compiled
 def collect(world, actors, noise, starts, steps):
-    """Takes each worker's steps up to M, or until it has no start left.
+    """Takes each worker's steps up to M, or until the worker runs out of episode starts.
 
     Args:
-        world: The simulators, changed.
+        world: The simulators, updated in place.
         actors: The policies.
-        noise: Standard normal numbers [W, M, A] float32, or uniform ones [W, M, 1].
-        starts: Where episodes start, changed.
-        steps: Filled in.
+        noise: Standard normal numbers [W, M, A] float32; for a finite set uniform ones [W, M, 1].
+        starts: The episode starts, updated in place.
+        steps: The output, filled in.
 
     Returns:
-        How many workers have steps left to take.
+        The number of workers that ran out of starts.
     """
     data, step, get_state, set_state, observe, terminates = world.addresses
     num_workers, num_steps, size = steps.observation.shape
@@ -195,7 +195,7 @@ def collect(world, actors, noise, starts, steps):
             for kind in range(world.warned.shape[0]):
                 world.warned[kind] = 0
             for _ in range(world.frame_skip):
-                if world.warned.any():  # as mujoco.rollout, which makes the step too short then
+                if world.warned.any():  # like mujoco.rollout; the short step then counts as failed
                     break
                 call_2(step, model, data)
             call_4(get_state, model, data, physics, world.signature)
@@ -224,7 +224,7 @@ def collect(world, actors, noise, starts, steps):
 
 @compiled
 def _forward(actors, w, hidden, outputs):
-    """Worker w's policy on the normalised observation in `hidden`; how many outputs there are."""
+    """Applies worker w's policy to the normalised observation `hidden`; returns the output size."""
     offset, last = 0, actors.sizes.shape[0] - 2
     weights = actors.weights[w]
     for layer in range(last + 1):
@@ -246,7 +246,7 @@ def _forward(actors, w, hidden, outputs):
 
 @compiled
 def _choice(logits, uniform):
-    """The action of a categorical distribution that a number from [0, 1) stands for."""
+    """Samples a categorical distribution by its cumulative sum, given `uniform` from [0, 1)."""
     highest = largest(logits)
     total = np.float32(0.0)
     for j in range(logits.shape[0]):

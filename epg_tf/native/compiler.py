@@ -1,7 +1,7 @@
-"""How functions become machine code: once for all processes of a machine, and only where it runs.
+"""Compilation by numba, once for all processes of a machine.
 
-What is compiled is kept in numba's cache: beside the source, or in the user's cache folder where
-that cannot be written, or nowhere.
+numba caches machine code beside the source. If it cannot write there, it uses the user's cache
+folder, or no cache.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-# Products may be fused with sums, but nothing may be added in another order: that is how a worker
-# gets the same numbers whoever lives beside it.
+# A worker's results must not depend on which workers share its batch. So products may be fused with
+# sums, but additions may not be reordered.
 _FAST = {"contract", "nsz", "arcp"}
 _OPTIONS = {"nogil": True, "boundscheck": False, "error_model": "numpy", "fastmath": _FAST}
 _HERE = pathlib.Path(__file__).parent
@@ -33,25 +33,25 @@ _RULES: dict[Callable, Any] = {}
 
 
 def compiled(function: Callable) -> Callable:
-    """A function that is compiled for the types it is called with; it lets go of the GIL."""
+    """Compiles a function for the types of each call's arguments; it releases the GIL."""
     return _cached(numba.njit, function, **_OPTIONS)
 
 
 def reordered(function: Callable) -> Callable:
-    """The same for a sum whose terms are to be added several at a time."""
+    """Compiles a function like `compiled`, but lets its sums add several terms at a time."""
     return _cached(numba.njit, function, **_OPTIONS | {"fastmath": {*_FAST, "reassoc"}})
 
 
 def address_of_rule(rule: Callable, decides: bool = False) -> int:
-    """Where the machine code of a rule is.
+    """Compiles a rule and returns the address of its machine code.
 
     Args:
-        rule: A function at the top of a module that only indexes its arguments, arrays of float64:
-            four that end in one to write to, or, if it decides, three.
-        decides: Whether it returns true or false, instead of nothing.
+        rule: A module-level function that only indexes its arguments, arrays of float64. It writes
+            to the last of four, or, if it decides, takes three.
+        decides: True if the rule returns true or false, False if it returns nothing.
     """
     with alone(None):
-        if rule not in _RULES:  # code stays where it is for as long as somebody holds it
+        if rule not in _RULES:  # `_RULES` keeps the code alive at its address
             signature = types.int32(*[_NUMBERS] * 3) if decides else types.void(*[_NUMBERS] * 4)
             _RULES[rule] = _cached(
                 lambda **options: numba.cfunc(signature, **options), rule, error_model="numpy"
@@ -60,35 +60,35 @@ def address_of_rule(rule: Callable, decides: bool = False) -> int:
 
 
 def ask(rule: Callable, *arrays: np.ndarray) -> int:
-    """Calls a rule that `address_of_rule` has compiled, from Python."""
+    """Calls from Python a rule that `address_of_rule` has compiled; returns its result."""
     numbers = ctypes.POINTER(ctypes.c_double)
     return _RULES[rule].ctypes(*(array.ctypes.data_as(numbers) for array in arrays))
 
 
 def prepare(function: Any, arguments: tuple) -> None:
-    """Compiles a function for these arguments, unless somebody has.
+    """Compiles a function for the types of these arguments, unless that is done.
 
-    One process does it and the others, which wait, find it in the cache.
+    One process compiles; the others wait and load the code from the cache.
     """
     kinds = tuple(map(numba.typeof, arguments))
     if kinds not in function.overloads:
-        # Where it cannot be kept, for want of space perhaps, the next one compiles it anew.
+        # If the cache cannot be written (the disk is full, say), the next process compiles again.
         with alone(cache_folder(function)), contextlib.suppress(OSError):
             function.compile(kinds)
 
 
 def cache_folder(function: Any) -> pathlib.Path | None:
-    """Where a function's machine code is kept; None where it is not."""
+    """Returns the folder of a function's cached machine code; None if it is not cached."""
     path = function.stats.cache_path
     return None if path is None else pathlib.Path(path)
 
 
 @contextlib.contextmanager
 def alone(folder: pathlib.Path | None, lock: str = "compiling.lock") -> Iterator[None]:
-    """While it lasts, no other thread, and no other process with that cache, is in here."""
+    """Excludes all other threads and, by a lock file, other processes with the same `folder`."""
     with _IN_PROCESS, contextlib.ExitStack() as stack:
         if folder is not None:
-            with contextlib.suppress(OSError):  # nobody else can write there either
+            with contextlib.suppress(OSError):  # read-only: no process writes there
                 folder.mkdir(parents=True, exist_ok=True)
                 file = stack.enter_context((folder / lock).open("a"))
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -98,7 +98,7 @@ def alone(folder: pathlib.Path | None, lock: str = "compiling.lock") -> Iterator
 def _cached(decorator: Callable, function: Callable, **options):
     try:
         machine_code = decorator(cache=True, **options)(function)
-    except RuntimeError:  # numba has no folder that it could write to
+    except RuntimeError:  # numba finds no folder that it can write to
         return decorator(**options)(function)
     if pathlib.Path(function.__code__.co_filename).parent == _HERE:
         _forget_what_is_old(cache_folder(machine_code))
@@ -107,14 +107,14 @@ def _cached(decorator: Callable, function: Callable, **options):
 
 @functools.cache
 def sources() -> str:
-    """Tells one version of what is compiled from another."""
+    """Returns a hash of this package's sources."""
     content = b"".join(path.read_bytes() for path in sorted(_HERE.glob("*.py")))
     return hashlib.sha256(content).hexdigest()
 
 
 @functools.cache
 def _forget_what_is_old(folder: pathlib.Path) -> None:
-    """Empties a cache of other sources: numba looks at a function's file, not at what it calls."""
+    """Deletes code of older sources: numba checks a function's file but not its callees' files."""
     record = folder / "compiled_from.txt"
     with contextlib.suppress(OSError), alone(folder):
         if not record.exists() or record.read_text() != sources():
@@ -124,7 +124,7 @@ def _forget_what_is_old(folder: pathlib.Path) -> None:
 
 
 def _c_call(*types_of_arguments):
-    """What an intrinsic is that calls the C function at an address with integers or addresses."""
+    """Returns signature and generator of an intrinsic that calls the C function at an address."""
 
     def generate(context, builder, signature, arguments):
         del context, signature
@@ -135,7 +135,7 @@ def _c_call(*types_of_arguments):
     return types.int32(*[types.int64] * len(types_of_arguments)), generate
 
 
-# C functions by their address: it changes from process to process, and what is compiled must not.
+# A C function's address is an argument: it differs between processes that share cached code.
 call_2: Any = intrinsic(lambda typing, address, a, b: _c_call(address, a, b))
 call_3: Any = intrinsic(lambda typing, address, a, b, c: _c_call(address, a, b, c))
 call_4: Any = intrinsic(lambda typing, address, a, b, c, d: _c_call(address, a, b, c, d))

@@ -1,7 +1,7 @@
-"""f_context, forwards and backwards: the temporal convolutions of one loss over a buffer.
+"""Forward and backward pass of f_context: one loss's temporal convolutions over a buffer.
 
-The dense layers behind them, to the context and from it to the per-step network's hidden layer, are
-one here: nothing is between them.
+Two dense layers follow them: to the context, and on to the per-step network's hidden layer. They
+are merged into one because no activation separates them.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from epg_tf.native.loss import activate
 
 
 class Contexts(NamedTuple):
-    """The temporal convolutions of W losses; L positions and C channels each.
+    """The temporal convolutions of W losses, with L positions and C channels each.
 
     Attributes:
-        shapes: Width, stride, and channels of input and output of each convolution, and how many
-            positions it has, [convolutions, 5]; no rows where there is no context. The input of the
-            first is the policy's mean.
-        kernels: Their kernels [width, in, out], flat and one behind the other, [W, ...] float32.
-        constant: What is constant in their inputs during an update, of the first the products with
-            all that is, [L, C] each, flat and one behind the other, [W, ...] float32.
-        to_steady: The first kernel's rows for what is steady, summed over a frame, [W, L, D, C]
-            float32; [W, 1, D, C] where all frames have the same.
-        mask: 1 where the buffer holds a step, 0 where it is padded, [W, N] float32.
-        pooled: Whether positions are averaged.
-        to_hidden: From what the last convolution gave to the per-step network's hidden layer,
-            [W, C or L C, H] float32.
+        shapes: Width, stride, input channels, output channels and positions of each convolution,
+            [convolutions, 5]; no rows without a context. The first one's input is the policy's
+            mean.
+        kernels: Kernels [width, in, out], flat and concatenated, [W, ...] float32.
+        constant: Terms [L, C] that no gradient step changes, flat and concatenated, [W, ...]
+            float32: the biases, plus constant inputs times kernel in the first convolution.
+        to_steady: The first kernel's rows for time-invariant inputs (see `Losses`), summed over
+            each frame, [W, L, D, C] float32; [W, 1, D, C] if all frames are alike.
+        mask: 1 for a step of the buffer, 0 for padding, [W, N] float32.
+        pooled: True to average over positions.
+        to_hidden: The merged dense layer from the last convolution to the per-step network's
+            hidden layer, [W, C or L C, H] float32.
     """
 
     shapes: np.ndarray
@@ -44,18 +44,18 @@ class Contexts(NamedTuple):
 
 @compiled
 def add_context(contexts, losses, w, mean, steady, masked, reached, slopes, common):
-    """Adds what worker w's context gives to the hidden layer's input.
+    """Adds the contribution of worker w's context to the hidden layer's input.
 
     Args:
         contexts: The convolutions.
-        losses: For the activation.
-        w: Whose.
+        losses: The losses, which set the activation.
+        w: The worker.
         mean: The policy's means on the whole buffer, [N, A].
-        steady: What is steady, [D].
-        masked: Filled in with the means that are seen, [N, A].
-        reached: Filled in with what the convolutions gave, as `Contexts.constant` is laid out.
-        slopes: Filled in with their activations' slopes.
-        common: What is added to, [H].
+        steady: The time-invariant inputs, [D].
+        masked: Overwritten with the means, 0 on padding, [N, A].
+        reached: Overwritten with the convolutions' outputs, laid out like `Contexts.constant`.
+        slopes: Overwritten with the slopes of their activations.
+        common: The hidden layer's input, added to, [H].
     """
     for t in range(mean.shape[0]):
         for a in range(mean.shape[1]):
@@ -89,17 +89,17 @@ def add_context(contexts, losses, w, mean, steady, masked, reached, slopes, comm
 
 @compiled
 def add_context_gradient(contexts, w, slopes, total_slopes, errors, of_masked, error, of_log_std):
-    """Adds what goes through the context to gradients; the memory is held there.
+    """Adds the context's part to the policy's gradients; the memory counts as constant in it.
 
     Args:
         contexts: The convolutions.
-        w: Whose.
-        slopes: As `add_context` filled them in.
+        w: The worker.
+        slopes: The slopes from `add_context`.
         total_slopes: The gradient with respect to the hidden layer's common input, [H].
-        errors: Memory, as large as `slopes`.
-        of_masked: Memory, [N, A].
-        error: The gradient with respect to the policy's means, [N, A].
-        of_log_std: That with respect to its log standard deviation, [A].
+        errors: Scratch space, as large as `slopes`.
+        of_masked: Scratch space, [N, A].
+        error: The gradient with respect to the policy's means, added to, [N, A].
+        of_log_std: The gradient with respect to its log standard deviation, added to, [A].
     """
     last = contexts.shapes.shape[0] - 1
     _, _, _, channels, length = contexts.shapes[last]
@@ -140,14 +140,14 @@ def add_context_gradient(contexts, w, slopes, total_slopes, errors, of_masked, e
 
 @compiled
 def _kernel(flat, at, fan_in, fan_out):
-    """A kernel [width in, out] in a flat vector, and where it ends."""
+    """Returns the kernel [width in, out] at offset `at` of a flat vector, and its end."""
     end = at + fan_in * fan_out
     return flat[at:end].reshape((fan_in, fan_out)), end
 
 
 @compiled
 def _add_steady(to_steady, steady, values):
-    """Adds what is steady to the input of the first convolution, [L, C]."""
+    """Adds the time-invariant inputs times their kernel rows to the first convolution, [L, C]."""
     shared = np.zeros(values.shape[1], np.float32)
     for position in range(values.shape[0]):
         if position < to_steady.shape[0]:
@@ -159,7 +159,7 @@ def _add_steady(to_steady, steady, values):
 
 @compiled
 def _add_steady_gradient(to_steady, errors, of_log_std):
-    """Adds what errors [L, C] of the first convolution's input say of the log std."""
+    """Adds the gradient of log std that the first convolution's errors [L, C] give."""
     shared = np.zeros(errors.shape[1], np.float32)
     for position in range(errors.shape[0] - 1, -1, -1):
         for c in range(errors.shape[1]):

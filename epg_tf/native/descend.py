@@ -1,8 +1,8 @@
 """Algorithm 1, line 12, in one call: an update's gradient steps of W agents on their losses.
 
-For the standard agent: tanh between dense layers, a Gaussian whose log standard deviation is a
-parameter, and a memory. A worker takes all of its steps before the next one's turn, so that its
-parameters stay in the cache. What it is held to is `inner_loop.learner`.
+It serves the standard agent: dense layers with tanh between them, a Gaussian whose log standard
+deviation is a parameter, and a memory. A worker takes all its steps before the next worker does, so
+that its parameters stay in the cache. The reference implementation is `inner_loop.learner`.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ __all__ = ["Adam", "Contexts", "Losses", "Parameters", "descend"]
 
 
 class Parameters(NamedTuple):
-    """theta and its Adam, of W agents.
+    """theta and Adam's state, of W agents.
 
     Attributes:
-        theta: Kernel and bias of each layer of the policy by turns, then log std, then kernel and
-            bias of the memory, if that is trained, [W, P] float32.
+        theta: Kernel and bias of each policy layer in turn, then log std, then kernel and bias of
+            the memory if it is trained, [W, P] float32.
         moments: The means of gradients and of their squares, [W, 2, P] float32.
-        sizes: Of the policy's layers, from the observation to the mean, [layers + 1].
-        squashed: Whether the mean goes through tanh.
-        lowest: What log std cannot be less than.
-        highest: What it cannot be more than.
-        memory_size: Units of the memory, 0 where it is not trained.
-        adam: The optimiser.
+        sizes: The policy layers' widths, from the observation to the mean, [layers + 1].
+        squashed: True if the mean goes through tanh.
+        lowest: The lower bound of log std.
+        highest: The upper bound of log std.
+        memory_size: Units of the memory; 0 if it is not trained.
+        adam: The hyperparameters.
     """
 
     theta: np.ndarray
@@ -51,15 +51,14 @@ def descend(parameters, losses, contexts, observation, minibatches, rates, loss,
     """Takes the gradient steps of an update.
 
     Args:
-        parameters: theta and its Adam, changed.
-        losses: phi, but for its temporal convolutions.
-        contexts: These.
-        observation: Normalised, [W, M, S] float32; [W, N, S], the buffer, where there is a context.
-        minibatches: Which of the M newest steps each gradient step is on, [W, steps, B] int32.
-        rates: Adam's step sizes, with its correction, of the policy and of the memory, [2, steps]
-            float32.
-        loss: Filled in with the mean of L_phi over the gradient steps, [W] float32.
-        diverged: Set where a step was not finite and thus not taken, [W] bool.
+        parameters: theta and Adam's state, updated in place.
+        losses: phi, except its temporal convolutions.
+        contexts: The temporal convolutions of phi.
+        observation: Normalised, [W, M, S] float32; with a context the whole buffer, [W, N, S].
+        minibatches: Positions among the M newest steps, per gradient step, [W, steps, B] int32.
+        rates: Bias-corrected step sizes of policy and memory, [2, steps] float32.
+        loss: Overwritten with the mean of L_phi over the gradient steps, [W] float32.
+        diverged: Set to True if a step was not finite and thus not taken, [W] bool.
     """
     num_workers, num_gradient_steps, size = minibatches.shape
     sizes, in_all = parameters.sizes, observation.shape[1]
@@ -69,7 +68,7 @@ def descend(parameters, losses, contexts, observation, minibatches, rates, loss,
     num_layers, num_parameters = sizes.shape[0] - 1, parameters.theta.shape[1]
     num_actions, width, units = sizes[num_layers], losses.out.shape[1], parameters.memory_size
     places = places_of_layers(sizes)
-    end = places[num_layers] + num_actions  # of the policy
+    end = places[num_layers] + num_actions  # of the policy's parameters
     widest = largest(sizes)
     outputs = np.empty((num_layers + 1, count * widest), np.float32)
     errors = np.empty((2, count * widest), np.float32)
@@ -78,7 +77,7 @@ def descend(parameters, losses, contexts, observation, minibatches, rates, loss,
     of_steady = np.empty(num_actions + units, np.float32)
     hidden, slopes = np.empty(width, np.float32), np.empty(width, np.float32)
     common, total_slopes = np.empty(width, np.float32), np.empty(width, np.float32)
-    reached = np.empty((3, contexts.constant.shape[1]), np.float32)  # and slopes, and errors
+    reached = np.empty((3, contexts.constant.shape[1]), np.float32)  # outputs, slopes, errors
     masked = np.empty((count, num_actions), np.float32)
     gradient, step = np.empty(num_parameters, np.float32), np.empty(num_parameters, np.float32)
     other_moments = np.empty((2, num_parameters), np.float32)
@@ -141,7 +140,7 @@ def descend(parameters, losses, contexts, observation, minibatches, rates, loss,
 
 @compiled
 def _remember(parameters, memory):
-    """The memory [U], of the kernel [constants, U] that ones meet, and of its bias behind it."""
+    """Computes the memory [U] on an input of ones, from kernel [constants, U] and then bias [U]."""
     units = memory.shape[0]
     memory[:] = np.float32(0.0)
     for first in range(0, parameters.shape[0], max(units, 1)):
@@ -152,7 +151,7 @@ def _remember(parameters, memory):
 
 @compiled
 def _remember_gradient(memory, error, gradient):
-    """What the memory's error [U] makes of its kernel and bias: the same for each of their rows."""
+    """Backpropagates the memory's error [U]; all rows of kernel and bias get the same gradient."""
     units = memory.shape[0]
     for j in range(units):
         error[j] *= np.float32(1.0) - memory[j] * memory[j]

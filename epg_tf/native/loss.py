@@ -1,4 +1,4 @@
-"""L_phi of single steps, forwards and backwards: the per-step network of one loss."""
+"""Forward and backward pass of one loss's per-step network: L_phi of single steps."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from epg_tf.native.compiler import compiled
 
 
 class Losses(NamedTuple):
-    """phi of W losses, as they see single steps.
+    """phi of W losses, for single steps.
 
-    What is steady is the same at all steps, but not after the next gradient step: the policy's log
-    standard deviation and, behind it, the memory where it is trained, D numbers.
+    Time-invariant inputs (`steady`) are equal at all steps, but every gradient step changes them.
+    They are the policy's log standard deviation, then the memory if it is trained: D numbers.
 
     Attributes:
-        features: What is constant in the hidden layer's input during an update, and its bias,
-            [W, M, H] float32.
-        factors: What the policy's mean is multiplied with in the bilinear term, [W, M, A] float32;
-            [W, M, 0] without one.
+        features: The part of the hidden layer's input that is constant during an update, with the
+            bias, [W, M, H] float32.
+        factors: The bilinear term's multipliers of the policy's mean, [W, M, A] float32;
+            [W, M, 0] without that term.
         to_mean: The hidden kernel's rows for the policy's mean, [W, A, H] float32.
-        to_steady: Those for what is steady, [W, D, H] float32.
-        out: From the hidden layer to the loss, [W, H] float32.
-        bias: Of the loss, [W] float32.
-        smooth: Whether hidden layers are SiLU; leaky ReLU otherwise.
-        slope: Of a leaky ReLU below 0.
+        to_steady: The hidden kernel's rows for time-invariant inputs, [W, D, H] float32.
+        out: The kernel from the hidden layer to the loss, [W, H] float32.
+        bias: The bias of the loss, [W] float32.
+        smooth: True for SiLU in hidden layers, False for leaky ReLU.
+        slope: The leaky ReLU's slope below 0.
         mean_penalty: kappa of the confinement; see `LearnedLoss`.
-        log_std_penalty: Of the confinement.
+        log_std_penalty: The confinement's weight of log std; see `LearnedLoss`.
     """
 
     features: np.ndarray
@@ -45,22 +45,22 @@ class Losses(NamedTuple):
 
 @compiled
 def add_loss_gradient(losses, w, rows, places, common, mean, error, hidden, slopes, total_slopes):
-    """The mean loss of some steps of worker w, and its gradient.
+    """Returns worker w's mean loss on some steps, and adds its gradient to `error`.
 
     Args:
         losses: The losses.
-        w: Whose.
-        rows: The steps, of the M newest, [B].
-        places: Where they are in `mean` and `error`, [B].
-        common: What they have in common in the hidden layer's input, [H].
+        w: The worker.
+        rows: Positions of the steps among the M newest, [B].
+        places: Positions of the steps in `mean` and `error`, [B].
+        common: The part of the hidden layer's input that all steps share, [H].
         mean: The policy's means, [T, A].
-        error: What the gradient with respect to them is added to, [T, A].
-        hidden: Memory, [H].
-        slopes: Memory, [H].
-        total_slopes: Filled in with the gradient with respect to `common`, [H].
+        error: The gradient with respect to the means, added to, [T, A].
+        hidden: Scratch space, [H].
+        slopes: Scratch space, [H].
+        total_slopes: Overwritten with the gradient with respect to `common`, [H].
 
     Returns:
-        The mean loss.
+        The mean loss, without the log std penalty.
     """
     width, num_actions = common.shape[0], mean.shape[1]
     share, total = np.float32(1.0 / rows.shape[0]), np.float32(0.0)
@@ -91,7 +91,7 @@ def add_loss_gradient(losses, w, rows, places, common, mean, error, hidden, slop
 
 @compiled
 def activate(hidden, slopes, smooth, slope):
-    """A hidden layer's activation, in place, and its slope there."""
+    """Applies a hidden layer's activation in place and writes its derivative to `slopes`."""
     one, half = np.float32(1.0), np.float32(0.5)
     if smooth:
         for j in range(hidden.shape[0]):

@@ -1,6 +1,6 @@
-"""theta, forwards and backwards: the standard policy of one agent, on many steps at a time.
+"""Forward and backward pass of one agent's standard policy, on many steps at a time.
 
-Tanh between dense layers, and at the end a Gaussian's mean; the gradient is written by hand.
+Dense layers with tanh between them give a Gaussian's mean. The gradient is written by hand.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from epg_tf.native.tile import WIDTH
 
 @compiled
 def places_of_layers(sizes):
-    """Where in theta each layer's kernel begins, with its bias behind it, and where they end."""
+    """Returns each layer's offset in theta (kernel, then bias), followed by their end."""
     places = np.zeros(sizes.shape[0], np.int64)
     for layer in range(sizes.shape[0] - 1):
         places[layer + 1] = places[layer] + (sizes[layer] + 1) * sizes[layer + 1]
@@ -29,16 +29,16 @@ def places_of_layers(sizes):
 
 @compiled
 def forward(theta, places, sizes, squashed, outputs, memory, count):
-    """The policy's means on `count` observations.
+    """Computes the policy's means on `count` observations.
 
     Args:
-        theta: Kernel and bias of each layer by turns, and more, flat.
-        places: See `places_of_layers`.
-        sizes: Of the layers, from the observation to the mean, [layers + 1].
-        squashed: Whether the mean goes through tanh.
-        outputs: Of the layers, flat, [layers + 1, ...]; the observations are in the first row.
-        memory: For a kernel.
-        count: Of the observations.
+        theta: Kernel and bias of each layer in turn, flat; other parameters may follow.
+        places: The layers' offsets; see `places_of_layers`.
+        sizes: The layers' widths, from the observation to the mean, [layers + 1].
+        squashed: True if the mean goes through tanh.
+        outputs: The observations in row 0; later rows receive the layers' outputs, each flat.
+        memory: Scratch space for a kernel.
+        count: The number of observations.
     """
     last = sizes.shape[0] - 2
     for layer in range(last + 1):
@@ -63,18 +63,18 @@ def forward(theta, places, sizes, squashed, outputs, memory, count):
 
 @compiled
 def backward(theta, places, sizes, squashed, outputs, errors, gradient, memory, count):
-    """The gradient with respect to the layers, where that with respect to the means is known.
+    """Computes the layers' gradient from the gradient with respect to the means.
 
     Args:
         theta: See `forward`.
-        places: The same.
-        sizes: The same.
-        squashed: The same.
-        outputs: What `forward` made.
-        errors: Two rows, flat, by turns the layers' errors; at first those of the means.
-        gradient: Filled in, as theta is laid out.
-        memory: For a kernel.
-        count: Of the observations.
+        places: See `forward`.
+        sizes: See `forward`.
+        squashed: See `forward`.
+        outputs: The rows that `forward` filled in.
+        errors: Two flat rows for the layers' errors in turn; row `layers % 2` holds the means'.
+        gradient: Overwritten with the layers' gradient, laid out like theta.
+        memory: Scratch space for a kernel.
+        count: The number of observations.
     """
     num_layers = sizes.shape[0] - 1
     if squashed:
@@ -95,27 +95,27 @@ def backward(theta, places, sizes, squashed, outputs, errors, gradient, memory, 
 
 @compiled
 def _layer(flat, at, fan_in, fan_out):
-    """Kernel [in, out] and bias [out] of a layer in a flat vector."""
+    """Returns kernel [in, out] and bias [out] of the layer at offset `at` of a flat vector."""
     end = at + fan_in * fan_out
     return flat[at:end].reshape((fan_in, fan_out)), flat[end : end + fan_out]
 
 
 @compiled
 def _through_tanh(error, reached, count):
-    """What an error with respect to tanh's output is with respect to its input, in place."""
+    """Backpropagates an error through tanh, in place, given the outputs of tanh."""
     for i in range(count):
         error[i] *= np.float32(1.0) - reached[i] * reached[i]
 
 
 @compiled
 def _gradient_of_layer(before, error, of_kernel, of_bias, memory):
-    """What a layer's inputs [B, in] and its outputs' errors [B, out] make of kernel and bias."""
+    """Computes a layer's gradient from its inputs [B, in] and its outputs' errors [B, out]."""
     fan_in, fan_out = of_kernel.shape
     of_bias[:] = np.float32(0.0)
     for b in range(error.shape[0]):
         for j in range(fan_out):
             of_bias[j] += error[b, j]
-    if fan_out < WIDTH:  # the wider of the two makes the inner loops
+    if fan_out < WIDTH:  # too narrow to vectorise: the inner loops run over fan_in
         columns = memory[: fan_in * fan_out].reshape((fan_out, fan_in))
         columns[:] = np.float32(0.0)
         add_transposed_product(error, before, columns)

@@ -1,7 +1,6 @@
-"""Small blocks of matrices that stay in registers: of a product, and of what is transposed.
+"""Intrinsics that keep small blocks of matrices in registers, for products and transposes.
 
-numba's loops would read and write each sum of a product for every few of its terms, and take a
-transposed matrix number by number.
+numba's loops would load and store each sum after every few terms, and transpose one by one.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 ROWS, COLUMNS = 4, 16
-WIDTH = 8  # numbers in a vector
+WIDTH = 8  # float32 numbers in a vector
 
 
 def _pointer(builder, base, kind, *offsets):
-    """Where a number is that lies so many numbers behind an address."""
+    """Returns a pointer to a `kind`, `sum(offsets)` float32 numbers after the address `base`."""
     total = base.type(0)
     for offset in offsets:
         total = builder.add(total, offset)
@@ -26,10 +25,11 @@ def _pointer(builder, base, kind, *offsets):
 
 
 def _tile_of(rows: int, columns: int) -> Any:
-    """A call that adds a product of so many rows by so many columns.
+    """Returns an intrinsic that adds a product of `rows` by `columns` numbers.
 
-    To c[r, j], at the address `c + 4 (r c_row + j)`, it adds the sum over k below `count` of
-    a[r, k], at `a + 4 (r a_row + k a_step)`, times b[k, j], at `b + 4 (k b_step + j)`.
+    It adds the sum over k < `count` of a[r, k] b[k, j] to c[r, j], in float32. The addresses of
+    the factors are `a + 4 (r a_row + k a_step)` and `b + 4 (k b_step + j)`. The address of the
+    sum is `c + 4 (r c_row + j)`.
     """
     number, vector = ir.FloatType(), ir.VectorType(ir.FloatType(), WIDTH)
 
@@ -79,9 +79,9 @@ def _tile_of(rows: int, columns: int) -> Any:
 
 @intrinsic
 def _transpose_square(typing, a, a_row, b, b_row):
-    """Writes a[r, j], at `a + 4 (r a_row + j)`, to b[j, r], for r and j below `WIDTH`."""
+    """Copies a[r, j], at `a + 4 (r a_row + j)`, to b[j, r], for r and j below `WIDTH`."""
     vector = ir.VectorType(ir.FloatType(), WIDTH)
-    # In pairs, fours and halves of eight: of two vectors, which numbers make the next two.
+    # Per pass: the distance of paired rows, and the pair's lanes (0-15) that make each new row.
     mixes = (
         (1, [0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15]),
         (2, [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]),

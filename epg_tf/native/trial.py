@@ -1,7 +1,7 @@
-"""Whether code that is compiled here runs here: tried once per machine, in a process of its own.
+"""A trial, once per machine and in a separate process, of the code that this package compiles.
 
-A compiler that meets a processor it does not know may end the process, and so may the code that it
-makes. What was found is kept beside what was compiled, for as long as nothing of it changes.
+On an unknown processor the compiler may crash its process, and so may the code that it generates.
+The result is stored beside the compiled code, for these sources, numba version and processor.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from epg_tf.native.collect import Actors, Starts, Steps, World, collect
 from epg_tf.native.compiler import alone, cache_folder, prepare, sources
 from epg_tf.native.descend import Adam, Contexts, Losses, Parameters, descend
 
-# What ends a process by its own doing; where anything else went wrong, the next one tries again.
+# Among failures only these crashes are recorded: after any other the next process tries again.
 _CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
-# Of threads that ask the same one waits for the process, and the others for that one.
+# For each question one thread waits for the trial; its lock makes other threads wait for it.
 _COLLECTS, _DESCENDS = threading.Lock(), threading.Lock()
 _TRIAL = "from epg_tf.native import trial; trial.main()"
 
 
 @functools.cache
 def begin() -> subprocess.Popen | None:
-    """Starts the trial, unless there was one: who does so early need not wait for it later."""
+    """Starts the trial unless its result is recorded; an early start shortens the wait later."""
     record = _record()
     if record is not None and record.exists():
         return None
-    # In a session of its own: Ctrl-C is not for it.
+    # A new session, so that Ctrl-C does not reach the trial.
     return subprocess.Popen(
         [sys.executable, "-c", _TRIAL],
         cwd=pathlib.Path(__file__).parents[2],
@@ -53,13 +53,13 @@ def begin() -> subprocess.Popen | None:
 
 
 def runs_here() -> bool:
-    """Whether it computes, and collects steps; where not, a sentence says so, once."""
+    """Returns whether native collecting works on this machine; logs a warning once if not."""
     with _COLLECTS:
         return _runs_here()
 
 
 def descends_here() -> bool:
-    """Whether it takes gradient steps too, which takes longer to compile; where not, the same."""
+    """Returns whether native gradient steps work too, a longer trial; warns once if not."""
     with _DESCENDS:
         return _descends_here()
 
@@ -81,7 +81,7 @@ def _descends_here() -> bool:
 
 
 def main() -> None:
-    """What the process does that tries: it also compiles what is large, for whoever comes next."""
+    """Runs in the trial's process; also compiles the large functions into the cache."""
     record, folder = _record(), cache_folder(arithmetic.dot)
     with alone(folder, "trial.lock"):
         if record is None or not record.exists():
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def compile_collecting() -> None:
-    """Compiles that call for what it is called with: box actions, or a finite set."""
+    """Compiles `collect` for its usual argument types, which box and finite actions share."""
     double, whole, flag = np.zeros((2, 2)), np.zeros(2, np.int64), np.zeros((2, 2), bool)
     cube, flat = np.zeros((2, 2, 2), np.float32), np.zeros((2, 2), np.float32)
     physics, warned = np.zeros((2, 2, 2)), np.zeros((2, 2), np.int32)[:, 0]
@@ -112,7 +112,7 @@ def compile_collecting() -> None:
 
 
 def compile_descent() -> None:
-    """Compiles that call for what it is called with."""
+    """Compiles `descend` for its usual argument types."""
     single, flat = np.float32(0.0), np.zeros((2, 2), np.float32)
     cube, whole = np.zeros((2, 2, 2), np.float32), np.zeros(2, np.int64)
     adam = Adam(single, single, single)
@@ -126,7 +126,7 @@ def compile_descent() -> None:
 
 
 def compute_vectors() -> None:
-    """Compiles and computes what collecting is made of; raises AssertionError if it is wrong."""
+    """Runs the functions that collecting uses; raises AssertionError if a result is wrong."""
     rng = np.random.default_rng(0)
     for count, width in ((3, 2), (11, 64), (67, 65)):
         row, kernel = rng.standard_normal(count, np.float32), _matrix(rng, count, width)
@@ -139,7 +139,7 @@ def compute_vectors() -> None:
 
 
 def compute_products() -> None:
-    """The same for gradient steps."""
+    """Does the same for the functions that gradient steps use."""
     rng = np.random.default_rng(0)
     for rows, count, width in ((1, 3, 2), (5, 11, 64), (32, 67, 65)):
         a, b, c = _matrix(rng, rows, count), _matrix(rng, count, width), _matrix(rng, rows, width)
@@ -158,7 +158,7 @@ def _matrix(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 @functools.cache
 def _outcome(process: subprocess.Popen) -> str:
-    """What went wrong when it has ended, in a few words; nothing if nothing did."""
+    """Waits for the trial; returns its failure in brief, '' if none. Records success or a crash."""
     _, said = process.communicate()
     found, code, record = "", process.returncode, _record()
     if code:
@@ -170,7 +170,7 @@ def _outcome(process: subprocess.Popen) -> str:
 
 
 def _runs(found: str) -> bool:
-    """Whether nothing was found to go wrong; a warning says what was."""
+    """Returns whether there was no failure; logs a warning if there was."""
     if found:
         logging.warning(
             "Machine code of our own does not run here (%s): NumPy and TensorFlow do its work, "
@@ -188,14 +188,14 @@ def _write_down(record: pathlib.Path, found: str) -> None:
 
 
 def _record() -> pathlib.Path | None:
-    """Where it is written down; what went wrong, or nothing."""
+    """Returns the path of the trial's result; None if machine code is not cached."""
     folder = cache_folder(arithmetic.dot)
     return None if folder is None else folder / f"trial-{_key()}.txt"
 
 
 @functools.cache
 def _key() -> str:
-    """Changes with whatever the trial depends on."""
+    """Returns a hash of everything that the trial depends on."""
     features = llvm.get_host_cpu_features().flatten()
     parts = [numba.__version__, llvmlite.__version__, llvm.get_host_cpu_name(), features]
     return hashlib.sha256("\n".join([*parts, sources()]).encode()).hexdigest()[:16]

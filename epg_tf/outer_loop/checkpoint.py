@@ -1,7 +1,4 @@
-"""Checkpoints: the state of the search, the best loss so far, and the config that led there.
-
-As files they are `checkpoint_files`'.
-"""
+"""Checkpoints: the state of the search, the best loss so far, and the config of the run."""
 
 from __future__ import annotations
 
@@ -31,21 +28,21 @@ _BEST = (
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """All that a run needs to go on.
+    """Everything that a run needs to resume.
 
     Attributes:
-        state: Where the search stands.
+        state: The state of the search.
         best_phi: The best loss so far, [P].
-        best_return: The return by which it is the best; NaN before there is one.
-        best_guidance: The guidance of the agents that had that return.
+        best_return: Its return; NaN before there is one.
+        best_guidance: The guidance of the agents that got this return.
         env_steps: Environment steps so far, of all ranks.
-        config: What fixes the run's numbers, flat: name -> value.
-        teaching: What teaching needs to go on, arrays by name; once it is over, the teacher's
-            alone; empty if there is none.
-        made: How phi came to be: "evolved", "taught" or "taught, then evolved".
+        config: The settings that determine the run's numbers, flat: name -> value.
+        teaching: The state of teaching as arrays by name; after teaching the teacher's networks
+            alone; empty without a teacher.
+        made: The origin of phi: "evolved", "taught" or "taught, then evolved".
         best_epoch: The epochs that led to the best loss; None before there is one.
         best_env_steps: The environment steps that led to the best loss, likewise.
-        best_made: How the best loss came to be, likewise.
+        best_made: The origin of the best loss, likewise.
     """
 
     state: EvolutionState
@@ -70,22 +67,22 @@ class Checkpoint:
         validation_return: float | None = None,
         teaching: Mapping[str, np.ndarray] | None = None,
     ) -> Checkpoint:
-        """The checkpoint after one more epoch; here it is decided which loss is the best so far.
+        """Returns the checkpoint after one more epoch, and decides which loss is the best.
 
-        Where a run looks at phi on validation tasks it is the one with the highest return there.
-        Else it is the one that the epoch with the highest mean return began with: of the finite
-        returns, which at least half of the workers must have. Returns compare only at equal
-        guidance, and less of it is better: it is more of what the loss is for.
+        With validation, the best loss has the highest validation return. Without, it is the loss
+        before the epoch with the highest mean of finite returns. Such an epoch counts if at least
+        half of its returns are finite. Lower guidance always wins, since returns compare only at
+        equal guidance.
 
         Args:
             state: The state after the epoch.
             num_steps: Environment steps of the epoch, of all ranks.
             returns: R_i, [n].
             guidance: alpha in Eq. 6.
-            taught: Whether phi was taught in the epoch, rather than evolved.
-            validation_return: That of phi after the epoch; NaN in an epoch of a run that looks at
-                others, None in a run that looks at none.
-            teaching: See above.
+            taught: True if phi was taught in the epoch, False if it evolved.
+            validation_return: The validation return of phi after the epoch; NaN in an epoch without
+                validation, None in a run without.
+            teaching: The state of teaching as arrays by name.
         """
         env_steps, made = self.env_steps + num_steps, made_after(self.made, taught)
         if validation_return is not None:  # of phi as it is now, without guidance
@@ -103,30 +100,30 @@ class Checkpoint:
 
 
 def _mean_return(returns: np.ndarray) -> float:
-    """The mean of the finite returns; NaN where fewer than half are."""
+    """Returns the mean of the finite returns; NaN if fewer than half are finite."""
     finite = returns[np.isfinite(returns)]
     return float(np.mean(finite)) if 2 * len(finite) >= len(returns) else math.nan
 
 
 def made_after(made: str, taught: bool) -> str:
-    """How a loss has come to be after one more epoch.
+    """Returns the origin of a loss after one more epoch.
 
     Args:
-        made: How it had come to be before; "" for a fresh one.
-        taught: Whether it was taught in that epoch, rather than evolved.
+        made: Its origin before; "" for a fresh loss.
+        taught: True if it was taught in that epoch, False if it evolved.
     """
     last = "taught" if taught else "evolved"
     return made if made.endswith(last) else f"{made}, then {last}".removeprefix(", then ")
 
 
 class CheckpointFolder(CheckpointFiles[Checkpoint]):
-    """A folder of checkpoints, of which the last few are kept."""
+    """A folder that keeps the last few checkpoints."""
 
     def __init__(self, path: pathlib.Path, num_kept: int = 3):
         super().__init__(path, load_checkpoint, num_kept)
 
     def save(self, checkpoint: Checkpoint) -> pathlib.Path:
-        """Writes a checkpoint and removes the oldest beyond those to keep."""
+        """Writes a checkpoint and removes the oldest ones."""
         best = {name: getattr(checkpoint, name) for name in _BEST}
         arrays = {
             **vars(checkpoint.state),
@@ -140,7 +137,7 @@ class CheckpointFolder(CheckpointFiles[Checkpoint]):
 
 
 def load_checkpoint(path: pathlib.Path) -> Checkpoint:
-    """Reads a checkpoint file, once the checksums of all that is in it are found to be right.
+    """Reads a checkpoint file after verifying the checksums of its members.
 
     Raises:
         ValueError: If the file is not a checkpoint, or damaged.
@@ -170,5 +167,5 @@ def load_checkpoint(path: pathlib.Path) -> Checkpoint:
             int(data["best_env_steps"]) if "best_env_steps" in data else None,
             str(data["best_made"]) if "best_made" in data else None,
         )
-    except Exception as error:  # a damaged file leads the reader of zip files anywhere
+    except Exception as error:  # zipfile and NumPy raise many types on corrupt files
         raise ValueError(f"`checkpoint` (={path}) must be a readable checkpoint file.") from error

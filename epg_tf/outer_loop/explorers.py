@@ -1,4 +1,4 @@
-"""Agents that follow an expert, shared out among the ranks, and what it learns from them."""
+"""Explorers: agents of all ranks that follow an expert and provide its training data."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from epg_tf.schedules import value_in
 from epg_tf.teaching.expert_teacher import ExpertTeacher
 from epg_tf.teaching.transitions import task_numbers
 
-_FIRST_EXPLORER = 2**20  # as a worker's number, so that no agent has the same random numbers
-_EXPERT_STREAM = 0xE4BE  # keeps what the expert draws apart from all else
-_SMALLEST_GROUP = 8  # explorers that are worth a thread
+_FIRST_EXPLORER = (
+    2**20
+)  # offset of worker numbers, so that explorers and workers share no random numbers
+_EXPERT_STREAM = 0xE4BE  # separates the expert's random numbers from all others
+_SMALLEST_GROUP = 8  # the fewest explorers per thread
 
 
 class Explorers:
-    """Agents that follow the expert, and from which it learns: the same on every rank.
+    """Agents that follow the expert and train it; results are the same on every rank.
 
     Attributes:
-        expert: The expert; a state says what it knows.
+        expert: The expert; a separate state holds its parameters.
     """
 
     def __init__(self, teacher: ExpertTeacher, settings: MetaTraining, ranks: Ranks):
         """Makes the expert.
 
         Args:
-            teacher: How it learns.
-            settings: The run's.
+            teacher: The settings of the expert.
+            settings: The settings of the run.
             ranks: The processes that share the explorers.
         """
         self._teacher, self._ranks, self._seed = teacher, ranks, settings.seed
@@ -52,16 +54,16 @@ class Explorers:
         epoch: int,
         on_steps: Callable[[int], object] = lambda num_steps: None,
     ) -> tuple[Mapping[str, np.ndarray], dict[str, float]]:
-        """Lets the explorers take an epoch's steps on new tasks, and the expert learn from them.
+        """Collects an epoch's steps on new tasks, and trains the expert on them.
 
         Args:
-            state: The expert's; empty where it knows nothing.
-            epoch: From 1.
-            on_steps: Called with how many environment steps all explorers have taken at a time.
+            state: The state of the expert; empty for a fresh one.
+            epoch: The epoch, from 1.
+            on_steps: Called with the number of steps of all explorers after each iteration.
 
         Returns:
-            Its state then, and `expert_return`: the mean return of the episodes that ended,
-            and of the running one of an explorer of which none did.
+            The new state, and `expert_return`, the mean return of all finished episodes. The
+            running episode counts for explorers that finished none.
         """
         teacher = self._teacher
         rate = value_in(teacher.expert_learning_rate, epoch)
@@ -105,7 +107,7 @@ class Explorers:
         return state, {"expert_return": float(np.mean(ended))}
 
     def _of_all(self, lived: list[Experience]) -> Experience:
-        """The steps of all ranks' explorers, in the order of their numbers."""
+        """Returns the steps of all ranks' explorers, in the order of their numbers."""
         names = vars(lived[0])
         return Experience(
             *(

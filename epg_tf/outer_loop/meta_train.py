@@ -1,7 +1,7 @@
-"""Algorithm 1, lines 2-3 and 13-14: evolve phi over epochs, of which the first may be taught.
+"""Algorithm 1, lines 2-3 and 13-14: evolve phi over epochs. The first epochs may be taught.
 
-Everything random follows from (seed, epoch, worker), and every rank takes the same step from the
-same n returns, so a seed gives the same phi whatever the number of ranks, interrupted or not.
+All random numbers follow from (seed, epoch, worker). Every rank takes the same step from the same
+n returns. So phi depends on the seed alone, not on the number of ranks nor on interruptions.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from epg_tf.outer_loop.validation import validation_return
 
 
 class EpochRecord(NamedTuple):
-    """What is known of an epoch when it is over, the same on every rank.
+    """The results of an epoch, the same on every rank.
 
     Attributes:
-        checkpoint: Where the run stands.
-        num_steps: The environment steps of the epoch, of all workers.
-        workers: Of every worker its `returns`, whether it `diverged`, and its rank's
-            `physics_seconds` and `update_seconds`, [n] each.
-        logs: Numbers by name: `guidance`, `seconds`, what the step of phi reported, and
-            `validation_return` where phi was looked at.
-        stopped: Whether the run ends here before its last epoch, because a signal has asked for it.
+        checkpoint: The checkpoint after the epoch.
+        num_steps: The environment steps of all workers in the epoch.
+        workers: Columns with a row per worker, [n] each: `returns`, `diverged`, and
+            `physics_seconds` and `update_seconds` of its rank.
+        logs: Numbers by name: `guidance`, `seconds`, those of the step of phi, and
+            `validation_return` after a validation.
+        stopped: True if a signal ends the run here, before its last epoch.
     """
 
     checkpoint: Checkpoint
@@ -55,20 +55,20 @@ def meta_train(
     stop_requested: Callable[[], bool] = lambda: False,
     partial_epochs: PartialEpochs | None = None,
 ) -> Iterator[EpochRecord]:
-    """Evolves a loss from where a run stands, epoch by epoch.
+    """Evolves a loss epoch by epoch, starting from a checkpoint.
 
     Args:
         settings: The settings of the run.
         ranks: The processes that share the n workers.
-        workers: Those of this rank, which live on the tasks of `settings.family`.
-        checkpoint: Where the run stands, the same on every rank.
-        on_steps: Called with how many environment steps all ranks' agents are taking at a time, K
-            times an epoch for the workers, and as often as an expert learns for its explorers.
-        stop_requested: Whether this rank has been asked to stop; looked at in every epoch.
-        partial_epochs: Where an epoch is kept that is cut off; not if it is taught.
+        workers: This rank's workers, on tasks of `settings.family`.
+        checkpoint: The checkpoint to start from, the same on every rank.
+        on_steps: Called with a number of environment steps of all ranks: K times per epoch for the
+            workers, and once per iteration of an expert for its explorers.
+        stop_requested: Returns True once this rank has been asked to stop; called every epoch.
+        partial_epochs: The folder of interrupted epochs; taught epochs do not use it.
 
     Yields:
-        One record per epoch, until the last one or one in which any rank was asked to stop.
+        One record per epoch, until the last epoch or until any rank was asked to stop.
     """
     share = ranks.share(settings.num_workers)
     steps_at_a_time = settings.num_workers * settings.inner_loop.steps_per_update
@@ -103,7 +103,7 @@ def meta_train(
 def _gather(
     ranks: Ranks, lifetimes: Lifetimes, state: EvolutionState, stop: bool
 ) -> dict[str, np.ndarray]:
-    """Line 13: what every rank must know of every worker, [n] each."""
+    """Line 13: gathers the results of all workers on every rank, [n] each."""
     num_workers = len(lifetimes.returns)
     columns = {
         "returns": lifetimes.returns,

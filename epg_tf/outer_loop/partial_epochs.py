@@ -1,8 +1,8 @@
-"""Epochs that are under way: files from which lifetimes go on that were cut off in their middle.
+"""Snapshots of lifetimes in progress, from which an interrupted epoch resumes.
 
-Each group of workers has a file of its own, which is written every minute and, once, as soon as the
-run is asked to stop: `horovodrun` gives its ranks five seconds after Ctrl-C, an epoch may take an
-hour. Only the same share of workers, that is as many ranks and threads as before, finds it again.
+Each group of workers has a separate file. It is written every minute, and once when the run is
+asked to stop. An epoch may take an hour, and `horovodrun` ends its ranks five seconds after Ctrl-C.
+A snapshot serves a run with the same number of ranks and threads only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PHI = "checksum"  # of the phi that the epoch began with
 
 
 class PartialEpochs:
-    """A folder of epochs that are under way, which is empty while none is long."""
+    """A folder of snapshots; it exists only while an epoch takes long."""
 
     def __init__(
         self, path: pathlib.Path, stop_requested: Callable[[], bool], interval: float = 60.0
@@ -33,27 +33,27 @@ class PartialEpochs:
 
         Args:
             path: The folder; made when there is something to write.
-            stop_requested: Whether the run has been asked to stop.
-            interval: Seconds between two times at which a file is written, if the run is not.
+            stop_requested: Returns True once the run has been asked to stop.
+            interval: Seconds between two snapshots.
         """
         self._path = path
         self._stop_requested = stop_requested
         self._interval = interval
 
     def of(self, epoch: int, first: int, last: int, phi: np.ndarray) -> PartialEpoch:
-        """Some workers of an epoch.
+        """Returns the snapshotter of a span of workers in an epoch.
 
         Args:
-            epoch: From 1.
-            first: The number of the first of them.
-            last: That of the last.
-            phi: What the epoch began with, [P].
+            epoch: The epoch, from 1.
+            first: The number of the first worker.
+            last: The number of the last worker.
+            phi: The loss before the epoch, [P].
         """
         path = self._path / f"epoch_{epoch:06d}_workers_{first}_{last}.npz"
         return PartialEpoch(path, crc32_of(phi), self._stop_requested, self._interval)
 
     def remove_until(self, epoch: int) -> None:
-        """Removes what is left of an epoch that is over, and of those before it."""
+        """Removes the snapshots of a finished epoch and of those before it."""
         if not self._path.is_dir():
             return
         for path in list(self._path.iterdir()):
@@ -65,7 +65,7 @@ class PartialEpochs:
 
 
 class PartialEpoch:
-    """What keeps the lifetimes of some workers; see `Keeper`."""
+    """The snapshot file of some workers; see `Snapshotter`."""
 
     def __init__(
         self,
@@ -79,22 +79,22 @@ class PartialEpoch:
         self._stop_requested = stop_requested
         self._interval = interval
         self._written = time.monotonic()
-        self._is_last = False  # the file that was written because the run is to stop
+        self._is_last = False  # True after the snapshot that a request to stop caused
 
-    def kept(self) -> dict[str, np.ndarray] | None:
-        """Where the lifetimes stood when they were cut off; None where no file knows it."""
+    def load(self) -> dict[str, np.ndarray] | None:
+        """Returns the snapshot; None if there is no valid file."""
         if not self._path.is_file():
             return None
         try:
             arrays = read_arrays(self._path)
             is_of_this_run = int(arrays.pop(_PHI)) == self._checksum
-        except Exception as error:  # a damaged file leads the reader of zip files anywhere
+        except Exception as error:  # zipfile and NumPy raise many types on corrupt files
             logging.warning("%s is damaged (%s); its epoch begins again.", self._path, error)
             return None
         return arrays if is_of_this_run else None
 
-    def offer(self, arrays: Callable[[], Mapping[str, np.ndarray]]) -> None:
-        """Writes down where the lifetimes stand, if it is time to."""
+    def maybe_save(self, arrays: Callable[[], Mapping[str, np.ndarray]]) -> None:
+        """Writes a snapshot if one is due."""
         stops, now = self._stop_requested(), time.monotonic()
         if self._is_last or not stops and now - self._written < self._interval:
             return

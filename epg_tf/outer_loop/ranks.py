@@ -1,7 +1,7 @@
-"""The ranks: how n workers are shared out among processes. The only place that knows Horovod.
+"""The ranks: processes that share n workers. The only module that imports Horovod.
 
-Every rank must make the same calls in the same order. What travels is a few numbers per worker and
-epoch; no parameter ever does, because every rank can compute every parameter.
+Every rank must make the same calls in the same order. Ranks exchange a few numbers per worker and
+epoch. They never exchange parameters, since every rank can compute them all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ except ImportError:  # of the package without the extra "horovod": one process
     hvd: Any = None
     HorovodInternalError = tf.errors.UnknownError
 
-# How launchers say how many processes there are.
+# Variables by which launchers give the number of processes.
 _LAUNCHERS = ("HOROVOD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 
 
@@ -41,11 +41,11 @@ class Ranks:
     """
 
     def __init__(self):
-        """Joins the other ranks, and takes this one's share of the host.
+        """Joins the other ranks, and takes this rank's share of the host.
 
-        Ranks that share a host share its cores, so TensorFlow gets one thread each, which also
-        makes its sums independent of the number of cores. With GPUs, rank r takes GPU r modulo
-        their number and claims memory as it needs it.
+        TensorFlow gets one thread per rank, since ranks share the cores of a host. So sums do not
+        depend on the number of cores either. With GPUs, rank r takes GPU r modulo their
+        number and allocates memory as needed.
 
         Raises:
             SystemExit: If a launcher has started several processes and Horovod is not installed.
@@ -68,15 +68,15 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this rank is the one that writes and speaks."""
+        """True for the rank that writes files and prints."""
         return self.rank == 0
 
     def share(self, num_workers: int, name: str = "num_workers") -> range:
-        """The workers of this rank: contiguous, and as even as may be.
+        """Returns the workers of this rank: a contiguous share, as even as possible.
 
         Args:
-            num_workers: How many all ranks have.
-            name: What the user knows their number by.
+            num_workers: The number of workers of all ranks.
+            name: The setting of their number, for the error.
 
         Raises:
             ValueError: If there are more ranks than workers.
@@ -97,12 +97,12 @@ class Ranks:
             return hvd.allgather(tf.constant(array)).numpy()
 
     def gather(self, value: Any) -> list[Any]:
-        """All ranks' values, in rank order; anything that can be pickled."""
+        """Returns all ranks' values in rank order; any picklable type."""
         with self._together():
             return [value] if self.size == 1 else hvd.allgather_object(value)
 
     def broadcast(self, value: Any) -> Any:
-        """Rank 0's value, on every rank; anything that can be pickled."""
+        """Returns rank 0's value on every rank; any picklable type."""
         with self._together():
             return value if self.size == 1 else hvd.broadcast_object(value, 0)
 
@@ -119,10 +119,10 @@ class Ranks:
             ) from error
 
     def threads(self, wanted: int | None = None) -> int:
-        """On how many threads this rank's workers live; 0 for none but the main one.
+        """Returns the number of threads of this rank's workers; 0 for the main thread alone.
 
         Args:
-            wanted: How many the user asks for; None for this rank's share of the host's cores.
+            wanted: The user's setting; None for this rank's share of the host's cores.
         """
         cores = len(os.sched_getaffinity(0)) // self.local_size
         share = cores if cores > 1 else 0
@@ -130,7 +130,7 @@ class Ranks:
 
 
 def _refuse_launchers() -> None:
-    """Ends a process that was started as one of several, which would all do the same."""
+    """Exits if a launcher started several processes: each would repeat the same run."""
     for name in _LAUNCHERS:
         if int(os.environ.get(name) or 1) > 1:
             print(
@@ -142,11 +142,7 @@ def _refuse_launchers() -> None:
 
 
 def _let_compiler_announce_itself() -> None:
-    """Compiles something small with nobody listening.
-
-    XLA writes two lines to the terminal, whatever the log level, when it first compiles, and no
-    more.
-    """
+    """Triggers XLA's one-time banner with stderr redirected to /dev/null."""
     sys.stderr.flush()
     terminal = os.dup(2)
     try:

@@ -1,8 +1,8 @@
 """Algorithm 1, lines 4-5: the noise and the seeds of each worker, from (seed, epoch, worker) alone.
 
-`independent` sampling is the paper's. In `paired` sampling workers 2p and 2p + 1 are a pair: noise
-+epsilon and -epsilon, and the same task, initial policy, resets and action noise, so that what
-differs between their returns is the losses' doing (about a tenth of the variance; measured).
+`independent` sampling is the paper's. In `paired` sampling workers 2p and 2p + 1 get the noise
++epsilon and -epsilon. They share the task, the initial policy, resets and action noise, so only
+their losses make their returns differ. The difference has about a tenth of the variance.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _generator(*key: int) -> np.random.Generator:
 
 
 def noise(seed: int, epoch: int, worker: int, size: int, sampling: str) -> np.ndarray:
-    """epsilon_i ~ N(0, I), [size] float32."""
+    """Returns epsilon_i ~ N(0, I), [size] float32."""
     if sampling == "independent":
         return _generator(seed, epoch, worker, _NOISE).standard_normal(size, np.float32)
     pair, is_second = divmod(worker, 2)
@@ -31,13 +31,13 @@ def noise(seed: int, epoch: int, worker: int, size: int, sampling: str) -> np.nd
 
 
 def lifetime_key(seed: int, epoch: int, worker: int, sampling: str) -> tuple[int, ...]:
-    """The key of all random numbers in a worker's lifetime; the same for both of a pair."""
+    """Returns the key of a lifetime's random numbers; both workers of a pair share it."""
     member = worker // 2 if sampling == "paired" else worker
     return (seed, epoch, member, _LIFETIME)
 
 
 def task_seed(seed: int, epoch: int, worker: int, sampling: str, seeds: range) -> int:
-    """A task seed out of `seeds`; the same for both of a pair."""
+    """Returns a task seed from `seeds`; both workers of a pair share it."""
     member = worker // 2 if sampling == "paired" else worker
     return int(_generator(seed, epoch, member, _TASK).integers(seeds.start, seeds.stop))
 
@@ -45,7 +45,7 @@ def task_seed(seed: int, epoch: int, worker: int, sampling: str, seeds: range) -
 def training_seed(
     seed: int, epoch: int, worker: int, sampling: str = "independent"
 ) -> LifetimeSeed:
-    """Line 5: the training task of a worker, and the random numbers of its lifetime."""
+    """Line 5: returns a worker's training task and the key of its lifetime."""
     return LifetimeSeed(
         task_seed(seed, epoch, worker, sampling, TRAINING_TASK_SEEDS),
         lifetime_key(seed, epoch, worker, sampling),

@@ -9,7 +9,7 @@ import numpy as np
 
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Lifetimes, Update
-from epg_tf.inner_loop.standing import Keeper
+from epg_tf.inner_loop.lifetime_state import Snapshotter
 from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.partial_epochs import PartialEpochs
@@ -96,7 +96,8 @@ class Evolution:
             settings.guidance(epoch),
             on_update,
             settings.num_updates_in(epoch),
-            keepers=self._partial_epochs and self._keeper_of(self._partial_epochs, before.state),
+            snapshotters=self._partial_epochs
+            and self._snapshotter_of(self._partial_epochs, before.state),
         )
 
     def learn(
@@ -108,9 +109,9 @@ class Evolution:
         state, logs = settings.strategy.tell(before.state, settings.seed, returns)  # line 14
         return Step(state, before.teaching, logs)
 
-    def _keeper_of(
+    def _snapshotter_of(
         self, partial_epochs: PartialEpochs, state: EvolutionState
-    ) -> Callable[[int, int], Keeper]:
-        """Returns a function from a span of this rank's share to the keeper of its lifetimes."""
+    ) -> Callable[[int, int], Snapshotter]:
+        """Returns a function from a span of this rank's share to its snapshotter."""
         epoch, share = state.epoch + 1, self._share
         return lambda start, end: partial_epochs.of(epoch, share[start], share[end - 1], state.phi)

@@ -1,4 +1,4 @@
-"""The settings of a run: what is evolved, how, and for how long."""
+"""The settings of a run."""
 
 from __future__ import annotations
 
@@ -14,32 +14,28 @@ from epg_tf.teaching.teacher import Teacher
 
 @dataclasses.dataclass(frozen=True)
 class MetaTraining:
-    """The settings of a run; all but the last three fix its numbers.
+    """The settings of a run. All but the last three determine its numbers.
 
     Attributes:
         family: p(M), the distribution of tasks.
-        inner_loop: What a lifetime is like.
-        strategy: How phi is searched.
+        inner_loop: The settings of a lifetime.
+        strategy: The evolution strategy that searches phi.
         guidance: The weight alpha of Eq. 6 over epochs.
-        num_workers: n, lifetimes per epoch.
-        seed: The seed of everything random.
-        num_updates: K over epochs, for lifetimes that grow, or that are shorter in the search than
-            those that the loss is for; None for `InnerLoop.num_updates` in every epoch.
-        training_family: The tasks on which losses are evolved where these are not `family`: with
-            other rewards or other ends of episodes, say. phi is validated, and losses are meant,
-            for `family`.
-        teacher: Who teaches phi in the first epochs, before evolution goes on; None (the paper) for
-            evolution alone.
-        validate_every: Epochs from one look at phi itself, without noise, to the next: the
-            interquartile mean of the final returns of n reward-free agents on validation tasks,
-            which then also decides which loss is the best; 0 for none.
-        start_from: A loss to start from, as --loss of the other commands takes one; None for a
-            fresh one.
-        num_epochs: E; may be raised to carry a finished run on.
-        threads_per_rank: Each lives a group of the rank's workers; 0 for none but the main one,
-            None for the host's cores over its ranks.
-        compare_at_end: Whether to end with lifetimes on held-out tasks, without reward, of the
-            first and the last loss.
+        num_workers: n, the lifetimes per epoch.
+        seed: The seed of all random numbers.
+        num_updates: K over epochs, if lifetimes of the search are shorter than later ones or grow;
+            None for `InnerLoop.num_updates` in every epoch.
+        training_family: The tasks of the search, if they differ from `family`, for example in
+            rewards or in the ends of episodes. Validation always uses `family`.
+        teacher: The teacher of phi in the first epochs; None (the paper) for evolution alone.
+        validate_every: Epochs between two validations of phi without noise; 0 for none. A
+            validation is the interquartile mean of the final returns of n agents without guidance
+            on validation tasks. It also decides which loss is the best.
+        start_from: A loss to start from, as for --loss of the other commands; None for a fresh one.
+        num_epochs: E; a higher number continues a finished run.
+        threads_per_rank: The threads among which a rank splits its workers; 0 for the main thread
+            alone, None for the host's cores over its ranks.
+        compare_at_end: True to compare the first and the last loss on held-out tasks at the end.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -100,7 +96,7 @@ class MetaTraining:
         return round(self.num_updates(epoch))
 
     def env_steps_in(self, epoch: int) -> int:
-        """The environment steps of all workers, and of a teacher, in `epoch` (1, 2, ...)."""
+        """The environment steps of all workers and of the teacher in `epoch` (1, 2, ...)."""
         steps = self.num_workers * self.num_updates_in(epoch) * self.inner_loop.steps_per_update
         if self.teacher is not None and self.is_taught(epoch):
             steps += self.teacher.own_env_steps
@@ -112,13 +108,13 @@ class MetaTraining:
 
     @property
     def guidance_in_use(self) -> float:
-        """The alpha of Eq. 6 for agents of a finished loss: the last one if it sees the reward."""
+        """The guidance of agents with the final loss: the last alpha if the loss sees rewards."""
         return self.guidance(self.num_epochs) if self.inner_loop.learned_loss.sees_reward else 0.0
 
     def is_taught(self, epoch: int) -> bool:
-        """Whether phi is taught in `epoch` (1, 2, ...), rather than evolved."""
+        """Returns True if phi is taught in `epoch` (1, 2, ...), False if it evolves."""
         return self.teacher is not None and epoch <= self.teacher.num_epochs
 
     def is_validated(self, epoch: int) -> bool:
-        """Whether phi itself is looked at after `epoch`."""
+        """Returns True if phi is validated after `epoch`."""
         return self.validate_every > 0 and epoch % self.validate_every == 0

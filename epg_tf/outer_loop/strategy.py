@@ -1,7 +1,7 @@
-"""Evolution strategies, Eq. 5, as ask and tell: nothing here knows what is being evolved.
+"""Evolution strategies, Eq. 5, with an ask-and-tell interface for any parameters.
 
-`ask` gives each worker its candidate phi + sigma epsilon_i; `tell` takes all n returns and climbs.
-Both rebuild the noise from (seed, epoch, worker), so that only returns ever travel between ranks.
+`ask` returns the candidates phi + sigma epsilon_i; `tell` takes all n returns and climbs. Both
+draw the noise from (seed, epoch, worker), so ranks exchange returns alone.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _OPTIMIZERS = ("adam", "sgd")
 
 @dataclasses.dataclass(frozen=True)
 class EvolutionState:
-    """Where the search stands; a checkpoint holds this record.
+    """The state of the search, as in checkpoints.
 
     Attributes:
         epoch: Completed epochs.
         phi: The parameters, [P] float64.
         first_moment: Adam's, [P] float64.
         second_moment: Adam's, [P] float64.
-        start_epoch: The epoch after which the search began; those before it were not its own.
+        start_epoch: The last epoch before the search began; 0 without a teacher.
     """
 
     epoch: int
@@ -40,10 +40,10 @@ class EvolutionState:
 
 @dataclasses.dataclass(frozen=True)
 class EvolutionStrategy:
-    """Settings of the search, and its two moves.
+    """The settings of the search, and its two methods.
 
-    `g = 1 / (n sigma) sum_i F_i epsilon_i` with F_i the shaped returns, and then a step of Adam or
-    plain ascent along g.
+    The gradient is `g = 1 / (n sigma) sum_i F_i epsilon_i` with shaped returns F_i. A step of Adam
+    or plain ascent follows g.
 
     Attributes:
         noise_std: sigma, a number or a schedule.
@@ -51,12 +51,12 @@ class EvolutionStrategy:
         sampling: "paired" (antithetic) or "independent" (the paper).
         shaping: "centred_ranks", "pair_ranks" (of the differences within pairs) or "none" (Eq. 5).
         optimizer: "adam" or "sgd".
-        beta_1: Adam's; 0 so that no epoch's noise outlives it, as in the 2018 release.
+        beta_1: Adam's; 0, as in the 2018 release, so that the noise of an epoch does not last.
         beta_2: Adam's.
         epsilon: Adam's.
-        weight_decay: Fraction of phi, times the learning rate, that each step takes away
-            (decoupled, as in Loshchilov & Hutter 2019; inside the gradient Adam would blow it up to
-            full steps wherever the returns say nothing, as in an epoch of guidance 1).
+        weight_decay: The fraction of phi, times the learning rate, that each step subtracts. It is
+            decoupled (Loshchilov & Hutter 2019): inside the gradient, Adam would scale it up to
+            full steps if returns carry no signal, as with guidance 1.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -92,27 +92,27 @@ class EvolutionStrategy:
                 raise ValueError(f"`EvolutionStrategy.{name}` (={value!r}) must be in [0, 1).")
 
     def check_population(self, num_workers: int) -> None:
-        """Checks that a population of this size can be sampled.
+        """Checks that the population can be sampled.
 
         Raises:
-            ValueError: If it cannot.
+            ValueError: If pairs need an even number of workers.
         """
         require_integer("num_workers", num_workers)
         if self.sampling == "paired" and num_workers % 2:
             raise ValueError(f"`num_workers` (={num_workers}) must be even with sampling='paired'.")
 
     def init(self, phi: np.ndarray, epoch: int = 0) -> EvolutionState:
-        """The state before the search's first epoch, which comes after `epoch`, from phi [P]."""
+        """Returns the initial state of a search from phi [P] that begins after `epoch`."""
         phi = np.asarray(phi, np.float64)
         return EvolutionState(epoch, phi, np.zeros_like(phi), np.zeros_like(phi), epoch)
 
     def ask(self, state: EvolutionState, seed: int, workers: Iterable[int]) -> np.ndarray:
-        """The candidates phi + sigma epsilon_i of the coming epoch.
+        """Returns the candidates phi + sigma epsilon_i of the next epoch.
 
         Args:
-            state: Where the search stands.
+            state: The state of the search.
             seed: The seed of the run.
-            workers: Which of the n workers.
+            workers: The numbers of the workers.
 
         Returns:
             [len(workers), P] float32.
@@ -136,7 +136,7 @@ class EvolutionStrategy:
             The new state, and `gradient_norm`, `phi_norm` and `outer_learning_rate`.
         """
         epoch, step = state.epoch + 1, state.epoch + 1 - state.start_epoch
-        # One after the other, so that every rank and every number of ranks adds in the same order.
+        # A fixed order of the sum gives every rank the same digits, whatever the number of ranks.
         gradient = np.zeros_like(state.phi)
         for worker, weight in enumerate(SHAPINGS[self.shaping](np.asarray(returns, np.float64))):
             gradient += weight * self._noise(len(gradient), seed, epoch, worker)

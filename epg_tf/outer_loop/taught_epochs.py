@@ -1,4 +1,4 @@
-"""The epochs of a run in which phi is taught; see `teaching.teacher`."""
+"""Teaching as one of two searches for phi; see `teaching.teacher`."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.schedules import value_in
 from epg_tf.teaching.critic import Critic
 from epg_tf.teaching.critic_teacher import CriticTeacher
+from epg_tf.teaching.demonstrations import DemonstrationRecorder, Demonstrations, joined
 from epg_tf.teaching.expert_teacher import ExpertTeacher
 from epg_tf.teaching.fitting import Fit, FitErrors, FitState
-from epg_tf.teaching.lessons import Lessons, LessonTaker, joined
 
-_LESSONS_STREAM = 0x1E55  # keeps the order of lessons apart from all else that is drawn
+_DEMONSTRATIONS_STREAM = (
+    0x1E55  # keeps the order of demonstrations apart from all else that is drawn
+)
 _CRITIC_STREAM = 0xC21C  # and what a critic draws
 _TEACHER = "teacher_"  # in front of the names of its arrays
 
 
 @dataclasses.dataclass(frozen=True)
 class TeachingState:
-    """Where teaching stands; a checkpoint has it as arrays.
+    """The state of teaching; checkpoints hold it as arrays.
 
     Attributes:
         fit: phi, and the Adam that fits it.
-        lived_with: phi of the newest epochs, from which their lessons can be had again,
-            [up to `num_kept_epochs`, P] float32.
-        teacher: Where the critic or the expert stands that teaches; empty where there is none, or
-            none yet.
+        lived_with: phi of the newest epochs, [up to `num_kept_epochs` - 1, P] float32. A new
+            process collects their demonstrations again from these.
+        teacher: The state of the critic or expert; empty before its first epoch.
     """
 
     fit: FitState
@@ -48,12 +49,12 @@ class TeachingState:
 
     @classmethod
     def start(cls, phi: np.ndarray) -> TeachingState:
-        """The state before the first epoch, from phi [P]."""
+        """Returns the initial state from phi [P]."""
         return cls(FitState.start(phi), np.empty((0, len(phi)), np.float32))
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> TeachingState:
-        """Where teaching stands in a run: what `as_arrays` gave, or the start."""
+        """Returns the state in a checkpoint, or the initial state."""
         arrays = checkpoint.teaching
         if not arrays:
             return cls.start(checkpoint.state.phi)
@@ -62,7 +63,7 @@ class TeachingState:
         return cls(fit, arrays["lived_with"], teacher_arrays(arrays))
 
     def as_arrays(self, goes_on: bool = True) -> dict[str, np.ndarray]:
-        """Returns arrays by name, for a checkpoint: the teacher's alone if teaching is over."""
+        """Returns arrays by name for a checkpoint; the teacher's alone once teaching is over."""
         teacher = {_TEACHER + name: array for name, array in self.teacher.items()}
         if not goes_on:
             return teacher
@@ -71,19 +72,18 @@ class TeachingState:
 
 
 def teacher_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns those of a checkpoint's `teaching` that are the critic's or the expert's."""
+    """Returns the arrays of the critic or expert from a checkpoint's `teaching`."""
     found = (name for name in arrays if name.startswith(_TEACHER))
     return {name.removeprefix(_TEACHER): arrays[name] for name in found}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainedTeacher:
-    """A teacher as a run has trained it: an expert or a critic's actor.
+    """A trained teacher of a run: an expert or a critic's actor.
 
     Attributes:
-        run: The settings of that run, whatever those of an evaluation: networks are normalised by
-            the tasks that they learned on.
-        state: The networks, as arrays by name.
+        run: The settings of that run. Its tasks determine how the networks normalise their inputs.
+        state: The networks as arrays by name.
     """
 
     run: MetaTraining
@@ -97,13 +97,13 @@ class TrainedTeacher:
 
 
 class Teaching:
-    """The epochs of a run that are taught."""
+    """The search of the taught epochs."""
 
     def __init__(self, settings: MetaTraining, ranks: Ranks):
         """Makes this rank's workers.
 
         Args:
-            settings: The run's, with a teacher.
+            settings: The settings of a run with a teacher.
             ranks: The processes that share the workers.
         """
         assert settings.teacher is not None
@@ -115,14 +115,14 @@ class Teaching:
         self._explorers: Explorers | None = None
         if isinstance(settings.teacher, ExpertTeacher):
             self._explorers = Explorers(settings.teacher, settings, ranks)
-        self._kept: collections.deque[Lessons] = collections.deque(
+        self._kept: collections.deque[Demonstrations] = collections.deque(
             maxlen=self._teacher.num_kept_epochs
         )
 
     def live(self, before: Checkpoint, on_update: Callable[[Update], object]) -> Lifetimes:
-        """Runs lifetimes with phi itself, and keeps the lessons of all ranks.
+        """Runs lifetimes with phi itself, and keeps the demonstrations of all ranks.
 
-        A new process first runs the earlier epochs again whose lessons are kept.
+        A new process first runs the earlier epochs again whose demonstrations are kept.
         """
         state, epoch = TeachingState.from_checkpoint(before), before.state.epoch + 1
         missing = min(epoch, self._teacher.num_kept_epochs) - 1 - len(self._kept)
@@ -135,9 +135,9 @@ class Teaching:
     def learn(
         self, before: Checkpoint, returns: np.ndarray, on_steps: Callable[[int], object]
     ) -> Step:
-        """Fits phi to the kept lessons.
+        """Fits phi to the kept demonstrations.
 
-        If every worker has diverged there is no lesson: phi stays, and the errors are NaN.
+        If every worker has diverged there is no demonstration: phi stays, and the errors are NaN.
 
         Returns:
             A step that starts evolution anew from phi. Its logs are, of the last pass,
@@ -157,15 +157,17 @@ class Teaching:
     ) -> tuple[TeachingState, dict[str, float]]:
         lived_with = np.concatenate([state.lived_with, state.fit.phi[np.newaxis]])
         lived_with = lived_with[max(0, len(lived_with) - self._teacher.num_kept_epochs + 1) :]
-        lessons, teacher, logs = self._with_targets(state, joined(self._kept), epoch, on_steps)
-        rng = np.random.default_rng((self._settings.seed, epoch, _LESSONS_STREAM))
+        demonstrations, teacher, logs = self._with_targets(
+            state, joined(self._kept), epoch, on_steps
+        )
+        rng = np.random.default_rng((self._settings.seed, epoch, _DEMONSTRATIONS_STREAM))
         rate = value_in(self._teacher.learning_rate, epoch)
         fit, errors = state.fit, FitErrors(math.nan, math.nan)
-        for _ in range(self._teacher.num_passes if lessons.number else 0):
-            order = rng.permutation(lessons.number).astype(np.int32)
+        for _ in range(self._teacher.num_passes if demonstrations.number else 0):
+            order = rng.permutation(demonstrations.number).astype(np.int32)
             size = min(self._teacher.minibatch_size, len(order))
             minibatches = order[: len(order) // size * size].reshape(-1, size)
-            fit, errors = self._fit.run(fit, lessons, minibatches, rate)
+            fit, errors = self._fit.run(fit, demonstrations, minibatches, rate)
         logs |= {
             "teaching_error": errors.error,
             "teaching_target": errors.target,
@@ -178,23 +180,23 @@ class Teaching:
     def _with_targets(
         self,
         state: TeachingState,
-        lessons: Lessons,
+        demonstrations: Demonstrations,
         epoch: int,
         on_steps: Callable[[int], object],
-    ) -> tuple[Lessons, Mapping[str, np.ndarray], dict[str, float]]:
-        """The lessons complete; and where the teacher stands then, and how good it is."""
+    ) -> tuple[Demonstrations, Mapping[str, np.ndarray], dict[str, float]]:
+        """Trains the teacher; returns demonstrations with targets, its state and its logs."""
         teacher = self._teacher
         if self._explorers is not None:
             expert, logs = self._explorers.train(state.teacher, epoch, on_steps)
-            return self._explorers.expert.with_targets(expert, lessons), expert, logs
+            return self._explorers.expert.with_targets(expert, demonstrations), expert, logs
         if not isinstance(teacher, CriticTeacher):
-            return lessons, state.teacher, {}
-        if not lessons.number:
-            return lessons, state.teacher, {"critic_error": math.nan}
-        self._critic = self._critic or teacher.make_critic(lessons)
+            return demonstrations, state.teacher, {}
+        if not demonstrations.number:
+            return demonstrations, state.teacher, {"critic_error": math.nan}
+        self._critic = self._critic or teacher.make_critic(demonstrations)
         rng = np.random.default_rng((self._settings.seed, epoch, _CRITIC_STREAM))
-        critic, error = teacher.train(self._critic, state.teacher, lessons, rng)
-        return self._critic.with_targets(critic, lessons), critic, {"critic_error": error}
+        critic, error = teacher.train(self._critic, state.teacher, demonstrations, rng)
+        return self._critic.with_targets(critic, demonstrations), critic, {"critic_error": error}
 
     def _live(
         self,
@@ -209,22 +211,23 @@ class Teaching:
             guidance=0.0,
             on_update=on_update,
             num_updates=self._settings.num_updates_in(epoch),
-            lesson_takers=self._takers,
+            recorders=self._recorders,
         )
-        mine = joined([taker.hand_over() for taker in self._takers])
+        mine = joined([recorder.pop() for recorder in self._recorders])
         sound = self._ranks.allgather(mine.are_finite & ~lifetimes.diverged)
-        # A lifetime after the other, in the order of the workers: the same for any number of ranks.
+        # The order of the workers does not depend on the number of ranks.
         everyone = mine.mapped(self._ranks.allgather)
         self._kept.append(everyone.mapped(lambda a: a[sound].reshape(-1, *a.shape[2:])))
         return lifetimes
 
     def _make_workers_for(self, lifetime: InnerLoop) -> None:
-        """Makes this rank's workers, unless those that are there live such lifetimes already."""
+        """Makes workers for such lifetimes, unless the present ones have the same settings."""
         if lifetime == self._lifetime:
             return
         self._lifetime = lifetime
         threads = self._ranks.threads(self._settings.threads_per_rank)
         self._workers = WorkerGroups(lifetime, self._settings.family, len(self._share), threads)
-        self._takers = [
-            LessonTaker(group.learner, self._teacher.lesson) for group in self._workers.groups
+        self._recorders = [
+            DemonstrationRecorder(group.learner, self._teacher.demonstrate)
+            for group in self._workers.groups
         ]

@@ -1,4 +1,4 @@
-"""What a loss itself is worth: fresh agents on tasks that training cannot draw."""
+"""Returns of fresh agents with phi itself on tasks that training cannot draw."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def validation_return(
     phi: np.ndarray,
     guidance: float,
 ) -> float:
-    """The interquartile mean of the final returns of n agents on n validation tasks.
+    """Returns the interquartile mean of the final returns of n agents on n validation tasks.
 
     Args:
-        workers: Those of this rank.
+        workers: This rank's workers.
         ranks: The processes that share the n workers.
         seed: The seed of the run.
-        share: Which of the n workers are this rank's.
+        share: The numbers of this rank's workers.
         phi: The loss, [P].
         guidance: alpha in Eq. 6.
     """
@@ -37,13 +37,13 @@ def validation_return(
 def compare_held_out(
     workers: WorkerGroups, ranks: Ranks, seed: int, share: range, losses: dict[str, np.ndarray]
 ) -> dict[str, list[float]]:
-    """The final returns of n agents with each of several losses on the same n held-out tasks.
+    """Returns the final returns of n agents with each of several losses on n held-out tasks.
 
     Args:
-        workers: Those of this rank.
+        workers: This rank's workers.
         ranks: The processes that share the n workers.
         seed: The seed of the run.
-        share: Which of the n workers are this rank's.
+        share: The numbers of this rank's workers.
         losses: Parameters [P] by name.
     """
     seeds = [held_out_seed(seed, task) for task in share]
@@ -60,6 +60,6 @@ def _final_returns(
     seeds: Sequence[LifetimeSeed],
     guidance: float = 0.0,
 ) -> np.ndarray:
-    """The final return (mean of the last three episodes) of every agent of every rank, [n]."""
+    """Returns the final return (mean of the last three episodes) of all ranks' agents, [n]."""
     phi = np.broadcast_to(phi.astype(np.float32), (len(seeds), len(phi)))
     return ranks.allgather(workers.live(phi, seeds, guidance).final_returns)

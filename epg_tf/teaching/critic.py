@@ -1,10 +1,10 @@
-"""The critic that teaches phi: an actor and two critics, which all workers' steps train.
+"""The critic that teaches phi: an actor and two critics, trained on all workers' steps.
 
-TD3 (Fujimoto et al. 2018): the smaller of two slowly moving critics, met with a little noise, says
-what an action is worth, and the actor climbs what the first critic says. Critics are shown what was
-drawn for the task (Pinto et al. 2017); they stay behind when phi goes out. What they teach is
-`g_t = -dQ(s_t, a_t)/da`, with `a_t = mean + std z`: g_t for the mean and `g_t (a_t - mean)` for
-log std, which is the gradient of the expected worth (Heess et al. 2015) from one z.
+The algorithm is TD3 (Fujimoto et al. 2018). Targets use the smaller of two slow critics and a
+smoothed action, and the actor climbs the first critic. Critics also see the task's parameters
+(Pinto et al. 2017); only training uses them. Their target is `g_t = -dQ(s_t, a_t)/da` for the mean,
+with `a_t = mean + std z`, and `g_t (a_t - mean)` for log std. This estimates the gradient of the
+expected Q from a single z (Heess et al. 2015).
 """
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
@@ -21,31 +21,31 @@ import tensorflow as tf
 from epg_tf.agent.adam import WorkerAdam, all_finite
 from epg_tf.agent.networks import Multilayer
 from epg_tf.agent.normaliser import RunningStatistics
-from epg_tf.teaching.lessons import Lessons
+from epg_tf.teaching.demonstrations import Demonstrations
 from epg_tf.teaching.teacher import TeacherPolicy
 from epg_tf.teaching.transitions import Transitions
 
-# TD3's, but for the last, which is twice as fast.
-TARGET_NOISE = 0.2  # of the target's action, and at most 0.5
+# TD3's values, except a POLYAK twice as large.
+TARGET_NOISE = 0.2  # of the action in targets; clipped to 0.5
 LARGEST_NOISE = 0.5
 CRITIC_STEPS_PER_ACTOR_STEP = 2
 POLYAK = 0.01
 
-_REWARD = 0.1  # what rewards are scaled to, on average, so that worths are of the order of 1 to 10
+_REWARD = 0.1  # the mean size of scaled rewards, so that Q is of the order of 1 to 10
 _LARGEST_INPUT = 5.0  # standard deviations
 _LARGEST_TARGET = 10.0
 _LEAST_DEVIATION = 1e-6
 _ADAM_EPSILON = 1e-8
-_CHUNK = 64  # lessons whose targets are made at a time
+_CHUNK = 64  # demonstrations whose targets are made at a time
 
-CriticState = Mapping[str, np.ndarray]  # what a checkpoint has of a critic; empty before the first
+CriticState = Mapping[str, np.ndarray]  # a critic in a checkpoint; empty before its first epoch
 
 
 class Critic:
-    """An actor, two critics, and what moves slowly behind each.
+    """An actor and two critics, with a slow copy of each.
 
     Attributes:
-        actor: mu(s), or mu(s, task), what is best to do; its output goes through tanh.
+        actor: mu(s) or mu(s, task), the best action; its output goes through tanh.
         critics: Q_1 and Q_2 of observation, action and task.
     """
 
@@ -58,15 +58,15 @@ class Critic:
         learning_rate: float,
         actor_sees_task: bool,
     ):
-        """Makes the networks; `train` says what they hold.
+        """Makes the networks; `train` sets their weights.
 
         Args:
             observation_size: S.
             action_size: A, of a box.
             task_size: T.
-            hidden_sizes: Units of their hidden layers.
-            learning_rate: Of their Adams.
-            actor_sees_task: Whether the actor is shown the task too.
+            hidden_sizes: Units of the hidden layers.
+            learning_rate: The step size of the Adams.
+            actor_sees_task: True if the actor sees the task too.
         """
         self._actor_sees_task = actor_sees_task
         sizes = (
@@ -99,15 +99,15 @@ class Critic:
         """Takes gradient steps.
 
         Args:
-            state: What `train` gave before; empty for fresh networks, whose inputs are from then on
-                normalised by these first transitions.
-            steps: Where minibatches are drawn from.
-            num_gradient_steps: Of the critics; the actor takes half as many.
-            minibatch_size: Transitions in each.
-            rng: For all that is drawn.
+            state: The state that `train` returned before; empty for fresh networks. The first
+                transitions determine the normalisation of inputs for good.
+            steps: The transitions to draw minibatches from.
+            num_gradient_steps: Gradient steps of the critics; the actor takes half as many.
+            minibatch_size: Transitions per gradient step.
+            rng: The generator of minibatches and noise.
 
         Returns:
-            The new state, and the critics' mean squared error, rewards scaled.
+            The new state, and the critics' mean squared error in scaled rewards.
         """
         flat = Transitions(*(part.reshape(-1, *part.shape[2:]) for part in steps))
         if state:
@@ -138,21 +138,21 @@ class Critic:
         weights = [mean, deviation, kernel, bias, *others, log_std]
         return weights, RunningStatistics.start(len(tasks), len(mean))
 
-    def with_targets(self, state: CriticState, lessons: Lessons) -> Lessons:
-        """Lessons with the targets of a critic: for the mean of root mean square 1, 10 at most."""
+    def with_targets(self, state: CriticState, demonstrations: Demonstrations) -> Demonstrations:
+        """Adds the critic's targets: for the mean scaled to a root mean square of 1, at most 10."""
         self._restore(state)
-        assert isinstance(lessons.steps, Transitions)
-        steps, action = lessons.steps, lessons.steps.action
-        chunks = [slice(start, start + _CHUNK) for start in range(0, lessons.number, _CHUNK)]
+        assert isinstance(demonstrations.steps, Transitions)
+        steps, action = demonstrations.steps, demonstrations.steps.action
+        chunks = [slice(start, start + _CHUNK) for start in range(0, demonstrations.number, _CHUNK)]
         parts = [
             self._worth_gradient(steps.observation[c], action[c], steps.task[c]) for c in chunks
         ]
         gradients = np.concatenate(parts)
         gradients /= np.sqrt(np.mean(np.square(gradients), dtype=np.float64)) + _ADAM_EPSILON
-        mean = lessons.inputs.policy[0][:, -action.shape[1] :]
+        mean = demonstrations.inputs.policy[0][:, -action.shape[1] :]
         targets = (-gradients, -gradients * (action - mean))
         bounded = [t.clip(-_LARGEST_TARGET, _LARGEST_TARGET).astype(np.float32) for t in targets]
-        return lessons._replace(targets=tuple(bounded))
+        return demonstrations._replace(targets=tuple(bounded))
 
     @tf.function(jit_compile=True, autograph=False)
     def _step(self, steps: Transitions, noise: tf.Tensor, moves_actor: bool) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Teaching by a critic: the settings; `critic` has what it does."""
+"""The settings of teaching by a critic; the algorithm is in `critic`."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.teaching.critic import ActorPolicy, Critic, CriticState
-from epg_tf.teaching.lessons import Lessons
+from epg_tf.teaching.demonstrations import Demonstrations
 from epg_tf.teaching.teacher import Teacher
 from epg_tf.teaching.transitions import Transitions, transitions
 
-_FIRST = 3  # times as many gradient steps of a critic that knows nothing
+_FIRST = 3  # factor on the gradient steps of a fresh critic
 
 
 @dataclasses.dataclass(frozen=True)
 class CriticTeacher(Teacher):
-    """A critic teaches phi: what agents do is to get better in its eyes.
+    """A critic teaches phi to raise its estimate of the agents' actions.
 
-    It learns from all kept steps of all agents and is shown what was drawn for their tasks
-    (`Critic`), so that its gradients look farther ahead than a policy gradient of M steps, through
-    a hundredth of the noise. A checkpoint has its networks and their Adams: with two layers of
-    256 units some 4 MB.
+    It learns from all kept steps of all agents and sees the parameters of their tasks (`Critic`).
+    Its gradients look farther ahead than a policy gradient of M steps, with a hundredth of the
+    variance. Checkpoints hold its networks and Adams: some 4 MB with two layers of 256 units.
 
     Attributes:
         discount: gamma.
-        num_steps: Steps whose rewards are added up before the critics are asked (n-step returns).
-        num_gradient_steps: Of the critics in each epoch, thrice as many in the first; their actor
-            takes half as many.
-        critic_minibatch_size: Transitions in each.
-        critic_learning_rate: Of the Adams of critics and actor.
+        num_steps: The n of n-step returns.
+        num_gradient_steps: Gradient steps of the critics per epoch, three times as many in the
+            first; the actor takes half as many.
+        critic_minibatch_size: Transitions per gradient step.
+        critic_learning_rate: The step size of the Adams of critics and actor.
         hidden_sizes: Units of the hidden layers of critics and actor.
-        actor_sees_task: Whether the actor is shown what was drawn for the task, as the critics are.
+        actor_sees_task: True if the actor sees the parameters of the task, as the critics do.
     """
 
     num_passes: int = 2
@@ -60,15 +59,15 @@ class CriticTeacher(Teacher):
         if not 0.0 < self.discount <= 1.0:
             raise ValueError(f"`{self._named('discount')}` (={self.discount}) must be in (0, 1].")
 
-    def lesson(self, learner: Learner, update: Update) -> Lessons:
-        """What the loss sees, and what a critic learns from."""
+    def demonstrate(self, learner: Learner, update: Update) -> Demonstrations:
+        """Records the inputs of the loss, and the transitions that the critic learns from."""
         steps = transitions(update.experience, update.parameters, self.discount, self.num_steps)
-        return Lessons(learner.seen(update.batch), steps=steps)
+        return Demonstrations(learner.seen(update.batch), steps=steps)
 
-    def make_critic(self, lessons: Lessons) -> Critic:
-        """The critic that says the targets of such lessons."""
-        assert isinstance(lessons.steps, Transitions)
-        _, action, *_, later_observation, task = lessons.steps
+    def make_critic(self, demonstrations: Demonstrations) -> Critic:
+        """Makes a critic of the sizes of these demonstrations."""
+        assert isinstance(demonstrations.steps, Transitions)
+        _, action, *_, later_observation, task = demonstrations.steps
         return Critic(
             later_observation.shape[-1],
             action.shape[-1],
@@ -79,15 +78,19 @@ class CriticTeacher(Teacher):
         )
 
     def train(
-        self, critic: Critic, state: CriticState, lessons: Lessons, rng: np.random.Generator
+        self,
+        critic: Critic,
+        state: CriticState,
+        demonstrations: Demonstrations,
+        rng: np.random.Generator,
     ) -> tuple[CriticState, float]:
         """Trains a critic on the kept transitions as these settings say; see `Critic.train`."""
-        assert isinstance(lessons.steps, Transitions)
+        assert isinstance(demonstrations.steps, Transitions)
         num_steps = self.num_gradient_steps * (1 if state else _FIRST)
-        return critic.train(state, lessons.steps, num_steps, self.critic_minibatch_size, rng)
+        return critic.train(state, demonstrations.steps, num_steps, self.critic_minibatch_size, rng)
 
     def actors(self, family: TaskFamily, state: CriticState, tasks: np.ndarray):
-        """Returns what `policy_type` is to load; see `Critic.actors`."""
+        """Returns the arguments of `policy_type.load`; see `Critic.actors`."""
         rest = self.hidden_sizes, self.critic_learning_rate, self.actor_sees_task
         critic = Critic(family.observation_size, family.action_size, tasks.shape[1], *rest)
         return critic.actors(state, tasks)

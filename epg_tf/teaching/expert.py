@@ -1,11 +1,11 @@
-"""The expert that teaches phi: a policy for all tasks, which PPO trains on rewards beside phi.
+"""The expert that teaches phi: one policy for all tasks, trained by PPO on rewards beside phi.
 
-Its value function is shown what was drawn for the task (an asymmetric actor-critic, Pinto et al.
-2017), and its policy is too as far as `sees` says so. What it teaches is what to do where phi's
-own agents go, as in DAgger (Ross et al. 2011): the gradient of -log N(mu*(s_t); mean, std) with
-respect to the policy's output. For the mean it is taken times std^2, `mean - mu*`; for log std
-times std, `std (1 - (mean - mu*)^2 / std^2)`, and no lower than -std. So agents grow as quiet as
-they are close to the expert.
+Its value function sees the parameters of the task (an asymmetric actor-critic, Pinto et al. 2017).
+Its policy sees those that `sees` names. It labels states of phi's own agents, as in DAgger (Ross et
+al. 2011), with the gradient of -log N(mu*(s_t); mean, std) by the policy's output. The target of
+the mean is this gradient times std^2, `mean - mu*`. The target of log std is it times std, `std (1
+- (mean - mu*)^2 / std^2)`, at least -std. So the noise of agents falls with their distance from the
+expert.
 """
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
@@ -23,15 +23,15 @@ from epg_tf.agent.adam import all_finite
 from epg_tf.agent.experience import Experience
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.loss.guidance import PPO, GuideBatch, GuideTargets
+from epg_tf.teaching.demonstrations import Demonstrations
 from epg_tf.teaching.expert_networks import ExpertNetworks, ExpertState, statistics_of
-from epg_tf.teaching.lessons import Lessons
 
 _LARGEST_GRADIENT_NORM = 1.0
-_CHUNK = 64  # lessons whose targets are made at a time
+_CHUNK = 64  # demonstrations whose targets are made at a time
 
 
 class Rows(NamedTuple):
-    """B steps to descend on: what is seen, [1, B, ...], what was done, and the guide's targets."""
+    """A minibatch of B steps, [1, B, ...] each, with the targets of PPO."""
 
     observation: np.ndarray
     task: np.ndarray
@@ -40,41 +40,41 @@ class Rows(NamedTuple):
 
 
 class Expert:
-    """What acts, learns and teaches.
+    """A policy that acts, learns and labels states.
 
     Attributes:
-        networks: What it is made of; a state says what they hold.
+        networks: The networks; a separate state holds their weights.
     """
 
     def __init__(self, networks: ExpertNetworks, ppo: PPO):
-        """Learns nothing yet.
+        """Stores networks and settings.
 
         Args:
-            networks: What it is made of.
-            ppo: How it learns.
+            networks: The policy and the value function.
+            ppo: The settings of PPO.
         """
         self.networks, self._ppo = networks, ppo
 
     def actors(
         self, state: ExpertState, tasks: np.ndarray
     ) -> tuple[list[np.ndarray], RunningStatistics]:
-        """The expert as W policies of observations alone, each on a task of its own.
+        """Returns W policies of observations alone, each for one task.
 
-        What a first layer makes of the task is part of its bias.
+        The contribution of the task to the first layer becomes part of its bias.
 
         Args:
-            state: The expert's.
-            tasks: What was drawn, [W, T].
+            state: The state of the expert.
+            tasks: The parameters of the tasks, [W, T].
 
         Returns:
-            What `ActingPolicy.load` takes.
+            The arguments of `ActingPolicy.load`.
         """
         self.networks.restore(state)
         kernel, bias, *others = [weight[0] for weight in self.networks.policy.get_weights()]
         biases = np.broadcast_to(bias, (len(tasks), 1, bias.shape[-1]))
         kernel, of_task = np.split(kernel, [self.networks.observation_size])
         shown = self.networks.normal_task(tasks)[:, self.networks.sees]
-        # Term by term: a product of matrices rounds by how many rows it has, which is W here.
+        # A sum of terms, since the rounding of a matrix product depends on its number of rows, W.
         for number, weights in zip(shown.T, of_task, strict=True):
             biases = biases + number[:, np.newaxis, np.newaxis] * weights
         parts = [np.broadcast_to(part, (len(tasks), *part.shape)) for part in (kernel, *others)]
@@ -94,24 +94,24 @@ class Expert:
         minibatch_size: int,
         rng: np.random.Generator,
     ) -> ExpertState:
-        """Learns from steps that it has taken itself.
+        """Trains the expert on steps that it took itself.
 
         Args:
-            state: The expert's, as it acted.
+            state: The state with which it acted.
             experience: M steps of W agents.
-            tasks: What was drawn for each, [W, T].
-            learning_rate: Of Adam.
-            num_passes: Over the steps.
-            minibatch_size: Steps in each gradient step.
-            rng: For the order of the steps.
+            tasks: The parameters of their tasks, [W, T].
+            learning_rate: The step size of Adam.
+            num_passes: Passes over the steps.
+            minibatch_size: Steps per gradient step.
+            rng: The generator of the order of steps.
 
         Returns:
-            The state that comes after it.
+            The new state.
         """
         self.networks.restore(state)
         statistics = statistics_of(state)
         scale = float(state["reward_scale"])
-        if not scale:  # the sum of all rewards that are looked ahead to is then of the order of 1
+        if not scale:  # scales discounted sums of rewards to the order of 1
             size = np.sqrt(np.mean(np.square(experience.reward, dtype=np.float64)))
             of_order_1 = (1.0 - self._ppo.discount + 1e-3) / max(size, 1e-6)
             scale = of_order_1 if np.isfinite(size) else 0.0
@@ -126,24 +126,24 @@ class Expert:
         seen = experience.observation.reshape(1, num_steps, -1)
         return self.networks.state(statistics.updated(seen), scale)
 
-    def with_targets(self, state: ExpertState, lessons: Lessons) -> Lessons:
-        """Lessons with what the expert would have done as their targets; see the module."""
-        if not lessons.number:
-            return lessons
+    def with_targets(self, state: ExpertState, demonstrations: Demonstrations) -> Demonstrations:
+        """Adds the expert's targets to demonstrations; see the module."""
+        if not demonstrations.number:
+            return demonstrations
         self.networks.restore(state)
-        assert lessons.steps is not None
-        observation, task = lessons.steps.observation, lessons.steps.task
+        assert demonstrations.steps is not None
+        observation, task = demonstrations.steps.observation, demonstrations.steps.task
         statistics, task = statistics_of(state), self.networks.normal_task(task)
-        chunks = [slice(start, start + _CHUNK) for start in range(0, lessons.number, _CHUNK)]
+        chunks = [slice(start, start + _CHUNK) for start in range(0, demonstrations.number, _CHUNK)]
         parts = [
             self._best(statistics.normalise(_flat(observation[c])), _flat(task[c])) for c in chunks
         ]
-        mean, log_std = (part[:, -observation.shape[1] :] for part in lessons.inputs.policy)
+        mean, log_std = (part[:, -observation.shape[1] :] for part in demonstrations.inputs.policy)
         best = np.concatenate(parts, axis=1).reshape(mean.shape)
         off = mean - best
         std = np.exp(log_std)
         quieter = std * np.maximum(1.0 - np.square(off / std), -1.0)
-        return lessons._replace(targets=(off, quieter))
+        return demonstrations._replace(targets=(off, quieter))
 
     def _rows(
         self,
@@ -178,7 +178,7 @@ class Expert:
 
     @tf.function(jit_compile=True, autograph=False)
     def _judge(self, now, later, task, action):
-        """How likely actions were, V(s) and V(s') of [1, B] steps."""
+        """Returns log probabilities of the actions, V(s) and V(s') of [1, B] steps."""
         networks = self.networks
         log_prob = networks.policy.distribution(networks.output(now, task)).log_prob(action)
         return log_prob, networks.value(now, task), networks.value(later, task)
@@ -190,7 +190,7 @@ class Expert:
 
     @tf.function(jit_compile=True, autograph=False)
     def _step(self, rows: Rows) -> None:
-        """A gradient step; none where the gradient is not finite."""
+        """Takes a gradient step, unless the gradient is not finite."""
         networks = self.networks
         with tf.GradientTape() as tape:
             output = networks.output(rows.observation, rows.task)

@@ -1,4 +1,4 @@
-"""What an expert is made of: its networks, what it normalises by, and both as arrays."""
+"""The networks of an expert and its normalisation, and both as arrays."""
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
 # pyright: reportCallIssue=false, reportReturnType=false, reportAttributeAccessIssue=false
@@ -19,17 +19,17 @@ from epg_tf.agent.normaliser import RunningStatistics
 _ADAM_EPSILON = 1e-5
 _SUMS = tuple(field.name for field in dataclasses.fields(RunningStatistics))
 
-ExpertState = Mapping[str, np.ndarray]  # what a checkpoint has of an expert
+ExpertState = Mapping[str, np.ndarray]  # an expert in a checkpoint
 
 
 class ExpertNetworks:
     """A policy and a value function of observation and task, and the Adam of both.
 
     Attributes:
-        sees: Which numbers of a task the policy is shown, as columns.
-        policy: N(mu*(s), std), or mu*(s, task).
-        value_function: V(s, task), of rewards scaled such that it is of the order of 1.
-        variables: What is trained.
+        sees: Columns of the task's parameters that the policy sees.
+        policy: N(mu*(s), std) or N(mu*(s, task), std).
+        value_function: V(s, task) of scaled rewards, of the order of 1.
+        variables: The trained variables.
         rate: The step size of Adam.
         adam: The optimiser.
     """
@@ -44,16 +44,16 @@ class ExpertNetworks:
         log_std_floor: float,
         sees: Sequence[int],
     ):
-        """Makes the networks; a state says what they hold.
+        """Makes the networks; `restore` sets their weights.
 
         Args:
             observation_size: S.
             action_size: A, of a box.
-            tasks: What was drawn for many tasks, by which it is normalised, [tasks, T].
+            tasks: Parameters of many tasks, for their mean and spread, [tasks, T].
             hidden_sizes: Units of the hidden layers of policy and value function.
-            initial_log_std: Where the policy's log standard deviation starts.
-            log_std_floor: The lowest that it can be.
-            sees: Which numbers of a task the policy is shown too, as columns of `tasks`.
+            initial_log_std: The policy's first log standard deviation.
+            log_std_floor: The lower bound of it.
+            sees: Columns of `tasks` that the policy sees too.
         """
         self.sees = np.asarray(sees, int)
         self._task_mean, self._task_std = tasks.mean(axis=0), np.maximum(tasks.std(axis=0), 1e-6)
@@ -73,7 +73,7 @@ class ExpertNetworks:
         self.adam = WorkerAdam(self.variables, self.rate, _ADAM_EPSILON)
 
     def draw(self, rng: np.random.Generator) -> ExpertState:
-        """Fresh networks."""
+        """Returns the state of fresh networks."""
         weights = [*self.policy.draw(rng), *self.value_function.draw(rng)]
         for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight[np.newaxis])
@@ -81,19 +81,19 @@ class ExpertNetworks:
         return self.state(RunningStatistics.start(1, self.observation_size), reward_scale=0.0)
 
     def output(self, observation: tf.Tensor, task: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """The policy's output on [1, B] steps."""
+        """Returns the policy's output on [1, B] steps."""
         return self.policy(tf.concat([observation, tf.gather(task, self.sees, axis=-1)], -1))
 
     def value(self, observation: tf.Tensor, task: tf.Tensor) -> tf.Tensor:
-        """V of [1, B] steps."""
+        """Returns V of [1, B] steps."""
         return self.value_function(tf.concat([observation, task], -1))[..., 0]
 
     def normal_task(self, task: np.ndarray) -> np.ndarray:
-        """What was drawn, [..., T], as the networks are shown it."""
+        """Normalises parameters of tasks, [..., T]."""
         return ((task - self._task_mean) / self._task_std).astype(np.float32)
 
     def state(self, statistics: RunningStatistics, reward_scale: float) -> ExpertState:
-        """All of this as arrays, with what it has seen and what rewards are multiplied by."""
+        """Returns the networks, the statistics of observations and the reward scale as arrays."""
         count, m, v = self.adam.moments()
         weights = [variable.numpy() for variable in self.variables]
         return {
@@ -105,7 +105,7 @@ class ExpertNetworks:
         }
 
     def restore(self, state: ExpertState) -> None:
-        """Takes over what `state` gave."""
+        """Restores the networks from a state."""
         shapes = [variable.shape.as_list() for variable in self.variables]
         ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
 
@@ -120,6 +120,6 @@ class ExpertNetworks:
 
 
 def statistics_of(state: ExpertState) -> RunningStatistics:
-    """Of all that an expert has seen, as if a single worker had."""
+    """Returns the statistics of an expert's observations, as of a single worker."""
     count, *sums = (state[f"seen_{name}"] for name in _SUMS)
     return RunningStatistics(float(count), *sums)

@@ -15,41 +15,40 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO
 from epg_tf.schedules import Schedule, require_rate
 from epg_tf.tasks.family import TRAINING_TASK_SEEDS, TaskFamily
+from epg_tf.teaching.demonstrations import Demonstrations
 from epg_tf.teaching.expert import Expert
 from epg_tf.teaching.expert_networks import ExpertNetworks, ExpertState
-from epg_tf.teaching.lessons import Lessons
 from epg_tf.teaching.teacher import Teacher, TeacherPolicy
-from epg_tf.teaching.transitions import situations, task_columns, task_numbers
+from epg_tf.teaching.transitions import states_of, task_columns, task_numbers
 
-_NUM_KNOWN_TASKS = 256  # of which the mean and the spread of what is drawn are known
+_NUM_KNOWN_TASKS = 256  # for the mean and the spread of their parameters
 
 
 @dataclasses.dataclass(frozen=True)
 class ExpertTeacher(Teacher):
-    """An expert teaches phi: agents are to do what it would do in their place.
+    """An expert teaches phi to make agents act as it would.
 
-    A policy for all tasks learns beside phi, by PPO, from the steps of explorers that follow it;
-    its value function is shown what was drawn for their tasks. In each epoch the explorers begin
-    on new tasks and the expert learns `num_iterations` times; then the agents live, and phi is
-    fitted to what the expert would have done in all kept situations. A checkpoint has its networks
-    and their Adam: with two layers of 64 units some 0.2 MB.
+    One policy for all tasks learns by PPO beside phi, from explorers that follow it. Its value
+    function sees the parameters of their tasks. In each epoch the explorers start on new tasks and
+    the expert learns `num_iterations` times. Then agents live, and phi is fitted to the expert's
+    actions in all kept states. Checkpoints hold its networks and Adam: some 0.2 MB with two layers
+    of 64 units.
 
     Attributes:
-        num_explorers: Agents that follow the expert, each on a task of its own.
-        num_iterations: How often it learns in an epoch.
-        steps_per_iteration: Of each explorer before it learns.
-        ppo: How it learns.
+        num_explorers: Agents that follow the expert, each on a different task.
+        num_iterations: Iterations of PPO per epoch.
+        steps_per_iteration: Steps of each explorer per iteration.
+        ppo: The settings of PPO.
         expert_learning_rate: The step size of its Adam, a number or a schedule over epochs.
         expert_num_passes: Passes over the explorers' steps.
-        expert_minibatch_size: Steps in each gradient step.
+        expert_minibatch_size: Steps per gradient step.
         hidden_sizes: Units of the hidden layers of its policy and of its value function.
-        initial_log_std: Where its log standard deviation starts.
-        expert_log_std_floor: The least that it can be.
-        sees: What its policy is shown of what was drawn for the task, by name; its value function
-            is shown all. phi, which is shown nothing of it, is taught what is best on average as
-            far as its own inputs do not tell.
-        family: What the explorers meet, where it is not what agents do: the same tasks with a
-            reward that is easier to learn from.
+        initial_log_std: The first log standard deviation of its policy.
+        expert_log_std_floor: The lower bound of it.
+        sees: Names of the task's parameters that its policy sees; its value function sees all. phi
+            sees none, and so learns the mean of the best actions given its own inputs.
+        family: The tasks of the explorers, if they differ from the agents', for example in a reward
+            that is easier to learn from.
     """
 
     num_passes: int = 4
@@ -89,18 +88,18 @@ class ExpertTeacher(Teacher):
                 f"`{self._named('initial_log_std')}` (={start:g})."
             )
 
-    def lesson(self, learner: Learner, update: Update) -> Lessons:
-        """What the loss sees, and where the expert is to be asked."""
-        steps = situations(update.experience, update.parameters)
-        return Lessons(learner.seen(update.batch), steps=steps)
+    def demonstrate(self, learner: Learner, update: Update) -> Demonstrations:
+        """Records the inputs of the loss, and the states for the expert to label."""
+        steps = states_of(update.experience, update.parameters)
+        return Demonstrations(learner.seen(update.batch), steps=steps)
 
     @property
     def own_env_steps(self) -> int:
-        """Those of the explorers; see `Teacher.own_env_steps`."""
+        """The steps of the explorers; see `Teacher.own_env_steps`."""
         return self.num_explorers * self.num_iterations * self.steps_per_iteration
 
     def make_expert(self, family: TaskFamily) -> Expert:
-        """The expert on tasks of a family."""
+        """Makes an expert for tasks of a family."""
         drawn = _drawn(family, _NUM_KNOWN_TASKS)
         networks = ExpertNetworks(
             family.observation_size,
@@ -114,16 +113,16 @@ class ExpertTeacher(Teacher):
         return Expert(networks, self.ppo)
 
     def actors(self, family: TaskFamily, state: ExpertState, tasks: np.ndarray):
-        """Returns what `policy_type` is to load; see `Expert.actors`."""
+        """Returns the arguments of `policy_type.load`; see `Expert.actors`."""
         return self.make_expert(family).actors(state, tasks)
 
     @property
     def actor_sees_task(self) -> bool:
-        """Whether its policy is shown anything that was drawn for the task."""
+        """True if its policy sees any parameter of the task."""
         return bool(self.sees)
 
     def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
-        """Checks that actions are a box, and what explorers meet alike; see `Teacher.check`."""
+        """Checks that actions are a box, for explorers too; see `Teacher.check`."""
         super().check(inner_loop, family)
         self._require_box(family)
         met = self.family or family
@@ -146,6 +145,6 @@ class ExpertTeacher(Teacher):
 
 
 def _drawn(family: TaskFamily, number: int) -> dict[str, np.ndarray]:
-    """What is drawn for the first training tasks, by name, [number, ...] each."""
+    """Returns the parameters of the first training tasks by name, [number, ...] each."""
     drawn = [family.sample(seed).parameters for seed in TRAINING_TASK_SEEDS[:number]]
     return {name: np.stack([np.asarray(one[name]) for one in drawn]) for name in drawn[0]}

@@ -1,9 +1,8 @@
-"""Fitting phi so that the gradient of L_phi is, on average, the teacher's.
+"""Fits phi so that the gradient of L_phi is, on average, the teacher's.
 
-`min_phi E_t || d(sum_t' L_t') / d output_t - g_t ||^2` over the M newest steps t of all lessons,
-with g_t the teacher's gradient with respect to the policy's output there. The minimiser of a
-squared error is a conditional expectation: of all gradients that agents met with what the loss
-sees, which a batch of M steps shows through noise. The reward is averaged out of it.
+The fit is `min_phi E_t || d(sum_t' L_t') / d output_t - g_t ||^2` over the M newest steps t of all
+demonstrations. g_t is the teacher's gradient by the policy's output. A squared error is minimal at
+a conditional expectation, here of g_t given the inputs of the loss. So phi needs no reward.
 """
 
 # Pyright's TensorFlow stubs know neither static shapes nor Keras's way of being called.
@@ -22,7 +21,7 @@ from epg_tf.inner_loop.inputs import input_shapes, policy_outputs
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.teaching.lessons import Lessons
+from epg_tf.teaching.demonstrations import Demonstrations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,17 +42,17 @@ class FitState:
 
     @classmethod
     def start(cls, phi: np.ndarray) -> FitState:
-        """The state before the first step."""
+        """Returns the state before the first step."""
         phi = phi.astype(np.float32)
         return cls(phi, np.zeros_like(phi), np.zeros_like(phi))
 
 
 class FitErrors(NamedTuple):
-    """What a pass over lessons came to, means over all steps.
+    """The errors of a pass over demonstrations, means over all steps.
 
     Attributes:
         error: The squared error.
-        target: The squared norm of the targets, which is the error of a loss without a gradient.
+        target: The squared norm of the targets: the error of a loss without a gradient.
     """
 
     error: float
@@ -66,14 +65,14 @@ class FitErrors(NamedTuple):
 
 
 class Fit:
-    """Fits the parameters of one loss to lessons."""
+    """Fits the parameters of one loss to demonstrations."""
 
     def __init__(self, settings: InnerLoop, family: TaskFamily):
-        """Makes the loss; it is compiled when it is first fitted.
+        """Makes the loss; the first fit compiles it.
 
         Args:
-            settings: For the architecture of the loss, and M.
-            family: For the sizes of observations and actions.
+            settings: The settings with the architecture of the loss and M.
+            family: The tasks, for the sizes of observations and actions.
         """
         self._num_newest = settings.steps_per_update
         self._loss = settings.learned_loss.build(1)
@@ -84,18 +83,22 @@ class Fit:
         self._moments = self._optimizer.variables[-2:]
 
     def run(
-        self, state: FitState, lessons: Lessons, minibatches: np.ndarray, learning_rate: float
+        self,
+        state: FitState,
+        demonstrations: Demonstrations,
+        minibatches: np.ndarray,
+        learning_rate: float,
     ) -> tuple[FitState, FitErrors]:
         """Takes a step of Adam for each minibatch.
 
         Args:
-            state: Where the fit stands.
-            lessons: L lessons.
-            minibatches: Which lessons each step is on, [steps, B] integers.
+            state: The state of the fit.
+            demonstrations: L demonstrations.
+            minibatches: The demonstrations of each step, [steps, B] integers.
             learning_rate: Adam's.
 
         Returns:
-            Where the fit stands then, and the errors, each met before its step.
+            The new state, and the errors, each from before its step.
         """
         self._phi.assign(state.phi)
         self._loss.assign(state.phi[np.newaxis])
@@ -105,23 +108,27 @@ class Fit:
             self._moments, (state.first_moment, state.second_moment), strict=True
         ):
             variable.assign(value)
-        pairs = lessons._replace(steps=None)
+        pairs = demonstrations._replace(steps=None)
         taken = (pairs.mapped(lambda a, rows=rows: a[rows]) for rows in minibatches)
-        errors = [self._step(lesson.inputs, lesson.targets) for lesson in taken]
+        errors = [
+            self._step(demonstration.inputs, demonstration.targets) for demonstration in taken
+        ]
         first, second = (variable.numpy() for variable in self._moments)
         num_steps = state.num_steps + len(minibatches)
         mean = np.mean([pair.numpy() for pair in errors], axis=0, dtype=np.float64)
         return FitState(self._phi.numpy(), first, second, num_steps), FitErrors(*map(float, mean))
 
-    def gradient(self, phi: np.ndarray, lessons: Lessons) -> np.ndarray:
-        """The gradient of the error on some lessons with respect to phi, [P]."""
+    def gradient(self, phi: np.ndarray, demonstrations: Demonstrations) -> np.ndarray:
+        """Returns the gradient of the error by phi, [P]."""
         self._loss.assign(phi[np.newaxis])
-        return self._gradient(lessons.inputs, lessons.targets)[0].numpy()
+        return self._gradient(demonstrations.inputs, demonstrations.targets)[0].numpy()
 
-    def errors(self, phi: np.ndarray, lessons: Lessons) -> FitErrors:
-        """The errors of a loss on some lessons."""
+    def errors(self, phi: np.ndarray, demonstrations: Demonstrations) -> FitErrors:
+        """Returns the errors of a loss on some demonstrations."""
         self._loss.assign(phi[np.newaxis])
-        return FitErrors(*map(float, self._gradient(lessons.inputs, lessons.targets)[1]))
+        return FitErrors(
+            *map(float, self._gradient(demonstrations.inputs, demonstrations.targets)[1])
+        )
 
     @tf.function(jit_compile=True, autograph=False)
     def _step(self, inputs: LossInputs, targets: tuple[tf.Tensor, ...]) -> tf.Tensor:
@@ -142,7 +149,7 @@ class Fit:
     def _error(self, inputs: LossInputs, targets: tuple[tf.Tensor, ...]) -> tf.Tensor:
         length = inputs.policy[0].shape[1]
         newest = slice(length - self._num_newest, length)
-        # What is constant in time is spread over the steps, so that each has a gradient of its own.
+        # Broadcast outputs that are constant in time, so that each step gets its own gradient.
         policy = tuple(
             tf.broadcast_to(part, [part.shape[0], length, part.shape[2]]) for part in inputs.policy
         )
@@ -160,7 +167,7 @@ class Fit:
 
 
 def _zeros(settings: InnerLoop, family: TaskFamily) -> LossInputs:
-    """A buffer of zeros of one agent, with all that the loss sees."""
+    """Returns all inputs of the loss for one agent, as zeros."""
     shapes = input_shapes(settings, family) | {"memory": (1, settings.memory_size)}
     zeros = {name: tf.zeros([1, *shape]) for name, shape in shapes.items()}
     policy = tuple(zeros.pop(name) for name in policy_outputs(family))
@@ -168,5 +175,5 @@ def _zeros(settings: InnerLoop, family: TaskFamily) -> LossInputs:
 
 
 def _mean_square(values: tf.Tensor) -> tf.Tensor:
-    """The squared norm of a step's [size] numbers, averaged over all steps of [L, M, size]."""
+    """Returns the mean over steps of the squared norm, from [L, M, size]."""
     return tf.reduce_mean(tf.reduce_sum(tf.square(values), axis=2))

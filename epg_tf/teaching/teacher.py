@@ -1,11 +1,10 @@
-"""Someone teaches phi before evolution goes on from there; ours, not the paper's.
+"""Teaching: a teacher trains phi before evolution. This is ours, not the paper's.
 
-Guidance as in Eq. 6 helps the agents, and phi learns nothing from it. Teaching turns it round: a
-teacher who knows the rewards says what phi's own gradient should have been. Epoch by epoch agents
-live with phi as it is, and phi is fitted to what the teacher says of the newest epochs (`fitting`).
-As in DAgger (Ross et al. 2011) phi is thus taught where its own agents go. The teacher is a critic
-that learns from all steps of all agents (`critic_teacher`), or an expert that has learned to act
-itself (`expert_teacher`).
+Guidance (Eq. 6) helps the agents, but phi learns nothing from it. A teacher that knows the rewards
+instead gives the gradient that phi should have had. In each epoch agents live with phi, and phi is
+fitted to the targets of the newest epochs (`fitting`). The states are those of phi's own agents, as
+in DAgger (Ross et al. 2011). The teacher is a critic that learns from all agents' steps
+(`critic_teacher`), or an expert that learns to act itself (`expert_teacher`).
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ from epg_tf.schedules import (
     value_in,
 )
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.teaching.lessons import Lessons
+from epg_tf.teaching.demonstrations import Demonstrations
 
 
 class TeacherPolicy(ActingPolicy):
-    """Acts for a teacher that held each action for several steps while it learned.
+    """A teacher's policy that holds each action for several steps.
 
     Attributes:
         steps: The steps in each worker's episode, as the simulator counts them.
-        hold: The number of steps.
+        hold: The number of steps per action.
     """
 
     steps: np.ndarray
@@ -46,7 +45,7 @@ class TeacherPolicy(ActingPolicy):
     _held: np.ndarray | float = 0.0
 
     def act(self, observation: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Returns actions [W, A]: new ones where the last were held long enough."""
+        """Returns actions [W, A]; an action changes after `hold` steps."""
         is_due = (self.steps % self.hold == 0)[:, np.newaxis]
         self._held = np.where(is_due, super().act(observation, noise), self._held)
         return self._held
@@ -54,20 +53,20 @@ class TeacherPolicy(ActingPolicy):
 
 @dataclasses.dataclass(frozen=True)
 class Teacher(abc.ABC):
-    """Settings of teaching: the first epochs of a run, in which phi is fitted instead of evolved.
+    """Settings of teaching, the first epochs of a run, in which phi is fitted instead of evolved.
 
-    Every rank keeps the lessons of `num_kept_epochs` epochs in memory: for each n K N steps with
-    all that the loss sees of them, and the targets or transitions, as float32.
+    Every rank keeps the demonstrations of `num_kept_epochs` epochs in memory. An epoch takes n K N
+    steps of the loss's inputs and of targets or transitions, as float32.
 
     Attributes:
-        num_epochs: Epochs that are taught; evolution has those that come after.
-        num_passes: Passes over the kept lessons in each.
-        minibatch_size: Lessons, of M steps each, in a step of the fit.
+        num_epochs: The taught epochs; evolution has the later ones.
+        num_passes: Passes over the kept demonstrations per epoch.
+        minibatch_size: Demonstrations, of M steps each, per step of the fit.
         learning_rate: The step size of the Adam that fits phi, a number or a schedule over epochs.
-        num_kept_epochs: How many epochs' lessons phi is fitted to, the newest ones.
-        log_std_floor: The least log standard deviation of the agents that phi is taught with, where
-            it is higher than that of `InnerLoop.log_std_bounds`; None for no other, a number, or a
-            schedule over epochs, with few values: agents are compiled anew for each.
+        num_kept_epochs: The number of newest epochs whose demonstrations phi is fitted to.
+        log_std_floor: A lower bound of the agents' log standard deviation in taught epochs, if
+            higher than in `InnerLoop.log_std_bounds`. None, a number, or a schedule over epochs
+            with few values, since agents are compiled for each value.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -91,18 +90,18 @@ class Teacher(abc.ABC):
 
     @property
     def own_env_steps(self) -> int:
-        """Environment steps that the teacher itself takes in an epoch."""
+        """The environment steps of the teacher itself per epoch."""
         return 0
 
     @abc.abstractmethod
-    def lesson(self, learner: Learner, update: Update) -> Lessons:
-        """What is to be kept of an update, before it is made: a lesson per worker."""
+    def demonstrate(self, learner: Learner, update: Update) -> Demonstrations:
+        """Returns a demonstration per worker from an update before its gradient steps."""
 
     def check(self, inner_loop: InnerLoop, family: TaskFamily) -> None:
-        """Checks that lifetimes of such a kind can be taught from.
+        """Checks that the teacher can teach with such lifetimes.
 
         Raises:
-            ValueError: If they cannot.
+            ValueError: If a bound of the noise contradicts the lifetimes' settings.
         """
         del family
         floors = self.log_std_floor if callable(self.log_std_floor) else Constant(0.0)
@@ -115,7 +114,7 @@ class Teacher(abc.ABC):
                 )
 
     def inner_loop(self, inner_loop: InnerLoop, epoch: int) -> InnerLoop:
-        """What a lifetime is like from which phi is taught in an epoch."""
+        """Returns the settings of the lifetimes of a taught epoch."""
         floor = self._log_std_floor_in(epoch)
         if floor is None:
             return inner_loop
@@ -126,10 +125,10 @@ class Teacher(abc.ABC):
         return None if self.log_std_floor is None else value_in(self.log_std_floor, epoch)
 
     def _require_box(self, family: TaskFamily) -> None:
-        """Checks that actions are numbers that gradients can move.
+        """Checks that actions are a box.
 
         Raises:
-            ValueError: If there is a finite set of them.
+            ValueError: If there is a finite set of actions.
         """
         if family.num_actions is not None:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What teachers are asked about: single steps, and what came of them within the n that follow."""
+"""Transitions and states, which teachers learn from or label."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ class Transitions(NamedTuple):
     """M steps of each of L updates, float32, with returns of n steps (Sutton 1988).
 
     Attributes:
-        observation: What was acted on, as the task gave it, [L, M, S].
-        action: As the policy gave it, [L, M, A].
-        partial_return: The discounted rewards of this step and of those after it, n in all or
-            fewer: up to the end of the episode or of the M steps, [L, M].
-        discount: What the worth of where they lead is multiplied by, 0 where nothing follows,
-            [L, M].
-        later_observation: Where they lead, before any reset, [L, M, S].
-        task: What was drawn for the task, see `task_numbers`, [L, M, T].
+        observation: The task's observation, [L, M, S].
+        action: The policy's action, [L, M, A].
+        partial_return: The discounted sum of up to n rewards from this step on, until the end of
+            the episode or of the M steps, [L, M].
+        discount: The factor on the value of `later_observation`; 0 after termination, [L, M].
+        later_observation: The observation after these rewards, before any reset, [L, M, S].
+        task: The parameters of the task, see `task_numbers`, [L, M, T].
     """
 
     observation: np.ndarray
@@ -32,33 +31,33 @@ class Transitions(NamedTuple):
     task: np.ndarray
 
 
-class Situations(NamedTuple):
-    """M steps of each of L updates as somebody else would meet them, float32.
+class States(NamedTuple):
+    """M states of each of L updates, float32.
 
     Attributes:
-        observation: What was acted on, as the task gave it, [L, M, S].
-        task: What was drawn for the task, see `task_numbers`, [L, M, T].
+        observation: The task's observation, [L, M, S].
+        task: The parameters of the task, see `task_numbers`, [L, M, T].
     """
 
     observation: np.ndarray
     task: np.ndarray
 
 
-def situations(experience: Experience, parameters: Mapping[str, np.ndarray]) -> Situations:
-    """The situations of W workers' M steps; arguments as for `transitions`."""
+def states_of(experience: Experience, parameters: Mapping[str, np.ndarray]) -> States:
+    """Returns the states of W workers' M steps; arguments as for `transitions`."""
     steps = experience.observation.shape[1]
     task = np.repeat(task_numbers(parameters)[:, np.newaxis], steps, axis=1)
-    return Situations(experience.observation.astype(np.float32), task.astype(np.float32))
+    return States(experience.observation.astype(np.float32), task.astype(np.float32))
 
 
 def transitions(
     experience: Experience, parameters: Mapping[str, np.ndarray], discount: float, num_steps: int
 ) -> Transitions:
-    """The transitions of W workers' M steps.
+    """Returns the transitions of W workers' M steps.
 
     Args:
         experience: The steps.
-        parameters: What was drawn for the workers' tasks, by name, [W, ...] each.
+        parameters: The parameters of the workers' tasks by name, [W, ...] each.
         discount: gamma.
         num_steps: n, at most.
     """
@@ -67,7 +66,7 @@ def transitions(
     later = np.array(experience.next_observation)
     goes_on = np.ones(shape, bool)
     for i in range(min(num_steps, shape[1])):
-        # Of all steps at once what came i steps later, where that belongs to the same episode.
+        # Adds the reward i steps ahead to every step that is still in the same episode.
         begun, here = (slice(None), slice(shape[1] - i)), (slice(None), slice(i, None))
         live = goes_on[begun]
         partial_return[begun] += np.where(live, discount**i * experience.reward[here], 0.0)
@@ -82,15 +81,15 @@ def transitions(
 
 
 def task_numbers(parameters: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What was drawn for W tasks, and is for people to know, in a row each, [W, T]."""
+    """Returns the public parameters of W tasks, a row each, [W, T]."""
     return np.concatenate(list(_known(parameters).values()), axis=1)
 
 
 def task_columns(parameters: Mapping[str, np.ndarray], names: Sequence[str]) -> list[int]:
-    """Which of `task_numbers` are what was drawn under some names.
+    """Returns the columns of `task_numbers` that have some names.
 
     Raises:
-        KeyError: If nothing was drawn under one of them.
+        KeyError: If no parameter has one of the names.
     """
     known, columns, start = _known(parameters), {}, 0
     for name, values in known.items():

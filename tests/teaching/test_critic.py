@@ -13,7 +13,7 @@ from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic import ActorPolicy, Critic
 from epg_tf.teaching.critic_teacher import CriticTeacher
-from epg_tf.teaching.lessons import Lessons, LessonTaker
+from epg_tf.teaching.demonstrations import DemonstrationRecorder, Demonstrations
 from epg_tf.teaching.transitions import Transitions, task_columns, task_numbers, transitions
 
 
@@ -78,48 +78,51 @@ def lessons_of_a_known_worth(number=64, seed=0):
         policy=(mean, np.full((number, 1, 1), -1.6, np.float32)),
         memory=None,
     )
-    return Lessons(inputs, steps=steps), wanted
+    return Demonstrations(inputs, steps=steps), wanted
 
 
 def test_its_gradients_point_to_what_is_best_for_the_task():
-    lessons, wanted = lessons_of_a_known_worth()
+    demonstrations, wanted = lessons_of_a_known_worth()
     critic = Critic(2, 1, 1, (32, 32), 3e-3, actor_sees_task=True)
-    state, first = critic.train({}, lessons.steps, 10, 64, np.random.default_rng(0))
-    state, error = critic.train(state, lessons.steps, 800, 64, np.random.default_rng(1))
+    state, first = critic.train({}, demonstrations.steps, 10, 64, np.random.default_rng(0))
+    state, error = critic.train(state, demonstrations.steps, 800, 64, np.random.default_rng(1))
     assert error < first
-    of_mean, of_log_std = critic.with_targets(state, lessons).targets
-    action, mean = lessons.steps.action, lessons.inputs.policy[0]
+    of_mean, of_log_std = critic.with_targets(state, demonstrations).targets
+    action, mean = demonstrations.steps.action, demonstrations.inputs.policy[0]
     exact = 2.0 * (action - wanted)
     assert np.corrcoef(of_mean.ravel(), exact.ravel())[0, 1] > 0.95
     assert np.sqrt(np.mean(np.square(of_mean))) == pytest.approx(1.0, rel=0.05)
     np.testing.assert_allclose(of_log_std, of_mean * (action - mean), atol=1e-5)
-    fewer = lessons.mapped(lambda array: array[:7])
-    one, other = (critic.with_targets(state, part).targets[0][:7] for part in (fewer, lessons))
-    ratio = one / other  # their scale is that of the lessons at hand
+    fewer = demonstrations.mapped(lambda array: array[:7])
+    one, other = (
+        critic.with_targets(state, part).targets[0][:7] for part in (fewer, demonstrations)
+    )
+    ratio = one / other  # their scale is that of the demonstrations at hand
     np.testing.assert_allclose(ratio, np.median(ratio), rtol=1e-3)
 
 
 def test_one_that_goes_on_equals_one_that_never_stopped():
-    lessons, _ = lessons_of_a_known_worth(8)
+    demonstrations, _ = lessons_of_a_known_worth(8)
     critics = [Critic(2, 1, 1, (8,), 1e-3, actor_sees_task=False) for _ in range(2)]
-    state, _ = critics[0].train({}, lessons.steps, 5, 16, np.random.default_rng(0))
+    state, _ = critics[0].train({}, demonstrations.steps, 5, 16, np.random.default_rng(0))
     ends = [
-        critic.train(state, lessons.steps, 5, 16, np.random.default_rng(1))[0] for critic in critics
+        critic.train(state, demonstrations.steps, 5, 16, np.random.default_rng(1))[0]
+        for critic in critics
     ]
     assert ends[0].keys() == ends[1].keys()
     for name, array in ends[0].items():
         np.testing.assert_array_equal(array, ends[1][name])
         assert not np.array_equal(array, state[name])
-    targets = [critic.with_targets(ends[0], lessons).targets for critic in critics]
+    targets = [critic.with_targets(ends[0], demonstrations).targets for critic in critics]
     np.testing.assert_array_equal(targets[0], targets[1])
 
 
 def test_a_step_that_is_not_finite_is_not_taken():
-    lessons, _ = lessons_of_a_known_worth(8)
+    demonstrations, _ = lessons_of_a_known_worth(8)
     critic = Critic(2, 1, 1, (8,), 1e-3, actor_sees_task=False)
-    state, _ = critic.train({}, lessons.steps, 2, 16, np.random.default_rng(0))
-    broken = lessons.steps._replace(
-        partial_return=np.full_like(lessons.steps.partial_return, np.nan)
+    state, _ = critic.train({}, demonstrations.steps, 2, 16, np.random.default_rng(0))
+    broken = demonstrations.steps._replace(
+        partial_return=np.full_like(demonstrations.steps.partial_return, np.nan)
     )
     state, _ = critic.train(state, broken, 1, 16, np.random.default_rng(1))
     assert all(np.isfinite(array).all() for array in state.values())
@@ -138,21 +141,23 @@ def test_its_lessons_change_nothing_in_the_lives_of_those_who_give_them():
 
     def live(taken):
         workers = Workers(settings, family, len(seeds))
-        taker = LessonTaker(workers.learner, CriticTeacher().lesson) if taken else None
+        recorder = (
+            DemonstrationRecorder(workers.learner, CriticTeacher().demonstrate) if taken else None
+        )
         phi = np.repeat(workers.draw_phi(0)[np.newaxis], len(seeds), axis=0)
-        lifetimes = workers.live(phi, seeds, 0.0, taker)
-        return lifetimes, workers.learner.policy_weights(), taker and taker.hand_over()
+        lifetimes = workers.live(phi, seeds, 0.0, recorder)
+        return lifetimes, workers.learner.policy_weights(), recorder and recorder.pop()
 
-    (taught, ours, lessons), (untaught, theirs, _) = live(True), live(False)
+    (taught, ours, demonstrations), (untaught, theirs, _) = live(True), live(False)
     np.testing.assert_array_equal(taught.returns, untaught.returns)
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert lessons.are_finite.all()
-    assert lessons.steps.observation.shape == (2, 2, 16, family.observation_size)
+    assert demonstrations.are_finite.all()
+    assert demonstrations.steps.observation.shape == (2, 2, 16, family.observation_size)
     drawn = [
         task_numbers({n: v[np.newaxis] for n, v in _parameters(family, s).items()}) for s in seeds
     ]
-    np.testing.assert_allclose(lessons.steps.task[:, 0, 0], np.concatenate(drawn), rtol=1e-6)
+    np.testing.assert_allclose(demonstrations.steps.task[:, 0, 0], np.concatenate(drawn), rtol=1e-6)
 
 
 def _parameters(family, seed):

@@ -16,11 +16,11 @@ from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
+from epg_tf.teaching.demonstrations import Demonstrations
 from epg_tf.teaching.expert import Expert
 from epg_tf.teaching.expert_networks import ExpertNetworks
 from epg_tf.teaching.expert_teacher import ExpertTeacher
-from epg_tf.teaching.lessons import Lessons
-from epg_tf.teaching.transitions import Situations, task_numbers
+from epg_tf.teaching.transitions import States, task_numbers
 
 TASKS = np.array([[-1.0], [1.0]])
 
@@ -104,17 +104,15 @@ def test_targets_are_those_of_numpy_from_what_actors_would_do(sees):
     mean = rng.uniform(-0.7, 0.7, size=(70, 10, 1)).astype(np.float32)
     log_std = rng.uniform(-2.0, 0.0, size=(70, 1, 1)).astype(np.float32)
     inputs = LossInputs(None, None, None, policy=(mean, log_std), memory=None)
-    asked = Situations(
-        steps.observation, np.repeat(tasks[:, np.newaxis], 8, axis=1).astype(np.float32)
-    )
-    found = expert.with_targets(state, Lessons(inputs, steps=asked)).targets
+    asked = States(steps.observation, np.repeat(tasks[:, np.newaxis], 8, axis=1).astype(np.float32))
+    found = expert.with_targets(state, Demonstrations(inputs, steps=asked)).targets
     best = means(expert, state, steps.observation, tasks)[0].clip(-1.0, 1.0)
     off, std = mean[:, 2:] - best, np.exp(log_std)
     assert (np.abs(best) == 1.0).any() and (np.abs(best) < 1.0).any()
     np.testing.assert_allclose(found[0], off, atol=1e-4)
     expected = np.maximum(std - np.square(off) / std, -std)
     np.testing.assert_allclose(found[1], expected, atol=1e-3)
-    none = Lessons(inputs, steps=asked).mapped(lambda array: array[:0])
+    none = Demonstrations(inputs, steps=asked).mapped(lambda array: array[:0])
     assert expert.with_targets(state, none).targets == ()
 
 

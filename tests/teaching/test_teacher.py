@@ -1,4 +1,4 @@
-"""Teaching as part of a run: what the lessons hold, and that nothing else changes."""
+"""Teaching as part of a run: what the demonstrations hold, and that nothing else changes."""
 
 import dataclasses
 
@@ -13,8 +13,8 @@ from epg_tf.schedules import PiecewiseLinear
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic_teacher import CriticTeacher
+from epg_tf.teaching.demonstrations import DemonstrationRecorder, Demonstrations, joined
 from epg_tf.teaching.fitting import Fit, FitState
-from epg_tf.teaching.lessons import Lessons, LessonTaker, joined
 
 INNER = InnerLoop(
     num_updates=3,
@@ -33,14 +33,17 @@ SEEDS = [LifetimeSeed(task, (7, task)) for task in (3, 4)]
 def live(settings, taken=True):
     workers = Workers(settings, FAMILY, len(SEEDS))
     phi = np.repeat(workers.draw_phi(0)[np.newaxis], len(SEEDS), axis=0)
-    taker = LessonTaker(workers.learner, TEACHER.lesson) if taken else None
-    lifetimes = workers.live(phi, SEEDS, 0.0, taker)
-    if taker is None:
+    recorder = DemonstrationRecorder(workers.learner, TEACHER.demonstrate) if taken else None
+    lifetimes = workers.live(phi, SEEDS, 0.0, recorder)
+    if recorder is None:
         return workers, lifetimes, None
-    lessons, rng = taker.hand_over(), np.random.default_rng(0)
-    shape = lessons.inputs.policy[0].shape[:2] + (settings.steps_per_update, FAMILY.action_size)
-    targets = tuple(rng.normal(size=shape).astype(np.float32) for _ in lessons.inputs.policy)
-    return workers, lifetimes, lessons._replace(targets=targets)
+    demonstrations, rng = recorder.pop(), np.random.default_rng(0)
+    shape = demonstrations.inputs.policy[0].shape[:2] + (
+        settings.steps_per_update,
+        FAMILY.action_size,
+    )
+    targets = tuple(rng.normal(size=shape).astype(np.float32) for _ in demonstrations.inputs.policy)
+    return workers, lifetimes, demonstrations._replace(targets=targets)
 
 
 def test_lessons_change_nothing_in_the_lives_of_those_who_give_them():
@@ -69,9 +72,9 @@ def test_lessons_change_nothing_in_the_lives_of_those_who_give_them():
 )
 def test_every_kind_of_loss_can_be_taught(changes):
     settings = dataclasses.replace(INNER, **changes)
-    workers, _, lessons = live(settings)
-    assert lessons.are_finite.all()
-    flat = lessons.mapped(lambda a: a.reshape(-1, *a.shape[2:]))
+    workers, _, demonstrations = live(settings)
+    assert demonstrations.are_finite.all()
+    flat = demonstrations.mapped(lambda a: a.reshape(-1, *a.shape[2:]))
     assert flat.number == 6
     fit = Fit(settings, FAMILY)
     state = FitState.start(workers.draw_phi(0))
@@ -83,13 +86,13 @@ def test_every_kind_of_loss_can_be_taught(changes):
 
 
 def test_lessons_that_are_not_finite_are_found():
-    _, _, lessons = live(INNER)
-    broken = lessons.mapped(np.copy)
+    _, _, demonstrations = live(INNER)
+    broken = demonstrations.mapped(np.copy)
     broken.targets[1][1, 2, 5, 0] = np.nan
     np.testing.assert_array_equal(broken.are_finite, [True, False])
-    both = joined([lessons, broken])
+    both = joined([demonstrations, broken])
     np.testing.assert_array_equal(both.are_finite, [True, True, True, False])
-    assert isinstance(both, Lessons) and both.number == 2 * lessons.number
+    assert isinstance(both, Demonstrations) and both.number == 2 * demonstrations.number
 
 
 def test_the_floor_is_under_the_noise_of_those_who_teach_alone():

@@ -36,10 +36,10 @@ _TRAINED = {
     },
     "Teaching, before the search": {
         "epochs": "teacher.num_epochs",
-        "passes over the lessons in each": "teacher.num_passes",
-        "lessons per step of the fit": "teacher.minibatch_size",
+        "passes over the demonstrations in each": "teacher.num_passes",
+        "demonstrations per step of the fit": "teacher.minibatch_size",
         "step size of the fit": "teacher.learning_rate",
-        "epochs whose lessons are kept": "teacher.num_kept_epochs",
+        "epochs whose demonstrations are kept": "teacher.num_kept_epochs",
         "least log standard deviation of the agents": "teacher.log_std_floor",
         "a critic's discount, γ": "teacher.discount",
         "steps whose rewards it adds up": "teacher.num_steps",

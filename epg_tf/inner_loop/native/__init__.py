@@ -1,1 +1,1 @@
-"""Algorithm 1, line 12, by machine code of our own."""
+"""Algorithm 1, line 12, in machine code compiled by numba."""

@@ -1,7 +1,7 @@
-"""Algorithm 1, line 12, by machine code of our own: for the standard agents, in a single call.
+"""Algorithm 1, line 12, in machine code: one call takes all gradient steps of an update.
 
-Serves all losses, and Gaussian policies. What it cannot do, guidance among it, is left to the
-`Learner` that it is, which is also what it is held to; all of it where such code does not run.
+It serves all losses with Gaussian policies. The rest, such as guidance, is left to its base class
+`Learner`, the reference implementation; so is everything if machine code does not run here.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from epg_tf.tasks.family import TaskFamily
 class NativeLearner(Learner):
     """Trains W agents, each on its own loss; see `Learner`.
 
-    The policies and their Adam are arrays here. The Keras models get to know them when somebody
-    asks for the agents, or for something else than an update on the learned loss.
+    The policies and their Adam are arrays here. They are copied to the Keras models when a caller
+    asks for the agents, or for anything but an update on the learned loss.
     """
 
-    # Whether the arrays have to be told to the Keras models, or these to the arrays.
+    # The arrays are newer than the Keras models (ahead), older (behind), or neither.
     _is_ahead, _is_behind = False, True
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
@@ -38,7 +38,7 @@ class NativeLearner(Learner):
 
         Args:
             settings: The settings of the lifetimes, whose `backend` is "numba".
-            family: For the sizes of observations and actions, which are a box.
+            family: For the sizes of observations and actions; actions must be a box.
             num_workers: W.
         """
         super().__init__(settings, family, num_workers)
@@ -56,7 +56,7 @@ class NativeLearner(Learner):
 
     @property
     def agents(self) -> Agents:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """theta, as it is now."""
+        """theta, after copying newer arrays to the Keras models."""
         self._hand_over()
         return self._agents
 
@@ -65,23 +65,23 @@ class NativeLearner(Learner):
         self._agents = agents
 
     def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
-        """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
+        """Starts W lifetimes with fresh agents, fresh optimisers and the losses phi [W, P]."""
         self.take_over()
         super().reset(phi, generators)
 
     def policy_weights(self) -> list[np.ndarray]:
-        """The policies' weights, [W, ...] each, in the order of the Keras model."""
+        """Returns the policies' weights, [W, ...] each, in the order of the Keras model."""
         if self._is_behind:
             return super().policy_weights()
         return self._parts(self._parameters.theta.copy())[: len(self._agents.policy.weights)]
 
     def policy_gradient(self, batch: UpdateBatch, guidance: float) -> np.ndarray:
-        """The gradient that an update begins with; see `Learner.policy_gradient`."""
+        """Returns the gradient at the start of an update; see `Learner.policy_gradient`."""
         self._hand_over()
         return super().policy_gradient(batch, guidance)
 
     def seen(self, batch: UpdateBatch) -> LossInputs:
-        """What the loss sees of a batch before its update; see `Learner.seen`."""
+        """Returns the loss's inputs for a batch before its update; see `Learner.seen`."""
         self._hand_over()
         return super().seen(batch)
 
@@ -100,14 +100,14 @@ class NativeLearner(Learner):
             num_workers, -1, num_steps // settings.num_minibatches
         )
         seen = settings.buffer_size if settings.learned_loss.context_size else num_steps
-        # Of the policy and of the memory, which are one where the memory is not trained.
+        # Step counts of policy and memory; the policy's twice if the memory is not trained.
         t = self._counts[[0, -1], np.newaxis] + 1 + np.arange(minibatches.shape[1])
         rates = settings.learning_rate * np.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)
         loss, diverged = np.empty(num_workers, np.float32), np.zeros(num_workers, bool)
         arguments = (
             self._parameters,
             *self._phi.before_update(batch),
-            # Copies: what may not be written to is of another type, and would be compiled for.
+            # Copies, since numba would compile again for read-only or non-contiguous arrays.
             batch.observation[:, -seen:].copy(),
             minibatches.copy(),
             rates.astype(np.float32),
@@ -123,11 +123,11 @@ class NativeLearner(Learner):
         return loss, diverged
 
     def take_over(self) -> None:
-        """To be called by whoever has changed the agents or their optimisers."""
+        """Marks the Keras models as newer; call it after changing agents or their optimisers."""
         self._is_ahead, self._is_behind = False, True
 
     def _catch_up(self) -> None:
-        """Makes arrays of what the Keras models and their Adam hold, where they are ahead."""
+        """Copies the Keras models and their Adam into arrays, if the models are newer."""
         if not self._is_behind:
             return
         self._is_behind = False
@@ -154,7 +154,7 @@ class NativeLearner(Learner):
         )
 
     def _hand_over(self) -> None:
-        """Puts the arrays into the Keras models and their Adam, where these are behind."""
+        """Copies the arrays into the Keras models and their Adam, if the arrays are newer."""
         if not self._is_ahead:
             return
         self._is_ahead, width = False, self._agents.num_workers

@@ -1,4 +1,4 @@
-"""phi as the native gradient steps take it: what is the same in all of an update's is done once."""
+"""phi for the native gradient steps: terms constant during an update are computed once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from epg_tf.tasks.family import TaskFamily
 
 
 class NativePhi:
-    """The losses of W workers, and which of their inputs a gradient step changes.
+    """The losses of W workers, with three kinds of inputs.
 
-    The policy's mean differs from step to step of a life; its log standard deviation and a memory
-    that is trained, which come in this order, are steady there; all else is constant.
+    The policy's mean differs between steps. Its log standard deviation and then a trained memory
+    are time-invariant (`steady`). No gradient step of an update changes the other, constant inputs.
     """
 
     def __init__(self, settings: InnerLoop, family: TaskFamily):
-        """Takes the inputs apart.
+        """Sorts the inputs by kind.
 
         Args:
             settings: The settings of the lifetimes.
@@ -48,8 +48,8 @@ class NativePhi:
         """Gives the workers their losses.
 
         Args:
-            phi: The variables of the loss, [W, ...] each, in its order.
-            memory: The memories, [W, 1, U], which count where they are not trained.
+            phi: The variables of the loss, [W, ...] each, in phi's order.
+            memory: The memories, [W, 1, U]; used only if they are not trained.
         """
         self._factor = np.empty((len(phi[0]), self._multiplied.size, 0), np.float32)
         self._factor_bias = np.empty((len(phi[0]), 1, 0), np.float32)
@@ -79,10 +79,10 @@ class NativePhi:
         self._contexts = self._lay_out(pairs[:-1], np.ascontiguousarray(to_hidden))
 
     def before_update(self, batch: UpdateBatch) -> tuple[Losses, Contexts]:
-        """The losses before the gradient steps on a batch."""
+        """Returns losses and contexts for the gradient steps on a batch."""
         constant = self._constant_inputs(batch)
         newest = constant[:, -self._settings.steps_per_update :]
-        with np.errstate(invalid="ignore", over="ignore"):  # as a worker that diverges has
+        with np.errstate(invalid="ignore", over="ignore"):  # from diverging workers
             features = np.matmul(newest, self._from_constant) + self._bias
             factors = np.matmul(newest[:, :, self._multiplied], self._factor) + self._factor_bias
             contexts = (
@@ -91,7 +91,7 @@ class NativePhi:
         return self._losses._replace(features=features, factors=factors), contexts
 
     def _constant_inputs(self, batch: UpdateBatch) -> np.ndarray:
-        """What is constant of each step of the buffer, [W, N, ...]."""
+        """Returns the constant inputs of each step of the buffer, [W, N, ...]."""
         shape = batch.observation.shape[:2]
         inputs = [np.empty((*shape, 0), np.float32)]
         for name in self._constant_names:
@@ -102,7 +102,7 @@ class NativePhi:
     def _lay_out(
         self, convolutions: Sequence[tuple[np.ndarray, np.ndarray]], to_hidden: np.ndarray
     ) -> Contexts:
-        """The temporal convolutions, kernel and bias each, that have yet to see a buffer."""
+        """Returns the temporal convolutions, kernel and bias each, before they see a buffer."""
         workers, length = len(to_hidden), self._settings.buffer_size
         settings = self._settings.learned_loss
         shapes, kernels, biases = [], [], [np.empty((workers, 0), np.float32)]
@@ -130,11 +130,11 @@ class NativePhi:
         )
 
     def _seeing(self, batch: UpdateBatch, constant: np.ndarray) -> Contexts:
-        """The temporal convolutions that see a buffer, [W, N, ...] of what is constant."""
+        """Returns the temporal convolutions for a buffer with constant inputs [W, N, ...]."""
         contexts = self._contexts
         kernel, bias = self._first
         width, stride = contexts.shapes[0, :2]
-        if batch.mask is None:  # all frames see the same of what is steady
+        if batch.mask is None:  # all frames see the same time-invariant inputs
             steady = self._of_steady.sum(axis=1, keepdims=True)
         else:
             constant = constant * batch.mask
@@ -149,7 +149,7 @@ class NativePhi:
 
 
 def _frames(values: np.ndarray, width: int, stride: int) -> np.ndarray:
-    """Frames of [W, N, D], as a convolution meets them, [W, L, width D]."""
+    """Returns the frames of [W, N, D] that a convolution takes, [W, L, width D]."""
     windows = np.lib.stride_tricks.sliding_window_view(values, width, axis=1)[:, ::stride]
     return windows.swapaxes(2, 3).reshape(*windows.shape[:2], -1)
 

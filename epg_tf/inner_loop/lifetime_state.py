@@ -1,4 +1,4 @@
-"""Where W lifetimes stand between two updates, and as arrays, from which others may go on.
+"""The state of W lifetimes between two updates, and its arrays, from which a process can resume.
 
 Everything else in a lifetime follows from its seeds, its phi and the settings.
 """
@@ -22,32 +22,32 @@ from epg_tf.inner_loop.learner import Learner
 Arrays = Mapping[str, np.ndarray]
 
 
-class Keeper(Protocol):
-    """Keeps what lifetimes have come to, so that an epoch that is cut off is not begun again."""
+class Snapshotter(Protocol):
+    """Saves lifetimes in progress so that an interrupted epoch can resume."""
 
-    def kept(self) -> Arrays | None:
-        """Where they stood, or None where nothing is known of them."""
+    def load(self) -> Arrays | None:
+        """Returns the saved state, or None if there is none."""
         ...
 
-    def offer(self, arrays: Callable[[], Arrays]) -> None:
-        """Called after every update: `arrays()` is where they stand now."""
+    def maybe_save(self, arrays: Callable[[], Arrays]) -> None:
+        """Saves `arrays()`, the state after an update, if a snapshot is due."""
         ...
 
 
 @dataclasses.dataclass
-class Standing:
-    """Where W lifetimes stand between two updates.
+class LifetimeState:
+    """The state of W lifetimes between two updates.
 
     Attributes:
         learner: The agents, their losses and optimisers.
-        driver: The tasks, and what the agents act by.
-        minibatches: The workers' generators for the order of their steps.
-        statistics: What acting normalises by.
+        driver: The tasks and the policies that act.
+        minibatches: The workers' generators for the order of minibatches.
+        statistics: The statistics that normalise observations of acting.
         buffer: The N newest steps.
         episodes: The returns so far.
-        diverged: Whether a gradient has not been finite, [W].
-        k: The updates made.
-        update_seconds: Time spent in them by this process.
+        diverged: True for workers with a gradient that was not finite, [W].
+        k: The number of updates so far.
+        update_seconds: The time that this process spent in updates.
     """
 
     learner: Learner
@@ -61,7 +61,7 @@ class Standing:
     update_seconds: float = 0.0
 
     def as_arrays(self) -> dict[str, np.ndarray]:
-        """All of this by name."""
+        """Returns the state as arrays by name."""
         parts: dict[str, Arrays] = {
             "learner": _learner_state(self.learner),
             "driver": self.driver.state(),
@@ -85,10 +85,10 @@ class Standing:
         }
 
     def restore(self, arrays: Arrays) -> None:
-        """Goes on from what `as_arrays` gave, of lifetimes with the same seeds and settings.
+        """Restores a state that `as_arrays` returned for the same seeds and settings.
 
-        Nothing happens where these were collected in another way, as they are on machines where
-        native code does not run: starts of episodes may have been drawn ahead.
+        Does nothing for a state with other arrays. Machines without native code make such states,
+        since the two drivers draw initial states at different times.
         """
         if arrays.keys() != self.as_arrays().keys():
             return
@@ -117,7 +117,7 @@ class Standing:
 
 
 def _learner_state(learner: Learner) -> dict[str, np.ndarray]:
-    """What updates change, [W, ...] each but for the optimisers' counts."""
+    """Returns everything that updates change, [W, ...] each except the optimisers' counts."""
     state: dict[str, np.ndarray] = {}
     for name, network in learner.agents.networks.items():
         state |= _numbered(name, network.get_weights())
@@ -146,7 +146,7 @@ def _in_order(name: str, number: int, state: Arrays) -> list[np.ndarray]:
 
 
 def _states_of(generators: Sequence[np.random.Generator]) -> np.ndarray:
-    """The generators' states as JSON, [W] strings."""
+    """Returns the generators' states as JSON, [W] strings."""
     return np.array([json.dumps(generator.bit_generator.state) for generator in generators])
 
 

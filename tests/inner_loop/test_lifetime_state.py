@@ -37,10 +37,10 @@ class Kept:
     def __init__(self, number):
         self.number, self.arrays, self.offers = number, None, 0
 
-    def kept(self):
+    def load(self):
         return self.arrays
 
-    def offer(self, arrays):
+    def maybe_save(self, arrays):
         self.offers += 1
         if self.arrays is None and self.offers == self.number:
             self.arrays = arrays()
@@ -53,9 +53,9 @@ class StepByStep(RandomReacher):
     rules = None
 
 
-def lived(workers, phi, alpha, keeper=None):
+def lived(workers, phi, alpha, snapshotter=None):
     seeds = [LifetimeSeed(100 + worker, (3, worker)) for worker in range(len(phi))]
-    return workers.live(phi, seeds, alpha, keeper=keeper)
+    return workers.live(phi, seeds, alpha, snapshotter=snapshotter)
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_lifetimes_that_are_cut_off_go_on_to_the_same_numbers(settings, family, 
     whole = lived(workers, phi, alpha)
     weights = workers.learner.policy_weights()
     for number in (1, 3):
-        keeper = Kept(number)
+        snapshotter = Kept(number)
         with pytest.raises(CutOff):
-            lived(workers, phi, alpha, keeper)
+            lived(workers, phi, alpha, snapshotter)
         lived(others, phi[::-1], alpha)  # whatever they did before
-        rest = lived(others, phi, alpha, keeper)
-        assert keeper.offers == settings.num_updates
+        rest = lived(others, phi, alpha, snapshotter)
+        assert snapshotter.offers == settings.num_updates
         np.testing.assert_array_equal(rest.returns, whole.returns)
         np.testing.assert_array_equal(rest.diverged, whole.diverged)
         assert rest.episodes.completed == whole.episodes.completed
@@ -95,12 +95,12 @@ def test_what_was_collected_in_another_way_begins_again():
     compiled, by_steps = (Workers(FAST, family, 1) for family in (RandomReacher(), StepByStep()))
     phi = compiled.draw_phi(0)[np.newaxis]
     for workers, others in ((compiled, by_steps), (by_steps, compiled)):
-        whole, keeper = lived(others, phi, 0.0), Kept(2)
+        whole, snapshotter = lived(others, phi, 0.0), Kept(2)
         with pytest.raises(CutOff):
-            lived(workers, phi, 0.0, keeper)
-        keeper.offers = 0
-        np.testing.assert_array_equal(lived(others, phi, 0.0, keeper).returns, whole.returns)
-        assert keeper.offers == FAST.num_updates
+            lived(workers, phi, 0.0, snapshotter)
+        snapshotter.offers = 0
+        np.testing.assert_array_equal(lived(others, phi, 0.0, snapshotter).returns, whole.returns)
+        assert snapshotter.offers == FAST.num_updates
 
 
 def test_groups_go_on_each_from_where_it_stood():
@@ -108,9 +108,9 @@ def test_groups_go_on_each_from_where_it_stood():
     phi = np.stack([groups.draw_phi(worker) for worker in range(17)])
     seeds = [LifetimeSeed(100 + worker, (3, worker)) for worker in range(17)]
     whole = groups.live(phi, seeds, 0.0)
-    keepers = {(0, 9): Kept(1), (9, 17): Kept(3)}
+    snapshotters = {(0, 9): Kept(1), (9, 17): Kept(3)}
     with pytest.raises(CutOff):
-        groups.live(phi, seeds, 0.0, keepers=lambda *span: keepers[span])
-    rest = groups.live(phi, seeds, 0.0, keepers=lambda *span: keepers[span])
-    assert [keeper.offers for keeper in keepers.values()] == [4, 4]
+        groups.live(phi, seeds, 0.0, snapshotters=lambda *span: snapshotters[span])
+    rest = groups.live(phi, seeds, 0.0, snapshotters=lambda *span: snapshotters[span])
+    assert [snapshotter.offers for snapshotter in snapshotters.values()] == [4, 4]
     np.testing.assert_array_equal(rest.returns, whole.returns)

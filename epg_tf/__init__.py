@@ -23,10 +23,10 @@
 | an epoch that is cut off, and goes on            | `inner_loop.lifetime_state`                |
 | Figs. 4, 5, 7: learning curves on held-out tasks | `evaluate`; `evaluation.learning_curves`   |
 | outside the distribution                         | `evaluate --shift`; `evaluation.shift`     |
-| opponents off the shelf: TF-Agents' PPO and SAC  | `evaluation.rivals`                        |
-| meta-learned opponents: RL², E-RL²               | `train_rival`; `evaluation.rivals.rl2`     |
-| MAML, ES-MAML                                    | `evaluation.rivals.maml`, `.es_maml`       |
-| the loss's teacher, and a clone of it            | `evaluation.rivals.teacher`, `.cloned`     |
+| opponents off the shelf: TF-Agents' PPO and SAC  | `rivals`                                   |
+| meta-learned opponents: RL², E-RL²               | `train_rival`; `rivals.rl2`                |
+| MAML, ES-MAML                                    | `rivals.maml`, `.es_maml`                  |
+| the loss's teacher, and a clone of it            | `rivals.teacher`, `.cloned`                |
 | section 4.3, Figs. 6, 9: what a loss does        | `analyze`; `evaluation.analysis`           |
 | Figs. 3, 8: bodies, exploration; films           | `render`; `evaluation.films`; `rendering`  |
 | a loss to take away, and a page about it         | `export`; `evolved_loss`; `report`         |

@@ -19,16 +19,16 @@ import gin
 import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
 
 from epg_tf.checks import require_types
-from epg_tf.evaluation.rivals.es_maml.settings import ESMAML
-from epg_tf.evaluation.rivals.maml.settings import MAML
-from epg_tf.evaluation.rivals.meta_training.settings import RivalTraining
-from epg_tf.evaluation.rivals.rl2.settings import RL2
 from epg_tf.files import SHIPPED
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionStrategy
+from epg_tf.rivals.es_maml.settings import ESMAML
+from epg_tf.rivals.maml.settings import MAML
+from epg_tf.rivals.meta_training.settings import RivalTraining
+from epg_tf.rivals.rl2.settings import RL2
 from epg_tf.schedules import Constant, Linear, PiecewiseLinear
 from epg_tf.tasks.bodies.random_body import RandomBody
 from epg_tf.tasks.bodies.robots import (

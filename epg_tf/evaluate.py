@@ -141,8 +141,8 @@ def _compare(ranks: Ranks, *bindings: str) -> Comparison:
     from epg_tf import config
     from epg_tf.evaluation.learning_curves.comparison import Comparison
     from epg_tf.evaluation.learning_curves.converged import read_levels
-    from epg_tf.evaluation.rivals.meta_training.trained import load_rivals
     from epg_tf.evolved_loss.load import load
+    from epg_tf.rivals.meta_training.trained import load_rivals
 
     with command_line.one_sentence(ranks):
         # Before the loss, whose config is to stand.

@@ -16,11 +16,11 @@ from refusals import sentence_of
 
 from epg_tf import config, evaluate
 from epg_tf.evaluation.learning_curves import training
-from epg_tf.evaluation.rivals import tf_agents_ppo, tf_agents_sac
 from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
+from epg_tf.rivals import tf_agents_ppo, tf_agents_sac
 from epg_tf.run.lock import FolderLock
 from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
 

@@ -34,9 +34,10 @@ LAYERS = {  # folder -> the folders below it, of which it may know
     "evolved_loss": ("config", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
     "run": ("evolved_loss", "outer_loop", "inner_loop", "loss"),
     "drop_in": ("evolved_loss",),
+    "rivals": ("run", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
     "evaluation": (
-        *("run", "evolved_loss", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
-        "rendering",
+        *("rivals", "run", "evolved_loss", "outer_loop", "teaching", "inner_loop", "loss"),
+        *("agent", "tasks", "rendering"),
     ),
 }
 

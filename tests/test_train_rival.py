@@ -14,10 +14,10 @@ from absl.testing import flagsaver
 from refusals import sentence_of
 
 from epg_tf import config, evaluate
-from epg_tf.evaluation.rivals.meta_training.checkpoint import RivalCheckpointFolder
 from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
+from epg_tf.rivals.meta_training.checkpoint import RivalCheckpointFolder
 from epg_tf.train_rival import __main__ as train_rival
 
 PROJECT = pathlib.Path(__file__).parent.parent

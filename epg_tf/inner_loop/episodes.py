@@ -115,6 +115,33 @@ def last_episodes(returns: Sequence[float]) -> float:
     return float(np.mean(returns[-LAST_EPISODES:]))
 
 
+def learning_curves(
+    episodes: EpisodeReturns, num_updates: int, steps_per_update: int
+) -> np.ndarray:
+    """The return that each agent had arrived at by each update.
+
+    At update k it is the mean return of the last three episodes that were completed by the agent's
+    step k M. Until one is completed it is the first one's return (or the running episode's, in a
+    lifetime that completes none). The last value is the lifetime's final return.
+
+    Args:
+        episodes: Of W lifetimes.
+        num_updates: K.
+        steps_per_update: M.
+
+    Returns:
+        [W, K].
+    """
+    steps = steps_per_update * np.arange(1, num_updates + 1)
+    curves = np.empty((len(episodes.completed), num_updates))
+    for worker, returns in enumerate(episodes.of_lifetimes()):
+        last_steps = episodes.last_steps[worker]
+        completed = np.maximum(1, np.searchsorted(last_steps, steps, side="right"))
+        arrived = {count: last_episodes(returns[:count]) for count in np.unique(completed)}
+        curves[worker] = [arrived[count] for count in completed]
+    return curves
+
+
 def weighted_episodes(returns: Sequence[float]) -> float:
     """Footnote 1: what a lifetime arrived at, and how soon.
 

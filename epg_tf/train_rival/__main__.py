@@ -28,10 +28,11 @@ def main(argv: list[str]) -> None:
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     from epg_tf import config
     from epg_tf.command_line.held_out_flags import refuse_ranks
-    from epg_tf.evaluation.rivals.meta_training.folder import RivalFolder
-    from epg_tf.evaluation.rivals.meta_training.training import train
     from epg_tf.outer_loop.ranks import Ranks
     from epg_tf.outer_loop.stop import StopRequest
+    from epg_tf.rivals.learners import make_learner
+    from epg_tf.rivals.meta_training.folder import RivalFolder
+    from epg_tf.rivals.meta_training.training import train
     from epg_tf.tasks.family import TRAINING_TASK_SEEDS
 
     ranks = Ranks()
@@ -46,8 +47,9 @@ def main(argv: list[str]) -> None:
         command = ["python", "-m", "epg_tf.train_rival", *sys.argv[1:]]
         root = config_flags.ROOT_DIR.value or ""
         run = RivalFolder(root, settings, config.complete_config(), command)
+    learner = make_learner(settings.rival, settings.family, settings.num_threads)
     stop = StopRequest(announce=True)
-    if not train(settings, run, stop):
+    if not train(settings, learner, run, stop):
         raise SystemExit(stop.exit_code)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from epg_tf.agent.experience import Experience
-from epg_tf.evaluation.learning_curves.curves import COLUMNS, curve_rows, learning_curves
+from epg_tf.evaluation.learning_curves.curves import COLUMNS, curve_rows
 from epg_tf.files import write_csv, write_npz
-from epg_tf.inner_loop.episodes import EpisodeReturns
+from epg_tf.inner_loop.episodes import EpisodeReturns, learning_curves
 
 
 def experience(reward, ended):

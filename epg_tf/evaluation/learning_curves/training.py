@@ -14,12 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from epg_tf.evaluation.learning_curves.comparison import Comparison
-from epg_tf.evaluation.learning_curves.curves import learning_curves
 from epg_tf.evaluation.methods import BASELINE, METHODS
-from epg_tf.evaluation.rivals.no_action import act_without_learning
+from epg_tf.inner_loop.episodes import learning_curves
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.rivals.learners import make_learner
+from epg_tf.rivals.no_action import act_without_learning
 
 # Agents side by side on a rank; more of them would cost memory and gain no speed.
 _LARGEST_BATCH = 32
@@ -119,11 +120,11 @@ class AgentTraining:
         if METHODS[method].is_meta_trained:
             rival = comparison.rivals[method]
             lifetime = _budget(comparison.inner_loop)
-            learner = rival.make_learner()
+            learner = make_learner(rival.settings.rival, rival.settings.family)
             episodes = learner.learn(rival.state, family, seeds, *lifetime, *how)
         else:
             # TF-Agents' are slow to import, and not always wanted.
-            rival = importlib.import_module(f"epg_tf.evaluation.rivals.{method}")
+            rival = importlib.import_module(f"epg_tf.rivals.{method}")
             settings = comparison.inner_loop
             if METHODS[method].needs_teacher:
                 driver = rival.make_driver(comparison.loss.teacher, settings, family, seeds)

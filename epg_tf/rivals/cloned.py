@@ -1,0 +1,88 @@
+"""Behaviour cloning (Pomerleau 1988): a policy of the agents' kind is fitted to the loss's teacher.
+
+The teacher demonstrates on training tasks, with its exploration noise, for as many steps as the
+agents of the run's first epoch take. The policy, which is not shown the task, is fitted to the
+teacher's mean actions there by least squares, and acts without noise.
+"""
+
+# pyright: reportArgumentType=false, reportCallIssue=false, reportOptionalSubscript=false
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.adam import WorkerAdam, all_finite
+from epg_tf.agent.driver import LifetimeDriver
+from epg_tf.agent.networks import GaussianPolicy
+from epg_tf.agent.normaliser import RunningStatistics
+from epg_tf.inner_loop import collection
+from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.outer_loop import sampling
+from epg_tf.outer_loop.taught_epochs import TrainedTeacher
+from epg_tf.rivals import teacher as demonstrating
+from epg_tf.tasks.family import TaskFamily
+
+_EPOCH = 0  # of the demonstrations' seeds; training has those from 1
+_NUM_PASSES, _MINIBATCH_SIZE, _LEARNING_RATE = 30, 256, 1e-3
+
+
+def make_driver(
+    teacher: TrainedTeacher,
+    settings: InnerLoop,
+    family: TaskFamily,
+    seeds: Sequence[LifetimeSeed],
+) -> LifetimeDriver:
+    """Starts an episode for a copy of the clone per seed."""
+    weights, statistics = clone(teacher)
+    squash = teacher.run.inner_loop.mean_activation
+    make_policy = functools.partial(ActingPolicy, mean_activation=squash)
+    driver = collection.make_driver(family, seeds, make_policy, settings.steps_per_update)
+    every = [np.repeat(weight, len(seeds), axis=0) for weight in weights]
+    driver.policy.load(every, RunningStatistics.side_by_side([statistics] * len(seeds)))
+    return driver
+
+
+@functools.lru_cache(maxsize=1)  # an evaluation asks for every batch of agents
+def clone(teacher: TrainedTeacher) -> tuple[list[np.ndarray], RunningStatistics]:
+    """Returns what `ActingPolicy.load` takes for one clone; the seed of the run determines it.
+
+    Networks are those of the run's agents. Agents without `InnerLoop.observation_statistics`
+    normalise by their own lives, and the clone by the demonstrations.
+    """
+    run, settings = teacher.run, teacher.run.inner_loop
+    seeds = [sampling.training_seed(run.seed, _EPOCH, n) for n in range(run.num_workers)]
+    driver = demonstrating.make_driver(teacher, settings, run.family, seeds, explores=True)
+    lived = [driver.run().observation for _ in range(run.num_updates_in(1))]
+    target = np.concatenate([driver.policy.mean(part) for part in lived]).clip(-1.0, 1.0)
+    observation = np.concatenate(lived).reshape(1, -1, run.family.observation_size)
+    target = target.reshape(1, -1, run.family.action_size)
+    statistics = RunningStatistics.start(1, observation.shape[2]).updated(observation)
+    if settings.observation_statistics is not None:
+        statistics = RunningStatistics.of(*settings.observation_statistics, num_workers=1)
+    seen, rng = statistics.normalise(observation), seeds[0].generator(Stream.AGENT)
+    sizes, squash = settings.hidden_sizes, settings.mean_activation
+    policy = GaussianPolicy(1, run.family.action_size, sizes, mean_activation=squash)
+    policy(seen[:, :1])
+    policy.set_weights([weight[np.newaxis] for weight in policy.draw(rng)])
+    adam = WorkerAdam(policy.mean.trainable_variables, _LEARNING_RATE, settings.adam_epsilon)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def step(seen: tf.Tensor, target: tf.Tensor) -> None:
+        with tf.GradientTape() as tape:
+            error = tf.reduce_mean(tf.math.squared_difference(policy(seen)[0], target))
+        steps = adam.steps(gradients := tape.gradient(error, adam.variables))
+        adam.descend(gradients, steps, all_finite(steps))
+
+    size = min(_MINIBATCH_SIZE, seen.shape[1])
+    for _ in range(_NUM_PASSES):
+        order = rng.permutation(seen.shape[1])
+        for rows in order[: len(order) // size * size].reshape(-1, size):
+            step(seen[:, rows], target[:, rows])
+    *weights, log_std = policy.get_weights()
+    return [*weights, np.full_like(log_std, -np.inf)], statistics

@@ -1,0 +1,46 @@
+"""The settings of MAML for reinforcement learning."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from epg_tf.checks import require_integer, require_number
+from epg_tf.rivals.adaptation.settings import Adaptation
+
+
+@dataclasses.dataclass(frozen=True)
+class MAML(Adaptation):
+    """First weights that are trained by what agents are worth after their inner steps.
+
+    Finn et al. (2017) take a step of TRPO per epoch; here it is PPO, as in Rothfuss et al. (2019).
+
+    Attributes:
+        first_order: Whether the inner step's gradient counts as a constant in the meta-gradient.
+        learning_rate: Adam's.
+        num_passes: Passes of PPO over an epoch's tasks.
+        num_minibatches: Gradient steps per pass; minibatches are of tasks.
+        clip: Of PPO's ratio.
+        max_gradient_norm: What meta-gradients are clipped to.
+
+    Raises:
+        ValueError: If a value is outside its range.
+    """
+
+    first_order: bool = False
+    learning_rate: float = 1e-3
+    num_passes: int = 5
+    num_minibatches: int = 1
+    clip: float = 0.2
+    max_gradient_norm: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for setting in ("num_passes", "num_minibatches"):
+            require_integer(f"MAML.{setting}", getattr(self, setting))
+        for setting in ("learning_rate", "clip", "max_gradient_norm"):
+            require_number(f"MAML.{setting}", getattr(self, setting))
+
+    @property
+    def method(self) -> str:
+        """Its name in `evaluation.methods.METHODS`."""
+        return "maml"

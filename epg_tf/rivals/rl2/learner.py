@@ -1,0 +1,153 @@
+"""RL²: a recurrent policy is trained over many trials, and then learns by remembering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from epg_tf.agent.experience import Experience
+from epg_tf.inner_loop.episodes import EpisodeReturns
+from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome, MetaLearner
+from epg_tf.rivals.rl2.acting import RecurrentActor
+from epg_tf.rivals.rl2.network import RecurrentNetwork
+from epg_tf.rivals.rl2.normalisation import Normalisation
+from epg_tf.rivals.rl2.ppo import PPOUpdate, counted_rewards
+from epg_tf.rivals.rl2.settings import RL2
+from epg_tf.rivals.rl2.trials import TrialDriver, Trials
+from epg_tf.tasks.family import TaskFamily
+
+_COLLECTING = 0.5  # the share of an epoch's time, for the progress bar
+
+
+class RL2Learner(MetaLearner):
+    """Trains the policy of RL² or E-RL² on a family's tasks."""
+
+    def __init__(self, settings: RL2, family: TaskFamily, num_threads: int = 0):
+        """Builds the network.
+
+        Args:
+            settings: How it is trained.
+            family: Where its tasks come from.
+            num_threads: Simulator threads; 0 for none but the caller's.
+        """
+        self._settings, self._family, self._num_threads = settings, family, num_threads
+        self._network = self._make_network(seed=0)
+        self._optimizer = tf.keras.optimizers.Adam(settings.learning_rate, epsilon=1e-5)
+        self._optimizer.build(self._network.parameters)
+        self._update = PPOUpdate(settings, self._network, self._optimizer)
+
+    def first_state(self, seed: int) -> Arrays:
+        """Where a run with a seed begins."""
+        weights = [variable.numpy() for variable in self._make_network(seed).parameters]
+        adam = tf.keras.optimizers.Adam(self._settings.learning_rate, epsilon=1e-5)
+        adam.build(self._network.parameters)
+        return {
+            **_numbered("weights", weights),
+            **_numbered("adam", [variable.numpy() for variable in adam.variables]),
+            **Normalisation.start(self._family.observation_size).as_arrays(),
+        }
+
+    def train_epoch(
+        self,
+        state: Arrays,
+        seeds: Sequence[LifetimeSeed],
+        generator: np.random.Generator,
+        on_progress: Callable[[float], object],
+    ) -> EpochOutcome:
+        """One epoch: a trial on every task, and PPO over all of them; see `MetaLearner`."""
+        settings = self._settings
+        normalisation = Normalisation.from_arrays(state)
+        driver = self._begin(state, self._family, seeds, self._num_threads)
+        chunks = settings.trial_steps // settings.chunk_steps
+        trials = driver.run(
+            settings.trial_steps,
+            settings.chunk_steps,
+            lambda: on_progress(_COLLECTING / chunks),
+        )
+        after = normalisation.updated(trials.observations, trials.rewards, settings.discount)
+        rewards = counted_rewards(
+            after.scaled(trials.rewards), trials.ended, settings.num_free_episodes
+        )
+        variables = [*self._network.parameters, *self._optimizer.variables]
+        held = [*_in_order(state, "weights"), *_in_order(state, "adam")]
+        for variable, value in zip(variables, held, strict=True):
+            variable.assign(value)
+        logs = self._update.run(trials, rewards, generator)
+        on_progress(1.0 - _COLLECTING)
+        found = {
+            **_numbered("weights", [v.numpy() for v in self._network.parameters]),
+            **_numbered("adam", [v.numpy() for v in self._optimizer.variables]),
+            **after.as_arrays(),
+        }
+        return EpochOutcome(found, trials.rewards.size, {**_returns(trials), **logs})
+
+    def learn(
+        self,
+        state: Arrays,
+        family: TaskFamily,
+        seeds: Sequence[LifetimeSeed],
+        num_updates: int,
+        steps_per_update: int,
+        num_threads: int = 0,
+        on_update: Callable[[int], object] | None = None,
+    ) -> EpisodeReturns:
+        """Lives K times M steps of each task, remembering all of them; see `MetaLearner`."""
+        driver = self._begin(state, family, seeds, num_threads)
+        episodes = EpisodeReturns(len(seeds))
+        for k in range(1, num_updates + 1):
+            episodes.add(_experience(driver.run(steps_per_update)))
+            if on_update is not None:
+                on_update(k)
+        return episodes
+
+    def _begin(
+        self,
+        state: Arrays,
+        family: TaskFamily,
+        seeds: Sequence[LifetimeSeed],
+        num_threads: int,
+    ) -> TrialDriver:
+        """Agents that remember nothing yet, on new tasks."""
+        actor = RecurrentActor(
+            _in_order(state, "weights"),
+            Normalisation.from_arrays(state),
+            len(seeds),
+            family.num_actions,
+            squashed=self._settings.mean_activation == "tanh" and family.num_actions is None,
+        )
+        return TrialDriver(family, seeds, actor, num_threads)
+
+    def _make_network(self, seed: int) -> RecurrentNetwork:
+        family = self._family
+        size = family.observation_size + (family.num_actions or family.action_size) + 2
+        made = self._settings, size, family.action_size, family.num_actions, seed
+        return RecurrentNetwork(*made)  # pyright: ignore[reportReturnType]
+
+
+def _returns(trials: Trials) -> dict[str, float]:
+    """What the trials' episodes came to: the mean of the last three, and of the first."""
+    episodes = EpisodeReturns(trials.rewards.shape[1])
+    episodes.add(_experience(trials))
+    all_of_them = episodes.of_lifetimes()
+    return {
+        "return_mean": float(np.mean([np.mean(returns[-3:]) for returns in all_of_them])),
+        "return_of_first_episode": float(np.mean([returns[0] for returns in all_of_them])),
+    }
+
+
+def _experience(trials: Trials) -> Experience:
+    """The same with workers first."""
+    columns = (trials.observations, trials.actions, trials.rewards, trials.ended, trials.ended)
+    columns = [np.swapaxes(column, 0, 1) for column in columns]
+    return Experience(*columns, next_observation=columns[0])
+
+
+def _numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{name}_{number:02d}": array for number, array in enumerate(arrays)}
+
+
+def _in_order(state: Arrays, name: str) -> list[np.ndarray]:
+    return [state[key] for key in sorted(state) if key.startswith(f"{name}_")]

@@ -1,0 +1,107 @@
+"""The settings of RL² and of E-RL², which differ in one number."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from epg_tf.checks import require_integer, require_member, require_number
+from epg_tf.rivals.meta_training.rival import Rival
+from epg_tf.tasks.family import TaskFamily
+
+
+@dataclasses.dataclass(frozen=True)
+class RL2(Rival):
+    """A recurrent policy that learns a task by what it remembers of it.
+
+    Defaults are those that varibad (Zintgraf et al. 2020) publishes for its RL², where it has them.
+
+    Attributes:
+        trial_steps: Environment steps of a trial, which is all that the policy remembers of a task:
+            its state is kept through the trial's episodes.
+        chunk_steps: Steps that gradients go back through; the state that a chunk begins with is the
+            one that the policy had there when it acted. `trial_steps` for the whole trial.
+        hidden_size: Units of the GRU.
+        embedding_size: Units of the layer below it.
+        head_size: Units of the hidden layers of policy and value above it.
+        learning_rate: Adam's.
+        num_passes: Passes of PPO over an epoch's trials.
+        num_minibatches: Gradient steps per pass; minibatches are of chunks.
+        clip: Of PPO's ratio.
+        discount: Through the whole trial: an episode's end does not cut it, a trial's does not end
+            it, as lifetimes after training may be longer.
+        gae_lambda: Of the advantages.
+        value_coefficient: Weight of the value's error.
+        entropy_coefficient: Weight of the policy's entropy.
+        max_gradient_norm: What gradients are clipped to.
+        initial_log_std: Of a Gaussian policy.
+        mean_activation: Of a Gaussian policy's mean: None or "tanh".
+        num_free_episodes: The first episodes of a trial, of which the rewards are seen but left out
+            of what is maximised: 0 for RL², 1 or more for E-RL².
+
+    Raises:
+        ValueError: If a value is outside its range.
+    """
+
+    trial_steps: int = 2048
+    chunk_steps: int = 128
+    hidden_size: int = 128
+    embedding_size: int = 64
+    head_size: int = 64
+    learning_rate: float = 7e-4
+    num_passes: int = 2
+    num_minibatches: int = 4
+    clip: float = 0.1
+    discount: float = 0.97
+    gae_lambda: float = 0.9
+    value_coefficient: float = 0.5
+    entropy_coefficient: float = 0.01
+    max_gradient_norm: float = 0.5
+    initial_log_std: float = 0.0
+    mean_activation: str | None = None
+    num_free_episodes: int = 0
+
+    def __post_init__(self) -> None:
+        for name in (
+            *("trial_steps", "chunk_steps", "hidden_size", "embedding_size", "head_size"),
+            *("num_passes", "num_minibatches"),
+        ):
+            require_integer(f"RL2.{name}", getattr(self, name))
+        require_integer("RL2.num_free_episodes", self.num_free_episodes, at_least=0)
+        for name in ("learning_rate", "clip", "max_gradient_norm"):
+            require_number(f"RL2.{name}", getattr(self, name))
+        for name in ("value_coefficient", "entropy_coefficient"):
+            require_number(f"RL2.{name}", getattr(self, name), positive=False)
+        for name in ("discount", "gae_lambda"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"`RL2.{name}` (={value}) must be a number from 0 to 1.")
+        if not math.isfinite(self.initial_log_std):
+            raise ValueError(
+                f"`RL2.initial_log_std` (={self.initial_log_std}) must be a finite number."
+            )
+        require_member("RL2.mean_activation", self.mean_activation, (None, "tanh"))
+        if self.trial_steps % self.chunk_steps:
+            raise ValueError(
+                f"`RL2.chunk_steps` (={self.chunk_steps}) must divide `RL2.trial_steps` "
+                f"(={self.trial_steps})."
+            )
+
+    @property
+    def method(self) -> str:
+        """Its name in `evaluation.methods.METHODS`."""
+        return "e_rl2" if self.num_free_episodes else "rl2"
+
+    @property
+    def sees_reward(self) -> bool:
+        """That of the step before is among its inputs."""
+        return True
+
+    def check(self, family: TaskFamily) -> None:
+        """Raises ValueError where all episodes of a trial would be free."""
+        if self.num_free_episodes * family.time_limit >= self.trial_steps:
+            raise ValueError(
+                f"`RL2.num_free_episodes` (={self.num_free_episodes}) must leave some of "
+                f"`RL2.trial_steps` (={self.trial_steps}): an episode has up to "
+                f"{family.time_limit}."
+            )

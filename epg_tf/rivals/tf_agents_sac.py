@@ -1,0 +1,146 @@
+"""What one would take off the shelf for some ten thousand steps: TF-Agents' SAC on our tasks.
+
+SAC (Haarnoja et al. 2018, arXiv 1812.05905) learns from every step many times over, where PPO
+learns from the newest alone and then forgets them. Networks, losses, optimisers and temperature are
+TF-Agents'; the steps come from the project's environment and driver, so that it meets the same
+tasks, resets and number of steps as the other methods. The steps of the beginning, in which actions
+are uniform, count among them.
+
+W agents act at once in NumPy, for a few steps at a time, and then make their gradient steps one
+after the other through one compiled agent (`tf_agents_sac_agent`). That the policy stays the same
+for these few steps is all that sets this apart from a gradient step after each.
+
+Its policy is a squashed Gaussian of its own, so its first actions are not those of other methods.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from tf_agents.specs import array_spec
+from tf_agents.trajectories import time_step as ts
+
+from epg_tf.agent.acting import ActingPolicy
+from epg_tf.inner_loop.collection import make_driver
+from epg_tf.inner_loop.episodes import EpisodeReturns
+from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
+from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.rivals.tf_agents_replay import ReplayBuffer
+from epg_tf.rivals.tf_agents_sac_agent import SwappedSAC, TFAgentsSAC
+from epg_tf.tasks.family import TaskFamily
+
+# Compiling takes longer than the lives of a few agents.
+swapped_sac = functools.lru_cache(maxsize=4)(SwappedSAC)
+
+
+def learn(
+    settings: InnerLoop,
+    family: TaskFamily,
+    seeds: Sequence[LifetimeSeed],
+    num_threads: int = 0,
+    on_update: Callable[[int], object] | None = None,
+    configuration: TFAgentsSAC | None = None,
+) -> EpisodeReturns:
+    """Trains one agent per seed for K times M steps.
+
+    What comes out for an agent depends on its own seed alone, not on its neighbours nor on W.
+
+    Args:
+        settings: For K and M.
+        family: Where tasks come from; actions are a box.
+        seeds: One per agent, W of them; task and resets are those of every lifetime with that seed.
+        num_threads: Simulator threads; 0 for none but the caller's.
+        on_update: Called with k after every M steps.
+        configuration: How the agents are set up; None for what was tuned.
+
+    Returns:
+        The returns of all episodes.
+    """
+    assert family.num_actions is None, family
+    configuration = configuration or TFAgentsSAC()
+    swapped = swapped_sac(configuration, family.observation_size, family.action_size)
+    agents = np.stack([swapped.draw(seed.generator(Stream.AGENT)) for seed in seeds])
+    minibatches = [seed.generator(Stream.MINIBATCHES) for seed in seeds]
+    num_steps = settings.num_updates * settings.steps_per_update
+    replay = ReplayBuffer(len(seeds), num_steps, family.observation_size, family.action_size)
+    collect_steps = math.gcd(configuration.collect_steps_per_iteration, settings.steps_per_update)
+    driver = make_driver(family, seeds, SACActingPolicy, collect_steps, num_threads)
+    # As many per step where fewer steps than configured fit into M.
+    share = collect_steps / configuration.collect_steps_per_iteration
+    train_steps = max(1, round(share * configuration.train_steps_per_iteration))
+    num_train_steps = 0
+    episodes = EpisodeReturns(len(seeds))
+    for steps in range(collect_steps, num_steps + 1, collect_steps):
+        experience = driver.run()
+        episodes.add(experience)
+        replay.add(experience)
+        if steps >= configuration.initial_collect_steps:
+            for worker, generator in enumerate(minibatches):
+                batches = replay.sample(worker, train_steps, configuration.batch_size, generator)
+                agents[worker] = swapped.train(agents[worker], num_train_steps, batches, generator)
+            num_train_steps += train_steps
+            driver.policy.load(swapped.actor_weights(agents))
+        if on_update is not None and steps % settings.steps_per_update == 0:
+            on_update(steps // settings.steps_per_update)
+    return episodes
+
+
+class SACActingPolicy(ActingPolicy):
+    """Acts as the collect policies of W `SacAgent`s would, in NumPy.
+
+    Until it is given weights, as TF-Agents' `RandomPyPolicy`: uniformly.
+    """
+
+    def __init__(
+        self,
+        time_step_spec: ts.TimeStep,
+        action_spec: array_spec.BoundedArraySpec,
+        generators: Sequence[np.random.Generator],
+    ):
+        """Makes a policy that acts at random; see `ActingPolicy`."""
+        super().__init__(time_step_spec, action_spec, generators)
+        self._layers = []
+
+    def load(self, weights: Sequence[np.ndarray]) -> None:
+        """Takes over actor networks.
+
+        Args:
+            weights: Those of `ActorDistributionNetwork`s with a `TanhNormalProjectionNetwork`,
+                [W, ...] each, kernels and biases. The last layer's first half is the mean before
+                tanh, and its second half the logarithm of the standard deviation there.
+        """
+        # A bias [W, units] meets [W, 1, units].
+        weights = [w if w.ndim == 3 else w[:, np.newaxis] for w in weights]
+        weights = [np.ascontiguousarray(w, np.float32) for w in weights]
+        self._layers = list(zip(weights[::2], weights[1::2], strict=True))
+
+    def draw_noise(self, num_steps: int) -> np.ndarray:
+        """Random numbers for the next steps, [W, num_steps, A]; uniform until weights are there."""
+        if self._layers:
+            return super().draw_noise(num_steps)
+        shape = (num_steps, *self._noise_shape)
+        noise = [generator.uniform(-1.0, 1.0, shape) for generator in self.generators]
+        return np.stack(noise).astype(np.float32)
+
+    def act(self, observation: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Samples actions in (-1, 1).
+
+        Args:
+            observation: As the simulator gave it, [W, S].
+            noise: Of one step, as `draw_noise` drew it, [W, A].
+
+        Returns:
+            [W, A] float32.
+        """
+        if not self._layers:
+            return noise
+        hidden = observation[:, np.newaxis].astype(np.float32)
+        *layers, (kernel, bias) = self._layers
+        for one, other in layers:
+            hidden = np.maximum(np.matmul(hidden, one) + other, 0.0)
+        outputs = (np.matmul(hidden, kernel) + bias)[:, 0]
+        mean, log_std = np.split(outputs, 2, axis=1)
+        return np.tanh(mean + np.exp(log_std) * noise)

@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
     from epg_tf.evaluation.analysis.results import fingerprint, write
     from epg_tf.evaluation.analysis.summary import sentences, tables
     from epg_tf.evaluation.results_folder import ResultsFolder
-    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.ranks import Ranks
     from epg_tf.run.progress import progress_bar
 
     ranks = Ranks()

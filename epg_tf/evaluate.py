@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from epg_tf.evaluation.learning_curves.comparison import Comparison
     from epg_tf.evaluation.learning_curves.results import EvaluationResults
     from epg_tf.evaluation.learning_curves.training import Runs
-    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.ranks import Ranks
 
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(loss_flags)
@@ -108,7 +108,7 @@ def main(argv: list[str]) -> None:
     from epg_tf.evaluation.learning_curves.summary import fingerprint, table
     from epg_tf.evaluation.results_folder import ResultsFolder
     from epg_tf.evaluation.shift import results, values
-    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.ranks import Ranks
 
     ranks = Ranks()
     root = pathlib.Path(config_flags.ROOT_DIR.value or "")

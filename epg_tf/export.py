@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
     from epg_tf.evolved_loss.provenance import provenance
     from epg_tf.evolved_loss.saved_model import export_loss
     from epg_tf.files import CONFIG_FILE
-    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.ranks import Ranks
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):

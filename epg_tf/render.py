@@ -60,7 +60,7 @@ def _render(process: RenderProcess) -> None:
     from epg_tf.evaluation.films.files import Show, table
     from epg_tf.evaluation.films.showcase import Showcase
     from epg_tf.evaluation.results_folder import ResultsFolder
-    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.ranks import Ranks
     from epg_tf.run.progress import progress_bar
 
     ranks = Ranks()

@@ -39,13 +39,13 @@ def main(argv: list[str]) -> None:
     from epg_tf import config
     from epg_tf.evolved_loss.load import loss_to_start_from
     from epg_tf.inner_loop.memory import require_memory
-    from epg_tf.outer_loop.ranks import RankLost, Ranks
     from epg_tf.outer_loop.stop import StopRequest
+    from epg_tf.ranks import RankLost, Ranks
     from epg_tf.run.folder import RunFolder
     from epg_tf.run.log import last_metrics
     from epg_tf.run.plan import in_words, plan
     from epg_tf.run.training import train
-    from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+    from epg_tf.seeds import TRAINING_TASK_SEEDS
     from epg_tf.teaching.expert_teacher import ExpertTeacher
 
     result_flags.require_json_file()

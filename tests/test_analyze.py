@@ -24,7 +24,7 @@ from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop import ranks
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
+from epg_tf.seeds import HELD_OUT_TASK_SEEDS
 
 TINY = {
     "InnerLoop.num_updates": 4,

@@ -19,7 +19,7 @@ from benchmarks.speed import cost, parts, presets, processes, table
 from benchmarks.speed.open_loop import OpenLoop, recorded
 from benchmarks.speed.sizes import FAMILIES, FULL, QUICK, Sizes
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 
 BENCHMARKS = pathlib.Path(__file__).parents[1] / "benchmarks"
 SMALL = (

@@ -12,9 +12,9 @@ import pytest
 from epg_tf import config
 from epg_tf.files import differs_from_run, flatten, plain
 from epg_tf.inner_loop.memory import require_memory
-from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.stop import StopRequest
+from epg_tf.ranks import Ranks
 from epg_tf.run.folder import RunFolder
 from epg_tf.run.training import train
 from epg_tf.schedules import PiecewiseLinear, epochs_to_look_at

@@ -22,7 +22,7 @@ from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.rivals import tf_agents_ppo, tf_agents_sac
 from epg_tf.run.lock import FolderLock
-from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
+from epg_tf.seeds import HELD_OUT_TASK_SEEDS
 
 PROJECT = pathlib.Path(__file__).parent.parent
 HOROVODRUN = pathlib.Path(sys.executable).parent / "horovodrun"

@@ -26,7 +26,7 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.outer_loop.meta_train import EpochRecord
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 from epg_tf.run.folder import RunFolder
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import DirHopper

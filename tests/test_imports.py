@@ -16,12 +16,20 @@ BENCHMARKS = [
 
 DOORS = {  # third party -> the only places that may import it
     "gin": ("config.py",),
-    "horovod": ("outer_loop/ranks.py",),
+    "horovod": ("ranks.py",),
     "numba": ("native/",),
     "llvmlite": ("native/",),
     "mujoco": ("tasks/", "rendering/"),
 }
-KNOWS_NOTHING = ("checks", "files", "schedules", "statistics", "text")  # of the project
+KNOWS_NOTHING = (
+    "checks",
+    "files",
+    "ranks",
+    "schedules",
+    "seeds",
+    "statistics",
+    "text",
+)  # of the project
 LAYERS = {  # folder -> the folders below it, of which it may know
     "rendering": (),
     "native": (),

@@ -42,12 +42,12 @@ from epg_tf.evaluation.films.showcase import Showcase
 from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import held_out_seed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.rendering import process, worker_process
 from epg_tf.rendering.process import RenderingError, RenderProcess
-from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, Task, TaskFamily
+from epg_tf.seeds import HELD_OUT_TASK_SEEDS, held_out_seed
+from epg_tf.tasks.family import Task, TaskFamily
 from epg_tf.tasks.hopper import DirHopper
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.tasks.simulator import BatchSimulator

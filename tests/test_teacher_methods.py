@@ -16,10 +16,10 @@ from test_train import run as train
 from epg_tf import config
 from epg_tf.evaluation import plot_style
 from epg_tf.evaluation.learning_curves import training
-from epg_tf.inner_loop.seeds import held_out_seed
 from epg_tf.outer_loop.taught_epochs import TrainedTeacher
 from epg_tf.rivals import cloned
 from epg_tf.rivals.teacher import make_driver
+from epg_tf.seeds import held_out_seed
 from epg_tf.teaching.expert_teacher import ExpertTeacher
 
 PROJECT = pathlib.Path(__file__).parent.parent

@@ -22,9 +22,9 @@ from epg_tf import command_line, config, train
 from epg_tf.evolved_loss.load import load, loss_to_start_from
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder, load_checkpoint
 from epg_tf.outer_loop.meta_train import EpochRecord
-from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.outer_loop.strategy import EvolutionState
+from epg_tf.ranks import Ranks
 from epg_tf.run.folder import RunFolder
 from epg_tf.run.records import read_run
 from epg_tf.run.training import train as train_in
@@ -755,7 +755,7 @@ def test_ranks_say_what_is_wrong_once(tmp_path):
 def test_what_goes_wrong_on_one_rank_ends_them_all(trouble, says):
     program = f"""
 from epg_tf import command_line
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 import numpy as np
 ranks = Ranks()
 with command_line.one_sentence(ranks):

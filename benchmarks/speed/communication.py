@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed import processes
-from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.strategy import EvolutionStrategy
+from epg_tf.ranks import Ranks
 
 _COLUMNS = 6  # what `outer_loop.meta_train` gathers of each worker, float64
 _WARM_UP = 20

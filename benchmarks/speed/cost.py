@@ -18,7 +18,7 @@ from benchmarks.speed.communication import tell_seconds
 from benchmarks.speed.instruments import stopwatches
 from benchmarks.speed.lifetimes import clocked
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 
 _REPETITIONS = 3
 

@@ -22,7 +22,7 @@ from benchmarks.speed.instruments import stopwatches, with_percent
 from benchmarks.speed.open_loop import OpenLoop, recorded
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Lifetimes
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 
 
 class LifetimeSeconds(NamedTuple):

@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.speed import presets, processes
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 
 _SMALL = (
     "InnerLoop.steps_per_update = 32",

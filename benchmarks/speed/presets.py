@@ -10,9 +10,8 @@ import numpy as np
 from epg_tf import config
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import LifetimeSeed
-from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.seeds import LifetimeSeed, training_seed
 
 # Most epochs of a run on Reacher or Hopper come after guidance has ended; DirHopper's never ends.
 GUIDANCE = collections.defaultdict(float, dir_hopper=0.5)
@@ -38,5 +37,5 @@ def first_epoch(
     """What a run's first epoch gives to the workers `share`: their losses and their seeds."""
     seed, how = settings.seed, settings.strategy.sampling
     state = settings.strategy.init(workers.draw_phi(seed))
-    seeds = [sampling.training_seed(seed, 1, worker, how) for worker in share]
+    seeds = [training_seed(seed, 1, worker, how) for worker in share]
     return settings.strategy.ask(state, seed, share), seeds

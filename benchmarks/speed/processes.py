@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from epg_tf import command_line
 
 if TYPE_CHECKING:
-    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.ranks import Ranks
 
 _SHOWN_LINES = 12
 
@@ -78,7 +78,7 @@ def serve(measure: Callable[..., dict[str, Any]]) -> None:
     """The program's side: reads the arguments, measures, and leaves the result."""
 
     def main(argv: list[str]) -> None:
-        from epg_tf.outer_loop.ranks import Ranks
+        from epg_tf.ranks import Ranks
 
         exchange = pathlib.Path(argv[1])
         arguments = json.loads(exchange.read_text())

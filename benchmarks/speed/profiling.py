@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from benchmarks.speed import presets, processes
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 
 _SHOWN_FUNCTIONS = 40
 

@@ -17,7 +17,7 @@ import psutil
 from benchmarks.speed import processes
 
 if TYPE_CHECKING:
-    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.ranks import Ranks
 
 _UPDATES = 3
 

@@ -23,7 +23,7 @@ from epg_tf.native import trial
 from epg_tf.rendering import opengl
 
 if TYPE_CHECKING:
-    from epg_tf.outer_loop.ranks import Ranks
+    from epg_tf.ranks import Ranks
 
 for _name, _value in {
     "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from epg_tf.agent import driver
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
+from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.tasks.simulator import BatchSimulator

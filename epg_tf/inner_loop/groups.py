@@ -18,8 +18,8 @@ import numpy as np
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.lifetime import Lifetimes, Update, Workers
 from epg_tf.inner_loop.lifetime_state import Snapshotter
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
 
 # In smaller groups the Python around a step takes longer than its physics.

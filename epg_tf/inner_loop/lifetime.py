@@ -27,8 +27,8 @@ from epg_tf.inner_loop.episodes import EpisodeReturns, last_episodes
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime_state import LifetimeState, Snapshotter
 from epg_tf.inner_loop.native.learner import NativeLearner
-from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.compiled_simulator import Passage
 from epg_tf.tasks.family import TaskFamily
 

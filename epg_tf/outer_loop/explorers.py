@@ -12,10 +12,10 @@ from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.outer_loop import sampling
-from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.ranks import Ranks
 from epg_tf.schedules import value_in
+from epg_tf.seeds import training_seed
 from epg_tf.teaching.expert_teacher import ExpertTeacher
 from epg_tf.teaching.transitions import task_numbers
 
@@ -74,10 +74,7 @@ class Explorers:
         drivers = [
             make_driver(
                 self._family,
-                [
-                    sampling.training_seed(self._seed, epoch, _FIRST_EXPLORER + explorer)
-                    for explorer in part
-                ],
+                [training_seed(self._seed, epoch, _FIRST_EXPLORER + explorer) for explorer in part],
                 ActingPolicy,
                 teacher.steps_per_iteration,
             )

@@ -18,12 +18,12 @@ from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Lifetimes
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.partial_epochs import PartialEpochs
-from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.search import Evolution, Search
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionState
 from epg_tf.outer_loop.taught_epochs import Teaching
 from epg_tf.outer_loop.validation import validation_return
+from epg_tf.ranks import Ranks
 
 
 class EpochRecord(NamedTuple):

@@ -10,12 +10,12 @@ import numpy as np
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Lifetimes, Update
 from epg_tf.inner_loop.lifetime_state import Snapshotter
-from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.partial_epochs import PartialEpochs
-from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionState
+from epg_tf.ranks import Ranks
+from epg_tf.seeds import training_seed
 
 
 class Step(NamedTuple):
@@ -87,7 +87,7 @@ class Evolution:
         settings, epoch = self._settings, before.state.epoch + 1
         phi = settings.strategy.ask(before.state, settings.seed, self._share)  # lines 3-4
         seeds = [
-            sampling.training_seed(settings.seed, epoch, worker, settings.strategy.sampling)
+            training_seed(settings.seed, epoch, worker, settings.strategy.sampling)
             for worker in self._share
         ]
         return self._workers.live(  # lines 5-12

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from epg_tf.checks import require_integer, require_member, require_number
-from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.shaping import SHAPINGS
 from epg_tf.schedules import Schedule, value_in
+from epg_tf.seeds import SAMPLINGS, noise
 
 _OPTIMIZERS = ("adam", "sgd")
 
@@ -76,7 +76,7 @@ class EvolutionStrategy:
         for name in ("noise_std", "learning_rate"):
             if not callable(getattr(self, name)):
                 require_number(f"EvolutionStrategy.{name}", getattr(self, name))
-        require_member("EvolutionStrategy.sampling", self.sampling, sampling.SAMPLINGS)
+        require_member("EvolutionStrategy.sampling", self.sampling, SAMPLINGS)
         require_member("EvolutionStrategy.shaping", self.shaping, tuple(SHAPINGS))
         if self.shaping == "pair_ranks" and self.sampling != "paired":
             raise ValueError(
@@ -159,4 +159,4 @@ class EvolutionStrategy:
         return EvolutionState(epoch, phi, first, second, state.start_epoch), logs
 
     def _noise(self, size: int, seed: int, epoch: int, worker: int) -> np.ndarray:
-        return sampling.noise(seed, epoch, worker, size, self.sampling)
+        return noise(seed, epoch, worker, size, self.sampling)

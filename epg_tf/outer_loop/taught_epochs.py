@@ -12,13 +12,13 @@ import numpy as np
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Lifetimes, Update
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.explorers import Explorers
-from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.search import Step
 from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.ranks import Ranks
 from epg_tf.schedules import value_in
+from epg_tf.seeds import training_seed
 from epg_tf.teaching.critic import Critic
 from epg_tf.teaching.critic_teacher import CriticTeacher
 from epg_tf.teaching.demonstrations import DemonstrationRecorder, Demonstrations, joined
@@ -207,7 +207,7 @@ class Teaching:
         self._make_workers_for(self._teacher.inner_loop(self._settings.inner_loop, epoch))
         lifetimes = self._workers.live(
             np.broadcast_to(phi, (len(self._share), len(phi))),
-            [sampling.training_seed(self._settings.seed, epoch, w) for w in self._share],
+            [training_seed(self._settings.seed, epoch, w) for w in self._share],
             guidance=0.0,
             on_update=on_update,
             num_updates=self._settings.num_updates_in(epoch),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from epg_tf.inner_loop.groups import WorkerGroups
-from epg_tf.inner_loop.seeds import LifetimeSeed, held_out_seed, validation_seed
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
+from epg_tf.seeds import LifetimeSeed, held_out_seed, validation_seed
 from epg_tf.statistics import iqm
 
 

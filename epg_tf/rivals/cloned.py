@@ -21,11 +21,10 @@ from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.agent.networks import GaussianPolicy
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop import collection
-from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.taught_epochs import TrainedTeacher
 from epg_tf.rivals import teacher as demonstrating
+from epg_tf.seeds import LifetimeSeed, Stream, training_seed
 from epg_tf.tasks.family import TaskFamily
 
 _EPOCH = 0  # of the demonstrations' seeds; training has those from 1
@@ -56,7 +55,7 @@ def clone(teacher: TrainedTeacher) -> tuple[list[np.ndarray], RunningStatistics]
     normalise by their own lives, and the clone by the demonstrations.
     """
     run, settings = teacher.run, teacher.run.inner_loop
-    seeds = [sampling.training_seed(run.seed, _EPOCH, n) for n in range(run.num_workers)]
+    seeds = [training_seed(run.seed, _EPOCH, n) for n in range(run.num_workers)]
     driver = demonstrating.make_driver(teacher, settings, run.family, seeds, explores=True)
     lived = [driver.run().observation for _ in range(run.num_updates_in(1))]
     target = np.concatenate([driver.policy.mean(part) for part in lived]).clip(-1.0, 1.0)

@@ -8,9 +8,9 @@ import numpy as np
 
 from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.inner_loop import collection
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.taught_epochs import TrainedTeacher
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.teaching.transitions import task_numbers
 

@@ -33,9 +33,9 @@ from tf_agents.trajectories import time_step as ts
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.rivals.tf_agents_ppo_agent import SwappedAgent, TFAgentsPPO, tuned
+from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.family import TaskFamily
 
 # What TF-Agents' normaliser does unless told otherwise, and its agents do not tell it.

@@ -26,10 +26,10 @@ from tf_agents.trajectories import time_step as ts
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.rivals.tf_agents_replay import ReplayBuffer
 from epg_tf.rivals.tf_agents_sac_agent import SwappedSAC, TFAgentsSAC
+from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.family import TaskFamily
 
 # Compiling takes longer than the lives of a few agents.

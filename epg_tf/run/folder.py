@@ -11,9 +11,9 @@ from epg_tf.evolved_loss.saved_model import export_loss
 from epg_tf.files import differs_from_run, flatten, plain, read_json, write_json
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.outer_loop.meta_train import EpochRecord
-from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionState
+from epg_tf.ranks import Ranks
 from epg_tf.run.lock import FolderLock
 from epg_tf.run.reporter import Reporter
 

@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 from epg_tf.inner_loop.groups import WorkerGroups
-from epg_tf.inner_loop.seeds import validation_seed
-from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.ranks import Ranks
+from epg_tf.seeds import validation_seed
 
 _TIMED_UPDATES = 4
 _YEAR = 365.25 * 24 * 3600  # seconds

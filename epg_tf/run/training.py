@@ -7,10 +7,10 @@ import numpy as np
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.outer_loop.meta_train import meta_train
 from epg_tf.outer_loop.partial_epochs import PartialEpochs
-from epg_tf.outer_loop.ranks import Ranks
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.outer_loop.validation import compare_held_out
+from epg_tf.ranks import Ranks
 from epg_tf.run.folder import RunFolder
 
 

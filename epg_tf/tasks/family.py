@@ -20,13 +20,6 @@ import numpy as np
 from epg_tf.tasks.idle_physics import leave_out_idle_physics
 from epg_tf.tasks.rules import Rules
 
-# Meta-training draws from the first half of the 32-bit seeds and evaluation from the second, so
-# that a held-out task was never trained on, whatever the run's own seed. What is tuned by hand is
-# tuned on the third range.
-TRAINING_TASK_SEEDS = range(0, 2**31)
-HELD_OUT_TASK_SEEDS = range(2**31, 2**32)
-VALIDATION_TASK_SEEDS = range(2**32, 2**33)
-
 # Keeps the stream that draws a task apart from the one that an environment seeded with the same
 # number draws its episodes from.
 _TASK_STREAM = 0x7A5C
@@ -114,8 +107,8 @@ class TaskFamily(abc.ABC):
         """Draws the task that belongs to a seed.
 
         Args:
-            task_seed: Any non-negative integer; see `TRAINING_TASK_SEEDS`,
-                `HELD_OUT_TASK_SEEDS` and `VALIDATION_TASK_SEEDS`.
+            task_seed: Any non-negative integer; see `seeds.TRAINING_TASK_SEEDS`,
+                `seeds.HELD_OUT_TASK_SEEDS` and `seeds.VALIDATION_TASK_SEEDS`.
 
         Returns:
             The task, the same for the same seed and family.

@@ -14,7 +14,8 @@ from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO
 from epg_tf.schedules import Schedule, require_rate
-from epg_tf.tasks.family import TRAINING_TASK_SEEDS, TaskFamily
+from epg_tf.seeds import TRAINING_TASK_SEEDS
+from epg_tf.tasks.family import TaskFamily
 from epg_tf.teaching.demonstrations import Demonstrations
 from epg_tf.teaching.expert import Expert
 from epg_tf.teaching.expert_networks import ExpertNetworks, ExpertState

@@ -28,12 +28,12 @@ def main(argv: list[str]) -> None:
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     from epg_tf import config
     from epg_tf.command_line.held_out_flags import refuse_ranks
-    from epg_tf.outer_loop.ranks import Ranks
     from epg_tf.outer_loop.stop import StopRequest
+    from epg_tf.ranks import Ranks
     from epg_tf.rivals.learners import make_learner
     from epg_tf.rivals.meta_training.folder import RivalFolder
     from epg_tf.rivals.meta_training.training import train
-    from epg_tf.tasks.family import TRAINING_TASK_SEEDS
+    from epg_tf.seeds import TRAINING_TASK_SEEDS
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):

@@ -15,11 +15,16 @@ from epg_tf.evaluation.learning_curves.summary import fingerprint, labels, summa
 from epg_tf.evaluation.learning_curves.training import AgentTraining, Runs
 from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import Stream
-from epg_tf.outer_loop import sampling
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
+from epg_tf.seeds import (
+    HELD_OUT_TASK_SEEDS,
+    TRAINING_TASK_SEEDS,
+    VALIDATION_TASK_SEEDS,
+    Stream,
+    lifetime_key,
+    task_seed,
+)
 from epg_tf.statistics import Bootstrap
-from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, TRAINING_TASK_SEEDS, VALIDATION_TASK_SEEDS
 from epg_tf.tasks.simulator import BatchSimulator
 
 
@@ -46,7 +51,7 @@ def test_held_out_tasks_are_none_that_training_can_draw(loss):
         )
     # And training draws from its own range, to either end of it.
     seeds = [
-        sampling.task_seed(seed, epoch, 0, "independent", TRAINING_TASK_SEEDS)
+        task_seed(seed, epoch, 0, "independent", TRAINING_TASK_SEEDS)
         for seed in range(4)
         for epoch in range(500)
     ]
@@ -55,7 +60,7 @@ def test_held_out_tasks_are_none_that_training_can_draw(loss):
     # Nor are an agent's own random numbers those of any agent in training.
     keys = {seed.key for seed in comparison.seeds}
     assert len(keys) == 1000
-    assert sampling.lifetime_key(loss.settings.seed, 1, 0, "paired")[1] < HELD_OUT_TASK_SEEDS.start
+    assert lifetime_key(loss.settings.seed, 1, 0, "paired")[1] < HELD_OUT_TASK_SEEDS.start
     assert all(key[1] >= HELD_OUT_TASK_SEEDS.start for key in keys)
 
 

@@ -8,8 +8,8 @@ from epg_tf.evaluation.analysis.gradient_correlation import (
     steps_of,
 )
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.reacher import RandomReacher
 
 # With so large an epsilon Adam's first step is rate * gradient / (abs(gradient) + FLOOR), from

@@ -7,9 +7,9 @@ import tensorflow as tf
 from epg_tf.agent.agents import Agents
 from epg_tf.evaluation.analysis.policy_change import PolicyChange, mean_kl
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import held_out_seed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.seeds import held_out_seed
 from epg_tf.tasks.reacher import RandomReacher
 
 SHAPE = (2, 5, 3)  # workers, observations, size of the action

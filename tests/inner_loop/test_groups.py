@@ -5,8 +5,8 @@ import pytest
 
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.reacher import RandomReacher
 
 SHORT = InnerLoop(num_updates=3, steps_per_update=64, buffer_size=64)

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
-from epg_tf.outer_loop import sampling
 from epg_tf.outer_loop.strategy import EvolutionStrategy
+from epg_tf.seeds import LifetimeSeed, lifetime_key
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
@@ -117,7 +116,7 @@ def test_a_loss_evolved_for_a_few_epochs_beats_its_own_start():
         lifetimes = workers.live(
             strategy.ask(state, seed, range(num_workers)),
             [
-                LifetimeSeed(w // 2 + 50 * epoch, sampling.lifetime_key(seed, epoch, w, "paired"))
+                LifetimeSeed(w // 2 + 50 * epoch, lifetime_key(seed, epoch, w, "paired"))
                 for w in range(num_workers)
             ],
             0.0,

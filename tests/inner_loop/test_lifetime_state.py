@@ -7,9 +7,9 @@ import pytest
 
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import RandomHopper
 from epg_tf.tasks.reacher import RandomReacher

@@ -12,10 +12,10 @@ from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.inner_loop import lifetime
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import held_out_seed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.native import arithmetic, compiler, trial
+from epg_tf.seeds import held_out_seed
 from epg_tf.tasks.reacher import RandomReacher
 
 SHAPES = [(1, 1, 1), (4, 9, 16), (5, 3, 17), (32, 64, 64), (33, 11, 65), (128, 2, 31)]
@@ -182,7 +182,7 @@ def test_after_the_trial_nothing_is_left_to_compile(tmp_path):
         "assert trial.runs_here() and trial.descends_here()\n"
         "import numpy as np\n"
         "from epg_tf.inner_loop.lifetime import Workers\n"
-        "from epg_tf.inner_loop.seeds import held_out_seed\n"
+        "from epg_tf.seeds import held_out_seed\n"
         "from epg_tf.inner_loop.settings import InnerLoop\n"
         "from epg_tf.native import collect, descend\n"
         "from epg_tf.tasks.hopper import RandomHopper\n"

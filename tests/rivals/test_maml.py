@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 from tiny_tasks import Line, Navigation
 
-from epg_tf.inner_loop.seeds import held_out_seed
 from epg_tf.outer_loop.strategy import EvolutionStrategy
 from epg_tf.rivals.adaptation.baseline import (
     advantages,
@@ -27,6 +26,7 @@ from epg_tf.rivals.meta_training.checkpoint import (
 )
 from epg_tf.rivals.meta_training.settings import RivalTraining
 from epg_tf.rivals.meta_training.training import train_rival
+from epg_tf.seeds import held_out_seed
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.reacher import RandomReacher
 

@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 from tiny_tasks import Bandit, Grid, best_of_bandit
 
-from epg_tf.inner_loop.seeds import held_out_seed
 from epg_tf.rivals.learners import make_learner
 from epg_tf.rivals.meta_training.checkpoint import (
     RivalCheckpoint,
@@ -17,6 +16,7 @@ from epg_tf.rivals.meta_training.settings import RivalTraining
 from epg_tf.rivals.meta_training.training import train_rival
 from epg_tf.rivals.rl2.ppo import advantages, counted_rewards
 from epg_tf.rivals.rl2.settings import RL2
+from epg_tf.seeds import held_out_seed
 from epg_tf.tasks.reacher import RandomReacher
 
 SMALL = RL2(

@@ -7,7 +7,6 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
 from epg_tf.agent.experience import Experience
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.rivals.tf_agents_ppo import (
     ObservationMoments,
@@ -18,9 +17,9 @@ from epg_tf.rivals.tf_agents_ppo import (
 )
 from epg_tf.rivals.tf_agents_ppo_agent import tuned
 from epg_tf.rivals.tf_agents_trajectories import Trajectories, trajectories
+from epg_tf.seeds import VALIDATION_TASK_SEEDS, LifetimeSeed
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.environment import BatchedEnvironment
-from epg_tf.tasks.family import VALIDATION_TASK_SEEDS
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.tasks.simulator import BatchSimulator
 

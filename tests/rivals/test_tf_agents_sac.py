@@ -16,15 +16,14 @@ from epg_tf.agent.experience import Experience
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.training import AgentTraining
 from epg_tf.evolved_loss.load import EvolvedLoss
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 from epg_tf.rivals import tf_agents_sac
 from epg_tf.rivals.tf_agents_replay import ReplayBuffer
 from epg_tf.rivals.tf_agents_sac import SACActingPolicy, learn, swapped_sac
 from epg_tf.rivals.tf_agents_sac_agent import TFAgentsSAC
+from epg_tf.seeds import VALIDATION_TASK_SEEDS, LifetimeSeed
 from epg_tf.tasks.environment import BatchedEnvironment
-from epg_tf.tasks.family import VALIDATION_TASK_SEEDS
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.tasks.simulator import BatchSimulator
 

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from epg_tf.inner_loop.seeds import Stream
+from epg_tf.seeds import Stream
 from epg_tf.tasks.simulator import Step
 
 

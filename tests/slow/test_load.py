@@ -10,9 +10,9 @@ import pytest
 from tiny_runs import ENVIRONMENT, PROJECT, state_of, training
 
 from epg_tf.inner_loop.groups import WorkerGroups
-from epg_tf.inner_loop.seeds import validation_seed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.seeds import validation_seed
 from epg_tf.tasks.reacher import RandomReacher
 
 pytestmark = pytest.mark.slow

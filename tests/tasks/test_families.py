@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, TRAINING_TASK_SEEDS
+from epg_tf.seeds import HELD_OUT_TASK_SEEDS, TRAINING_TASK_SEEDS
 from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
 

@@ -6,10 +6,10 @@ import pytest
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.loss.learned_loss import LearnedLoss
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic import ActorPolicy, Critic
 from epg_tf.teaching.critic_teacher import CriticTeacher

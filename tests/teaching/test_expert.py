@@ -9,10 +9,10 @@ import pytest
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.collection import make_driver
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO
 from epg_tf.loss.inputs import LossInputs
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.hopper import RandomHopper
 from epg_tf.tasks.reacher import RandomReacher

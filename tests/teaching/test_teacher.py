@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.schedules import PiecewiseLinear
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic_teacher import CriticTeacher

@@ -24,9 +24,8 @@ from epg_tf.evaluation.analysis.sensitivity import (
 )
 from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.inner_loop.lifetime import Update, Workers
-from epg_tf.inner_loop.seeds import LifetimeSeed, held_out_seed
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
+from epg_tf.seeds import HELD_OUT_TASK_SEEDS, LifetimeSeed, held_out_seed
 
 LOSSES = ("evolved", "random_loss")
 

@@ -19,8 +19,8 @@ from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.batch import Statistics
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.lifetime import Update, Workers
-from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.family import TaskFamily
 
 _SECONDS_PER_SHOT = 0.04

@@ -31,10 +31,10 @@ from epg_tf.evaluation.films.showcase import Showcase
 from epg_tf.evaluation.methods import labels_of
 from epg_tf.files import CONFIG_FILE, write_json, write_npz, write_text
 from epg_tf.inner_loop.lifetime import Update, Workers
-from epg_tf.inner_loop.seeds import Stream, held_out_seed
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.rendering.process import RenderProcess
 from epg_tf.rendering.travel import travelling_coordinate
+from epg_tf.seeds import Stream, held_out_seed
 from epg_tf.tasks.simulator import BatchSimulator
 from epg_tf.text import aligned, number
 

@@ -13,7 +13,7 @@ from typing import Any
 from epg_tf.checks import require_integer
 from epg_tf.evaluation.films.episodes import Pace
 from epg_tf.evolved_loss.load import EvolvedLoss
-from epg_tf.inner_loop.seeds import LifetimeSeed, held_out_seed
+from epg_tf.seeds import LifetimeSeed, held_out_seed
 from epg_tf.tasks.family import Task, TaskFamily
 
 MOST_TASKS = 9

@@ -13,11 +13,10 @@ from typing import Any
 from epg_tf.checks import require_integer, require_member, require_number
 from epg_tf.evaluation.methods import DEFAULT_METHODS, METHODS
 from epg_tf.evolved_loss.load import EvolvedLoss
-from epg_tf.inner_loop.seeds import LifetimeSeed, held_out_seed
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 from epg_tf.rivals.meta_training.trained import TrainedRival
-from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS
+from epg_tf.seeds import HELD_OUT_TASK_SEEDS, LifetimeSeed, held_out_seed
 
 _MOST_AGENTS = 1_000_000
 

@@ -18,7 +18,7 @@ from epg_tf.evaluation.methods import BASELINE, METHODS
 from epg_tf.inner_loop.episodes import learning_curves
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 from epg_tf.rivals.learners import make_learner
 from epg_tf.rivals.no_action import act_without_learning
 

@@ -12,7 +12,6 @@ from epg_tf.agent.experience import Experience
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.rivals.adaptation.baseline import (
     advantages,
     features,
@@ -21,6 +20,7 @@ from epg_tf.rivals.adaptation.baseline import (
 )
 from epg_tf.rivals.adaptation.inner_step import Batch, InnerStep
 from epg_tf.rivals.adaptation.settings import Adaptation
+from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import TaskFamily
 

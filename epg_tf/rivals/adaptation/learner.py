@@ -9,12 +9,12 @@ import numpy as np
 
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.rivals.adaptation.agents import AdaptingAgents
 from epg_tf.rivals.adaptation.inner_step import InnerStep
 from epg_tf.rivals.adaptation.policy import AdaptablePolicy
 from epg_tf.rivals.adaptation.settings import Adaptation
 from epg_tf.rivals.meta_training.rival import Arrays, MetaLearner
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
 
 _STATISTICS = ("count", "total", "total_of_squares")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from epg_tf.agent.normaliser import RunningStatistics
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.outer_loop.strategy import EvolutionState
 from epg_tf.rivals.adaptation.agents import returns_since
 from epg_tf.rivals.adaptation.learner import (
@@ -18,6 +17,7 @@ from epg_tf.rivals.adaptation.learner import (
 )
 from epg_tf.rivals.es_maml.settings import ESMAML
 from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(EvolutionState))

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from epg_tf.agent.normaliser import RunningStatistics
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.rivals.adaptation.agents import returns_since
 from epg_tf.rivals.adaptation.learner import (
     AdaptationLearner,
@@ -20,6 +19,7 @@ from epg_tf.rivals.adaptation.learner import (
 from epg_tf.rivals.maml.meta_update import MetaUpdate
 from epg_tf.rivals.maml.settings import MAML
 from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
 
 _COLLECTING = 0.5  # the share of an epoch's time, for the progress bar

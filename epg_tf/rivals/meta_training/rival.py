@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.inner_loop.seeds import LifetimeSeed
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
 
 Arrays = Mapping[str, np.ndarray]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from epg_tf.checks import require_integer
-from epg_tf.inner_loop.seeds import LifetimeSeed
-from epg_tf.outer_loop import sampling
 from epg_tf.rivals.meta_training.rival import Rival
+from epg_tf.seeds import LifetimeSeed, training_seed
 from epg_tf.tasks.family import TaskFamily
 
 
@@ -55,7 +54,7 @@ class RivalTraining:
 
     def seeds_of(self, epoch: int) -> list[LifetimeSeed]:
         """The seeds of the tasks of an epoch (1, 2, ...)."""
-        return [sampling.training_seed(self.seed, epoch, task) for task in range(self.num_tasks)]
+        return [training_seed(self.seed, epoch, task) for task in range(self.num_tasks)]
 
     def is_validated(self, epoch: int) -> bool:
         """Whether there is a look at validation tasks after `epoch`."""

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from epg_tf.inner_loop.episodes import learning_curves
-from epg_tf.inner_loop.seeds import validation_seed
 from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.rivals.meta_training.checkpoint import RivalCheckpoint
 from epg_tf.rivals.meta_training.folder import RivalFolder
 from epg_tf.rivals.meta_training.rival import Arrays, MetaLearner
 from epg_tf.rivals.meta_training.settings import RivalTraining
+from epg_tf.seeds import validation_seed
 from epg_tf.statistics import iqm
 
 _EPOCH_STREAM = 0x5A11  # apart from the streams of the epoch's tasks

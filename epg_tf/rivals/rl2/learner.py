@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.inner_loop.seeds import LifetimeSeed
 from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome, MetaLearner
 from epg_tf.rivals.rl2.acting import RecurrentActor
 from epg_tf.rivals.rl2.network import RecurrentNetwork
@@ -17,6 +16,7 @@ from epg_tf.rivals.rl2.normalisation import Normalisation
 from epg_tf.rivals.rl2.ppo import PPOUpdate, counted_rewards
 from epg_tf.rivals.rl2.settings import RL2
 from epg_tf.rivals.rl2.trials import TrialDriver, Trials
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
 
 _COLLECTING = 0.5  # the share of an epoch's time, for the progress bar

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from epg_tf.inner_loop.seeds import LifetimeSeed, Stream
 from epg_tf.rivals.rl2.acting import RecurrentActor
+from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.tasks.simulator import BatchSimulator, Step
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from epg_tf.outer_loop.ranks import Ranks
+from epg_tf.ranks import Ranks
 
 
 @pytest.fixture(scope="module")

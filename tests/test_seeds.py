@@ -5,8 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from epg_tf.outer_loop.sampling import SAMPLINGS, lifetime_key, noise, task_seed
-from epg_tf.tasks.family import HELD_OUT_TASK_SEEDS, TRAINING_TASK_SEEDS
+from epg_tf.seeds import (
+    HELD_OUT_TASK_SEEDS,
+    SAMPLINGS,
+    TRAINING_TASK_SEEDS,
+    lifetime_key,
+    noise,
+    task_seed,
+)
 
 SIZE = 20_000
 KEYS = list(itertools.product((0, 1, 2**31 + 7), (1, 2, 3000), (0, 2, 4, 30)))

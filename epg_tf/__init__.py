@@ -17,7 +17,7 @@
 | L_pg, Eq. 1 and PPO; alpha in Eq. 6              | `loss.guidance`; `schedules`               |
 | theta: policy, memory (section 3.3), value       | `agent.networks`                           |
 | buffer of N steps; normalisation (section 4.1)   | `agent.experience`; `agent.normaliser`     |
-| n workers on so many ranks and threads           | `outer_loop.ranks`; `inner_loop.groups`    |
+| n workers on so many ranks and threads           | `ranks`; `inner_loop.groups`               |
 | phi is taught first (ours)                       | `teaching`; `outer_loop.taught_epochs`     |
 | a run as it is written down, and read again      | `train`; `run`                             |
 | an epoch that is cut off, and goes on            | `inner_loop.lifetime_state`                |

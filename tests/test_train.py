@@ -251,26 +251,6 @@ def test_lifetimes_may_be_shorter_in_the_search_than_those_that_the_loss_is_for(
     assert load(str(tmp_path)).inner_loop.num_updates == 6
 
 
-def test_a_loss_may_be_evolved_on_tasks_that_differ_from_those_it_is_for(
-    confined_settings, tmp_path
-):
-    others = {
-        "meta_train.training_family": "@training/RandomReacher()",
-        "training/RandomReacher.link_length": (0.1, 0.2),
-    }
-    returns = []
-    for name, changes in {"same": {}, "others": others}.items():
-        assert run(tmp_path / name, **confined_settings | changes)
-        returns.append(metrics_of(tmp_path / name)[0]["return_mean"])
-    assert returns[0] != returns[1]
-    settings = config.read(["tests/data/paper_reacher.gin"], bindings(confined_settings | others))
-    assert settings.family.link_length == (0.5, 1.5)
-    with pytest.raises(ValueError, match="`meta_train.training_family` .of observation_size 11."):
-        config.read(
-            ["tests/data/paper_reacher.gin"], ["meta_train.training_family = @RandomHopper()"]
-        )
-
-
 def test_lifetimes_may_grow_over_epochs_and_go_on_where_they_stood(tmp_path):
     growing = LEAN | {
         "meta_train.num_updates": "@lifetime/Linear()",

@@ -14,7 +14,6 @@ from epg_tf.loss.guidance import PPO, Guide
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.family import TaskFamily
 
-_RETURN_SO_FAR = "return_so_far"
 _REFRESHES = ("after_update", "before_update")
 
 
@@ -31,12 +30,7 @@ class InnerLoop:
         num_passes: Passes over the M steps per update.
         learned_loss: The architecture of the learned loss.
         guide: The hand-made surrogate of Eq. 6.
-        objective: What R_i is made of: "weighted_episodes" (footnote 1), "last_episodes", or
-            "return_so_far", the mean over steps of the return of the episode so far, in the
-            episodes that overlap the newest `objective_updates` updates. For a robot that is paid
-            for its velocity this is its mean distance from the start: a fall costs what it had
-            gained, and standing gains nothing.
-        objective_updates: See `objective`.
+        objective: The fitness R_i: "weighted_episodes" (footnote 1) or "last_episodes".
         hidden_sizes: Units of the hidden layers of policy and value function.
         memory_size: Units of the memory.
         initial_log_std: Where a Gaussian policy's log standard deviation starts.
@@ -69,7 +63,6 @@ class InnerLoop:
     learned_loss: LearnedLoss = LearnedLoss()
     guide: Guide = PPO()
     objective: str = "weighted_episodes"
-    objective_updates: int = 4
     hidden_sizes: tuple[int, ...] = (64, 64)
     memory_size: int = 32
     initial_log_std: float = 0.0
@@ -89,7 +82,6 @@ class InnerLoop:
             "num_minibatches",
             "num_passes",
             "memory_size",
-            "objective_updates",
         ):
             require_integer(f"InnerLoop.{name}", getattr(self, name))
         for size in self.hidden_sizes:
@@ -121,7 +113,7 @@ class InnerLoop:
                     f"as many means as standard deviations, and these at least {STD_FLOOR}."
                 )
         require_member("InnerLoop.mean_activation", self.mean_activation, (None, "tanh"))
-        require_member("InnerLoop.objective", self.objective, (*OBJECTIVES, _RETURN_SO_FAR))
+        require_member("InnerLoop.objective", self.objective, tuple(OBJECTIVES))
         require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
         require_member("InnerLoop.backend", self.backend, ("tensorflow", "numba"))
         shortest = self.learned_loss.shortest_buffer
@@ -143,8 +135,6 @@ class InnerLoop:
 
     def returns_of(self, episodes: EpisodeReturns) -> np.ndarray:
         """Returns R_i of lifetimes (Algorithm 1, line 13), [W]."""
-        if self.objective == _RETURN_SO_FAR:
-            return episodes.mean_so_far(self.objective_updates * self.steps_per_update)
         objective = OBJECTIVES[self.objective]
         return np.array([objective(one) for one in episodes.of_lifetimes()])
 

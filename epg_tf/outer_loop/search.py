@@ -67,7 +67,7 @@ class Evolution:
         workers: WorkerGroups,
         partial_epochs: PartialEpochs | None = None,
     ):
-        """Makes workers for `settings.training_family`, if there is one.
+        """Stores what the search needs.
 
         Args:
             settings: The settings of the run.
@@ -78,9 +78,6 @@ class Evolution:
         self._settings = settings
         self._share = ranks.share(settings.num_workers)
         self._workers, self._partial_epochs = workers, partial_epochs
-        if settings.training_family is not None:
-            family, threads = settings.training_family, ranks.threads(settings.threads_per_rank)
-            self._workers = WorkerGroups(settings.inner_loop, family, len(self._share), threads)
 
     def live(self, before: Checkpoint, on_update: Callable[[Update], object]) -> Lifetimes:
         """Runs each worker's lifetime with its own perturbation of phi."""

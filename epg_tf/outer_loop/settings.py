@@ -25,8 +25,6 @@ class MetaTraining:
         seed: The seed of all random numbers.
         num_updates: K over epochs, if lifetimes of the search are shorter than later ones or grow;
             None for `InnerLoop.num_updates` in every epoch.
-        training_family: The tasks of the search, if they differ from `family`, for example in
-            rewards or in the ends of episodes. Validation always uses `family`.
         teacher: The teacher of phi in the first epochs; None (the paper) for evolution alone.
         validate_every: Epochs between two validations of phi without noise; 0 for none. A
             validation is the interquartile mean of the final returns of n agents without guidance
@@ -48,7 +46,6 @@ class MetaTraining:
     num_workers: int = 32
     seed: int = 0
     num_updates: Schedule | None = None
-    training_family: TaskFamily | None = None
     teacher: Teacher | None = None
     validate_every: int = 0
     start_from: str | None = None
@@ -77,17 +74,6 @@ class MetaTraining:
                 require_schedule(f"EvolutionStrategy.{name}", value, self.num_epochs)
         if self.num_updates is not None:
             require_schedule("meta_train.num_updates", self.num_updates, self.num_epochs, lowest=1)
-        if self.training_family is not None:
-            self._require_same_sizes(self.training_family)
-
-    def _require_same_sizes(self, other: TaskFamily) -> None:
-        for name in ("observation_size", "action_size", "num_actions"):
-            ours, theirs = (getattr(family, name) for family in (self.family, other))
-            if ours != theirs:
-                raise ValueError(
-                    f"`meta_train.training_family` (of {name} {theirs}) must be like "
-                    f"`meta_train.family` (of {name} {ours})."
-                )
 
     def num_updates_in(self, epoch: int) -> int:
         """K in `epoch` (1, 2, ...)."""

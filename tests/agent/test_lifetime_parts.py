@@ -60,21 +60,6 @@ def test_episode_returns_add_up_across_updates():
     assert episodes.last_steps == [[2, 4, 6], [6]]
 
 
-def test_the_return_so_far_is_averaged_over_the_episodes_that_overlap_the_newest_steps():
-    episodes = EpisodeReturns(2)
-    episodes.add(experience([[9, 9, 1, 2], [9, 1, 1, 1]], [[0, 1, 0, 0], [1, 0, 0, 0]]))
-    episodes.add(experience([[3, 4, 5, 6], [1, 1, 1, 1]], [[1, 0, 0, 0], [0, 0, 0, 0]]))
-    older, of_one, running = 9 + 18, 1 + 3 + 6, 4 + 9 + 15
-    of_another = 1 + 2 + 3 + 4 + 5 + 6 + 7
-    np.testing.assert_allclose(episodes.mean_so_far(4), [(of_one + running) / 6, of_another / 7])
-    np.testing.assert_allclose(episodes.mean_so_far(3), [running / 3, of_another / 7])
-    np.testing.assert_allclose(
-        episodes.mean_so_far(100), [(older + of_one + running) / 8, (9 + of_another) / 8]
-    )
-    again = EpisodeReturns.from_arrays(episodes.as_arrays())
-    np.testing.assert_array_equal(again.mean_so_far(4), episodes.mean_so_far(4))
-
-
 def test_return_of_a_lifetime_is_footnote_1():
     returns = [1.0, 2.0, 4.0, 8.0]
     last = (2.0 + 4.0 + 8.0) / 3

@@ -154,7 +154,7 @@ def test_a_loss_evolved_for_a_few_epochs_beats_its_own_start():
         ({"num_minibatches": 5}, "must divide `InnerLoop.steps_per_update` (=128)."),
         (
             {"objective": "best"},
-            "must be one of 'weighted_episodes', 'last_episodes', 'return_so_far'.",
+            "must be one of 'weighted_episodes', 'last_episodes'.",
         ),
     ],
 )

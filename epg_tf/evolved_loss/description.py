@@ -16,7 +16,7 @@ from epg_tf.agent.adam import BETA_1, BETA_2
 from epg_tf.agent.normaliser import STD_FLOOR, RunningStatistics
 from epg_tf.evolved_loss.folder import ARRAYS_FILE
 from epg_tf.files import crc32_of
-from epg_tf.inner_loop.inputs import given_shapes, policy_outputs
+from epg_tf.inner_loop.inputs import MEANINGS, given_shapes, policy_outputs
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import PER_STEP_INPUTS
 from epg_tf.loss.learned_loss import LearnedLoss
@@ -81,19 +81,8 @@ def _about(description: Description) -> dict[str, Any]:
 
 
 def _inputs(settings: InnerLoop, family: TaskFamily) -> list[dict[str, Any]]:
-    meanings = {
-        "observation": "what was acted on",
-        "action": "as the policy gave it, not clipped",
-        "reward": "of the step",
-        "termination": "1 where an episode ended, by itself or by its time limit, else 0",
-        "memory": "what the agent's memory gives",
-        "policy_mean": "the policy's mean at each observation",
-        "policy_log_std": "the policy's log standard deviation",
-        "policy_log_probabilities": "the policy's log-probabilities at each observation",
-        "mask": "1 where the buffer holds a step, 0 where it is padded",
-    }
-    if family.num_actions is not None:
-        meanings["action"] = "the action's number, one-hot"
+    discrete = {} if family.num_actions is None else {"action": "the action's number, one-hot"}
+    meanings = MEANINGS | discrete
     normalised = _normalised(settings)
     trained = {*policy_outputs(family), *(["memory"] if settings.train_memory else [])}
     return [

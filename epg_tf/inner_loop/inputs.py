@@ -1,9 +1,24 @@
-"""Names and shapes of the inputs of a loss."""
+"""Names, shapes and meanings of the inputs of a loss."""
 
 from __future__ import annotations
 
+import tensorflow as tf
+
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.family import TaskFamily
+
+MEANINGS = {
+    "observation": "what was acted on",
+    "action": "as the policy gave it, not clipped",
+    "reward": "of the step",
+    "termination": "1 where an episode ended, by itself or by its time limit, else 0",
+    "memory": "what the agent's memory gives",
+    "policy_mean": "the policy's mean at each observation",
+    "policy_log_std": "the policy's log standard deviation",
+    "policy_log_probabilities": "the policy's log-probabilities at each observation",
+    "mask": "1 where the buffer holds a step, 0 where it is padded",
+}
 
 
 def policy_outputs(family: TaskFamily) -> tuple[str, ...]:
@@ -43,3 +58,11 @@ def given_shapes(settings: InnerLoop, family: TaskFamily) -> dict[str, tuple[int
         length = settings.buffer_size
         shapes |= {"observation": (length, family.observation_size), "reward": (length, 1)}
     return shapes
+
+
+def zeros(settings: InnerLoop, family: TaskFamily, num_workers: int) -> LossInputs:
+    """Returns the loss's inputs of W workers as zeros; None for inputs that it does not have."""
+    shapes = input_shapes(settings, family) | {"memory": (1, settings.memory_size)}
+    found = {name: tf.zeros([num_workers, *shape]) for name, shape in shapes.items()}
+    policy = tuple(found.pop(name) for name in policy_outputs(family))
+    return LossInputs(**{**dict.fromkeys(LossInputs._fields), **found, "policy": policy})

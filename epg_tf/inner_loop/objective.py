@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from epg_tf.agent.agents import Agents
 from epg_tf.inner_loop.batch import UpdateBatch
+from epg_tf.inner_loop.inputs import zeros
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import Guide, GuideBatch, GuideTargets
 from epg_tf.loss.inputs import LossInputs
@@ -105,16 +106,10 @@ class Objective:
         def taken(tensor):
             return tensor if tensor is None or rows is None else take(tensor, rows)
 
-        return LossInputs(
-            observation=taken(batch.observation),
-            action=taken(batch.action),
-            termination=taken(batch.termination),
-            policy=output,
-            memory=self._agents.memory(None),
-            reward=taken(batch.reward),
-            gated_observation=taken(batch.gated_observation),
-            mask=batch.mask,
-        )
+        names = (name for name in LossInputs._fields if name in UpdateBatch._fields)
+        shared = {name: taken(getattr(batch, name)) for name in names}
+        shared["mask"] = batch.mask
+        return LossInputs(**shared, policy=output, memory=self._agents.memory(None))
 
     def targets(self, batch: UpdateBatch, output: tuple[tf.Tensor, ...]) -> GuideTargets:
         """Returns the guide's targets on the M newest steps, given the policies' output there."""
@@ -149,20 +144,10 @@ class Objective:
 
 def build(loss: LossNetwork, agents: Agents, settings: InnerLoop, family: TaskFamily) -> None:
     """Creates the variables of phi by a call on a buffer of zeros."""
-    shape = [agents.num_workers, settings.buffer_size]
-    observation = tf.zeros([*shape, family.observation_size])
-    loss(
-        LossInputs(
-            observation=observation,
-            action=tf.zeros([*shape, family.action_features]),
-            termination=tf.zeros([*shape, 1]),
-            policy=agents.policy(observation),
-            memory=agents.memory(None),
-            reward=tf.zeros([*shape, 1]),
-            gated_observation=tf.zeros([*shape, family.observation_size + 1]),
-        ),
-        settings.steps_per_update,
-    )
+    observation = [agents.num_workers, settings.buffer_size, family.observation_size]
+    outputs = {"policy": agents.policy(tf.zeros(observation)), "memory": agents.memory(None)}
+    inputs = zeros(settings, family, agents.num_workers)._replace(**outputs)
+    loss(inputs, settings.steps_per_update)
 
 
 def take(tensor: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.inner_loop.inputs import input_shapes, policy_outputs
+from epg_tf.inner_loop.inputs import zeros
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.family import TaskFamily
@@ -76,7 +76,7 @@ class Fit:
         """
         self._num_newest = settings.steps_per_update
         self._loss = settings.learned_loss.build(1)
-        self._loss.per_step(_zeros(settings, family))
+        self._loss.per_step(zeros(settings, family, 1))
         self._phi = tf.Variable(tf.zeros([self._loss.size]))
         self._optimizer = tf.keras.optimizers.Adam(jit_compile=False)
         self._optimizer.build([self._phi])
@@ -164,14 +164,6 @@ class Fit:
                 for gradient, target in zip(gradients, targets, strict=True)
             ]
         )
-
-
-def _zeros(settings: InnerLoop, family: TaskFamily) -> LossInputs:
-    """Returns all inputs of the loss for one agent, as zeros."""
-    shapes = input_shapes(settings, family) | {"memory": (1, settings.memory_size)}
-    zeros = {name: tf.zeros([1, *shape]) for name, shape in shapes.items()}
-    policy = tuple(zeros.pop(name) for name in policy_outputs(family))
-    return LossInputs(**{**dict.fromkeys(LossInputs._fields), **zeros, "policy": policy})
 
 
 def _mean_square(values: tf.Tensor) -> tf.Tensor:

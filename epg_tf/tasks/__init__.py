@@ -1,7 +1,7 @@
 """p(M): distributions of MuJoCo tasks, and ways to step them.
 
-Importing this package registers the tasks with gymnasium. It imports no TensorFlow: of the modules
-only `environment` does.
+Importing this package registers the tasks with gymnasium but does not import TensorFlow. Only the
+module `environment` does.
 """
 
 import gymnasium

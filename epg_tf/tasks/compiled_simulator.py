@@ -1,4 +1,4 @@
-"""The batched simulator's workers, taken through many steps in one call that needs no Python."""
+"""Rollouts of the batched simulator's workers in one compiled call, without Python."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from epg_tf.tasks.mujoco_process import mujoco_address
 from epg_tf.tasks.rules import Rules, rules_in_force
 from epg_tf.tasks.simulator import FULL_PHYSICS, BatchSimulator
 
-_QUEUE = 8  # episode starts that are drawn ahead; the call comes back where they run out
+_QUEUE = 8  # episode starts drawn ahead per worker; the call returns when they run out
 
 
 class Passage(NamedTuple):
-    """M steps of W workers.
+    """A rollout: M steps of W workers.
 
     Attributes:
-        observation: What was acted on, [W, M, S] float32.
+        observation: The observation before the step, [W, M, S] float32.
         action: [W, M, A] float32, or [W, M] action numbers.
         reward: [W, M].
-        terminated: Where an episode ended by itself, [W, M] bool.
-        ended: Where an episode ended, by itself or by the time limit, [W, M] bool.
-        arrived: Where the step arrived, before any reset, [W, M, S] float32.
-        before: Full physics before each step, [W, M, ...].
-        after: The same after it.
+        terminated: True if the episode ended, but not by the time limit, [W, M] bool.
+        ended: True if the episode ended, also by the time limit, [W, M] bool.
+        arrived: The observation after the step, before any reset, [W, M, S] float32.
+        before: Full physics before the step, [W, M, ...].
+        after: Full physics after the step, before any reset, [W, M, ...].
     """
 
     observation: np.ndarray
@@ -41,9 +41,9 @@ class Passage(NamedTuple):
 
 
 def is_compilable(simulator: BatchSimulator) -> bool:
-    """Whether a family has rules, and its models no more than the call knows of.
+    """Returns whether a family has rules and its models only features that the call supports.
 
-    The workers share one mjData: what is in it besides the full physics would be another's.
+    The workers share one mjData: its state outside the full physics would leak between workers.
     """
     family, model = simulator.family, simulator.tasks[0].model
     width = model.nu if family.num_actions is not None else family.action_size
@@ -54,22 +54,22 @@ def is_compilable(simulator: BatchSimulator) -> bool:
 class CompiledSimulator:
     """Takes the workers of a `BatchSimulator` through M steps at a time.
 
-    The simulator stands where they arrived, but starts of episodes are drawn ahead, so that it is
-    not to be reset beside it.
+    It updates the simulator's state. Do not call the simulator's `reset`: the next episode starts
+    are already drawn from the workers' generators.
 
     Attributes:
-        starts: The starts of episodes that are drawn ahead.
+        starts: The episode starts drawn ahead.
     """
 
     def __init__(self, simulator: BatchSimulator, num_steps: int):
-        """Lays out what the call works on.
+        """Prepares the arrays of the call.
 
         Args:
-            simulator: The workers, where they stand, for which `is_compilable` holds.
+            simulator: The workers in their current states; `is_compilable` must hold.
             num_steps: M.
 
         Raises:
-            ValueError: If the family's rules do not say of where the workers stand what it says.
+            ValueError: If the compiled rules and the family disagree on the workers' states.
         """
         family, workers = simulator.family, simulator.num_workers
         rules, model = rules_in_force(family), simulator.tasks[0].model
@@ -164,7 +164,7 @@ class CompiledSimulator:
         )
 
     def _check(self, rules: Rules) -> None:
-        """Asks the rules once: they are compiled, and may be older than what they refer to."""
+        """Compares compiled rules with the family once: code they use may have changed since."""
         simulator, world = self._simulator, self._world
         positions, velocities = (simulator.state[:, part] for part in self._coordinates)
         ends = simulator.family.terminated(positions, velocities, simulator.parameters)
@@ -184,7 +184,7 @@ class CompiledSimulator:
                 )
 
     def _draw_starts(self, workers: np.ndarray) -> None:
-        """Fills the queues of workers that have used theirs up, from the workers' generators."""
+        """Refills the queues of workers without starts, from the workers' generators."""
         simulator = self._simulator
         for worker in workers:
             for place in range(_QUEUE):
@@ -194,9 +194,9 @@ class CompiledSimulator:
         self.starts.used[workers] = 0
 
     def _reward(self, steps: Steps, action: np.ndarray) -> np.ndarray:
-        """The rewards of all steps, [W, M]: a rule of W rows, applied to M of one worker.
+        """Returns the rewards of all steps, [W, M], by one call of the family's rule per worker.
 
-        Not to all at once: some of NumPy's functions round by the place in an array.
+        Some NumPy functions round by the place in an array: one call would mix in other workers.
         """
         positions, velocities = self._coordinates
         rewards = np.empty(action.shape[:2])

@@ -1,6 +1,6 @@
 """A finite action space for a family whose actions are a box.
 
-The paper's policies may be categorical (section 3.3), and its robots take torques:
+The paper's policies may be categorical (section 3.3), but its robots take torques.
 `DiscreteActions` lays a grid over the box, so that the same robots serve both kinds of policy.
 """
 
@@ -16,10 +16,10 @@ from epg_tf.tasks.wrapped import WrappedFamily
 
 @dataclasses.dataclass(frozen=True)
 class DiscreteActions(WrappedFamily):
-    """The tasks of another family, acted on with the points of a grid.
+    """The tasks of another family, with the points of a grid as actions.
 
-    Action i is row i of `grid`; the last dimension of the box varies fastest. Everything else, and
-    the reward's view of the action, is the family's own.
+    Action i is row i of `grid`; the last dimension of the box varies fastest. Everything else comes
+    from the family, whose reward gets the box action.
 
     Attributes:
         family: The family to wrap; its actions must be a box.
@@ -37,7 +37,7 @@ class DiscreteActions(WrappedFamily):
 
     @functools.cached_property
     def grid(self) -> np.ndarray:
-        """The actions, `[num_actions, A]`."""
+        """The box actions, `[num_actions, A]`."""
         points = np.linspace(-1.0, 1.0, self.actions_per_dimension)
         return np.array(list(itertools.product(points, repeat=self.action_size)))
 
@@ -47,7 +47,7 @@ class DiscreteActions(WrappedFamily):
         return self.actions_per_dimension**self.action_size
 
     def describe(self) -> Description:
-        """The grid, in words; the other family describes itself."""
+        """Describes the grid; the other family describes itself."""
         return Description(
             "The tasks of another family, acted on with the points of a grid of "
             f"{self.actions_per_dimension} points along each dimension of its actions; the last "
@@ -55,7 +55,7 @@ class DiscreteActions(WrappedFamily):
         )
 
     def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
-        """Rewards as the family does, for the box action that was looked up."""
+        """Looks up the box actions and rewards them as the family does."""
         box = self.grid[action]
         return super().reward(qpos_before, qpos, qvel, observation, box, parameters)
 

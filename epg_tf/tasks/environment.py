@@ -1,9 +1,9 @@
 """The batched simulator as a TF-Agents environment.
 
-TF-Agents starts an episode on the step after the one that ended the last: that step ignores the
-worker's action, and yields a boundary rather than a transition. A stock `PyDriver` lives with that;
-`step` does it, per worker. A lifetime counts transitions (K updates of M steps each, Algorithm 1),
-so its driver uses `advance`, which starts the next episode within the same step and wastes none.
+In TF-Agents the step after an episode's end starts the next episode. It ignores the worker's action
+and yields a boundary, not a transition. `step` does so per worker, for a stock `PyDriver`. A
+lifetime counts transitions (K updates of M steps each, Algorithm 1). So its driver uses `advance`,
+which starts the next episode within the same step and wastes none.
 """
 
 import numpy as np
@@ -21,18 +21,18 @@ class BatchedEnvironment(py_environment.PyEnvironment):
     where an episode terminated, and 1 where the time limit truncated it and everywhere else.
 
     Attributes:
-        simulator: The simulator; `simulator.observation` is what to act on next.
+        simulator: The simulator; `simulator.observation` is the input of the next action.
     """
 
     def __init__(self, simulator: BatchSimulator):
-        """Wraps a simulator; episodes begin where it stands.
+        """Wraps a simulator in its current state.
 
         Args:
             simulator: The simulator of W workers, which this environment then steps and resets.
         """
         self.simulator = simulator
-        # What `_current_time_step` is made from when someone asks: the last step of `advance`, and
-        # the workers whose next episode it began.
+        # The last step of `advance` and the workers whose next episode it started.
+        # `_current_time_step` is made from them on demand.
         self._advanced: tuple[Step, np.ndarray] | None = None
         self._time_step: ts.TimeStep | None = None
         # The workers that `step` has left at the end of an episode.
@@ -42,21 +42,21 @@ class BatchedEnvironment(py_environment.PyEnvironment):
 
     @property
     def batched(self) -> bool:
-        """Whether all arrays lead with W, which they always do."""
+        """True: all arrays have a leading axis W."""
         return True
 
     @property
     def batch_size(self) -> int:
-        """W."""
+        """The number of workers, W."""
         return self.simulator.num_workers
 
     def observation_spec(self) -> array_spec.ArraySpec:
-        """One worker's observation, `[S]` float32."""
+        """Returns the spec of one worker's observation, `[S]` float32."""
         size = self.simulator.family.observation_size
         return array_spec.ArraySpec((size,), np.float32, "observation")
 
     def action_spec(self) -> array_spec.BoundedArraySpec:
-        """One worker's action: `[A]` float32 in [-1, 1], or an integer."""
+        """Returns the spec of one worker's action: `[A]` float32 in [-1, 1], or an integer."""
         family = self.simulator.family
         if family.num_actions is not None:
             return array_spec.BoundedArraySpec((), np.int64, 0, family.num_actions - 1, "action")
@@ -67,11 +67,11 @@ class BatchedEnvironment(py_environment.PyEnvironment):
 
         Args:
             action: `[W, A]`, or `[W]` integers.
-            arrived: Where to write the full physics before any episode starts, `[W, ...]`.
+            arrived: Output for the full physics after the step, before any reset, `[W, ...]`.
 
         Returns:
-            W transitions. `simulator.observation` is what to act on next: the new episode's first
-            observation for those that ended.
+            W transitions. `simulator.observation` is the input of the next action: the new
+            episode's first observation for workers whose episode ended.
         """
         if self._any_ended:
             self._restart()
@@ -90,8 +90,8 @@ class BatchedEnvironment(py_environment.PyEnvironment):
         return ts.restart(self._observation(), batch_size=self.batch_size)
 
     def _step(self, action: np.ndarray) -> ts.TimeStep:
-        # Workers at an end are stepped with the others and then restarted: what their step gave, a
-        # warning included, is dropped.
+        # Workers at an episode's end step with the others and then restart: the results of their
+        # step, a warning included, are dropped.
         starting, warnings = self._ended, self.simulator.warnings.copy()
         step = self.simulator.step(action)
         if self._any_ended:
@@ -127,7 +127,7 @@ class BatchedEnvironment(py_environment.PyEnvironment):
 
     @property
     def _current_time_step(self) -> ts.TimeStep | None:
-        """The base class's record of where it stands; after `advance`, made only when asked for."""
+        """The base class's current time step; after `advance` it is made on demand."""
         if self._advanced is not None:
             step, ended = self._advanced
             step_type = np.where(ended, ts.StepType.FIRST, ts.StepType.MID)

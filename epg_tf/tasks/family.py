@@ -1,11 +1,11 @@
 """p(M): a family of tasks, and one task drawn from it (Algorithm 1, line 5).
 
 A family is a set of ranges and a few rules. `TaskFamily.sample` turns a seed into a `Task`: a
-MuJoCo model and the quantities that were drawn for it. The rules (what is observed, rewarded, and
-when an episode ends) are written once, for W workers at a time, and serve the batched simulator and
-the scalar environment alike.
+MuJoCo model and its drawn quantities. The rules give observation, reward and termination. They are
+written once, for W workers at a time, and serve the batched simulator and the scalar environment
+alike.
 
-How the models are stepped is left to `simulator` and `gymnasium_env`.
+`simulator` and `gymnasium_env` step the models.
 """
 
 import abc
@@ -20,8 +20,8 @@ import numpy as np
 from epg_tf.tasks.idle_physics import leave_out_idle_physics
 from epg_tf.tasks.rules import Rules
 
-# Keeps the stream that draws a task apart from the one that an environment seeded with the same
-# number draws its episodes from.
+# Separates the random stream of a task from that of the episodes in an environment with the same
+# seed.
 _TASK_STREAM = 0x7A5C
 
 Parameters = Mapping[str, np.ndarray]
@@ -29,13 +29,13 @@ Parameters = Mapping[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One task: a MuJoCo model and what was drawn for it.
+    """One task: a MuJoCo model and its drawn quantities.
 
     Attributes:
         model: The compiled model. Models of one family have equal sizes; their numbers differ.
-        parameters: The drawn quantities, and those derived from them that the family's rules need.
-            Keys and shapes are the same for all tasks of a family. A key that begins with "_" is
-            for the rules alone, not for people.
+        parameters: The drawn quantities, and derived ones that the family's rules need. All tasks
+            of a family have the same keys and shapes. A key that begins with "_" is for the rules
+            alone, not for people.
     """
 
     model: mujoco.MjModel
@@ -43,12 +43,12 @@ class Task:
 
 
 class Quantity(NamedTuple):
-    """Something that is drawn, in words.
+    """A drawn quantity, in words.
 
     Attributes:
-        name: What it is, and how often it is drawn where that is not once per task.
-        unit: Its unit, or what it is a multiple of.
-        range: What it is drawn from.
+        name: The quantity, and how often it is drawn if that is not once per task.
+        unit: The unit, or the value that it is a multiple of.
+        range: The distribution.
     """
 
     name: str
@@ -57,15 +57,15 @@ class Quantity(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What people should know of a family, in words; its parts may be empty.
+    """A family in words, for people; all parts but the summary may be empty.
 
     Attributes:
-        summary: What the tasks are, in a sentence.
-        drawn: What differs from task to task and from episode to episode.
-        observation: What the agents see.
-        reward: What they are rewarded for.
-        end: When an episode ends.
-        remarks: What else there is to know, paragraph by paragraph.
+        summary: The tasks in one sentence.
+        drawn: The quantities that differ from task to task or from episode to episode.
+        observation: The content of an observation.
+        reward: The terms of the reward.
+        end: The conditions that end an episode.
+        remarks: Further remarks, one paragraph each.
     """
 
     summary: str
@@ -79,15 +79,15 @@ class Description(NamedTuple):
 class TaskFamily(abc.ABC):
     """A distribution over tasks that share observation, action and rules.
 
-    A new robot is a subclass: a frozen dataclass whose fields are its ranges, the class attributes
-    below, and the abstract methods. In the rules W is the number of workers, `parameters` holds
-    every entry of `Task.parameters` with a leading axis W, and nothing of one worker may enter
-    another's row. The arguments of the rules have the types and shapes that are given here.
+    A new robot is a subclass: a frozen dataclass with its ranges as fields, the class attributes
+    below, and the abstract methods. In the rules W is the number of workers, and `parameters` holds
+    every entry of `Task.parameters` with a leading axis W. A worker's row must not depend on other
+    workers. The rules' arguments have the types and shapes given here.
 
     Attributes:
         observation_size: S, the length of an observation.
-        action_size: A, the length of the box action, each number meant for [-1, 1].
-        num_actions: The size of a finite action space; None where the action is a box.
+        action_size: A, the length of the box action; each number is meant for [-1, 1].
+        num_actions: The size of a finite action space; None for a box.
         frame_skip: MuJoCo steps per environment step.
         time_limit: Environment steps after which an episode is truncated.
     """
@@ -100,11 +100,11 @@ class TaskFamily(abc.ABC):
 
     @property
     def action_features(self) -> int:
-        """The numbers that a loss sees of an action: A, or one per action of a finite set."""
+        """The size of an action as a loss's input: A, or the number of actions of a finite set."""
         return self.num_actions or self.action_size
 
     def sample(self, task_seed: int) -> Task:
-        """Draws the task that belongs to a seed.
+        """Draws the task of a seed.
 
         Args:
             task_seed: Any non-negative integer; see `seeds.TRAINING_TASK_SEEDS`,
@@ -114,7 +114,7 @@ class TaskFamily(abc.ABC):
             The task, the same for the same seed and family.
 
         Raises:
-            ValueError: If the seed is negative or not an integer, or MuJoCo refuses what was drawn.
+            ValueError: If the seed is not an integer of at least 0, or MuJoCo rejects the draw.
         """
         if not isinstance(task_seed, int | np.integer) or task_seed < 0:
             raise ValueError(f"`task_seed` (={task_seed!r}) must be a non-negative integer.")
@@ -135,11 +135,11 @@ class TaskFamily(abc.ABC):
 
     @abc.abstractmethod
     def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draws where an episode starts.
+        """Draws the start of an episode.
 
         Args:
             task: The task of the worker that starts an episode.
-            rng: That worker's own generator.
+            rng: That worker's generator.
 
         Returns:
             Positions `[nq]` and velocities `[nv]`, in MuJoCo's units.
@@ -153,13 +153,13 @@ class TaskFamily(abc.ABC):
         parameters: Parameters,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """What the agents see.
+        """Returns the agents' observations.
 
         Args:
             qpos: Positions `[W, nq]`.
             qvel: Velocities `[W, nv]`.
             parameters: Stacked task parameters.
-            out: Where to write, `[W, S]` float64; a new array by default.
+            out: The output array, `[W, S]` float64; a new array by default.
 
         Returns:
             Observations `[W, S]`.
@@ -175,14 +175,14 @@ class TaskFamily(abc.ABC):
         action: np.ndarray,
         parameters: Parameters,
     ) -> np.ndarray:
-        """The reward of a step.
+        """Returns the rewards of a step.
 
         Args:
             qpos_before: Positions before the step, `[W, nq]`.
-            qpos: Positions after it, `[W, nq]`.
-            qvel: Velocities after it, `[W, nv]`.
-            observation: What `observe` made of them, `[W, S]`.
-            action: Actions as the agents gave them, `[W, A]` (or `[W]` integers), not clipped.
+            qpos: Positions after the step, `[W, nq]`.
+            qvel: Velocities after the step, `[W, nv]`.
+            observation: Observations after the step, `[W, S]`.
+            action: The agents' actions, not clipped, `[W, A]` (or `[W]` integers).
             parameters: Stacked task parameters.
 
         Returns:
@@ -191,7 +191,7 @@ class TaskFamily(abc.ABC):
 
     @abc.abstractmethod
     def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
-        """Which workers' episodes end here, other than by the time limit.
+        """Returns True for workers whose episode ends here, apart from the time limit.
 
         Args:
             qpos: Positions after the step, `[W, nq]`.
@@ -204,15 +204,15 @@ class TaskFamily(abc.ABC):
 
     @property
     def rules(self) -> Rules | None:
-        """`observe` and `terminated` as they are to be compiled; None to step one by one."""
+        """`observe` and `terminated` in a form to be compiled; None to step without compiling."""
         return None
 
     def describe(self) -> Description:
-        """The family in words, for model cards and reports."""
+        """Describes the family for model cards and reports."""
         return Description(f"Tasks of {type(self).__name__}.")
 
     def control(self, action: np.ndarray) -> np.ndarray:
-        """Turns actions into actuator controls `[W, nu]`; who steps clips them to their range."""
+        """Turns actions into actuator controls `[W, nu]`; the caller clips them to their range."""
         return action
 
     def _require_range(self, name: str) -> None:
@@ -233,7 +233,7 @@ class TaskFamily(abc.ABC):
 
 
 def uniform(bounds: Sequence[float]) -> str:
-    """A uniform distribution between two bounds, in words."""
+    """Returns a uniform distribution between two bounds in words."""
     return f"U({bounds[0]:g}, {bounds[1]:g})"
 
 

@@ -27,8 +27,8 @@ from epg_tf.tasks.simulator import START_TIME, BatchSimulator, control_bounds
 class TaskEnv(gymnasium.Env):
     """One task as a gymnasium environment.
 
-    It does not render, so that it runs where there is no OpenGL; `rendering.process` draws frames
-    from `model` and `data`.
+    It does not render, so it needs no OpenGL; `rendering.process` draws frames from `model` and
+    `data`.
 
     Attributes:
         family: The family whose rules apply.
@@ -43,12 +43,12 @@ class TaskEnv(gymnasium.Env):
         """Draws the task and builds its simulation.
 
         Args:
-            family: A family, or where to find one: "module:Class".
-            task_seed: Which of the family's tasks.
-            **family_options: The family's fields, where it is given by name.
+            family: A family, or the name of its class: "module:Class".
+            task_seed: The task's seed.
+            **family_options: The family's fields, if it is given by name.
 
         Raises:
-            ValueError: If it is to render.
+            ValueError: If there is a `render_mode`, or options of a family not given by name.
         """
         silence_mujoco_warnings()
         self.family = _resolve(family, family_options)
@@ -63,7 +63,7 @@ class TaskEnv(gymnasium.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Starts an episode; `seed` seeds what episodes draw, never the task."""
+        """Starts an episode; `seed` seeds the draws of episodes, never the task."""
         super().reset(seed=seed)
         mujoco.mj_resetData(self.model, self.data)
         qpos, qvel = self.family.initial_state(self.task, self.np_random)
@@ -72,14 +72,14 @@ class TaskEnv(gymnasium.Env):
         return self._observe(), {}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Steps once; a step that MuJoCo cannot integrate terminates the episode where it stood."""
+        """Steps once; if MuJoCo cannot integrate it, the state stays and the episode terminates."""
         family, data = self.family, self.data
         actions = _checked(action, self.action_space, self._is_reset)[None]
         control = np.clip(family.control(actions)[0], self._lowest_control, self._highest_control)
         time, qpos_before, qvel_before = data.time, data.qpos.copy(), data.qvel.copy()
         data.ctrl[:] = np.where(np.isnan(control), 0.0, control)
         mujoco.mj_step(self.model, data, nstep=family.frame_skip)
-        # MuJoCo resets a simulation that it cannot integrate, and the clock with it.
+        # MuJoCo resets a simulation that it cannot integrate, including the clock.
         finite = np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all()
         failed = data.time < time or not bool(finite)
         if failed:
@@ -107,8 +107,8 @@ class TaskEnv(gymnasium.Env):
 class TaskVectorEnv(gymnasium.vector.VectorEnv):
     """W tasks as one vector environment, on the batched simulator.
 
-    An episode that ends is followed by the next one within the same step: the observation returned
-    is the new episode's first, and `info["final_obs"][worker]` is the one that the step arrived at.
+    If an episode ends, the next one starts within the same step. The returned observation is the
+    new episode's first, and `info["final_obs"][worker]` is the old episode's last.
 
     Attributes:
         simulator: The batched simulator underneath.
@@ -127,14 +127,14 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         """Draws the tasks and builds the simulator.
 
         Args:
-            family: A family, or where to find one: "module:Class".
+            family: A family, or the name of its class: "module:Class".
             num_envs: W.
             task_seed: The tasks' seeds; a single seed stands for itself and the W - 1 that follow.
             num_threads: Threads that share the workers; 0 steps them on the calling thread.
-            **family_options: The family's fields, where it is given by name.
+            **family_options: The family's fields, if it is given by name.
 
         Raises:
-            ValueError: If W is not positive, or there are not W task seeds, or it is to render.
+            ValueError: If W is not positive, if there are not W task seeds, or as in `TaskEnv`.
         """
         require_integer("num_envs", num_envs)
         family = _resolve(family, family_options)
@@ -160,8 +160,8 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         """Starts new episodes.
 
         Args:
-            seed: Seeds of what the workers' episodes draw; a single seed stands for itself and the
-                W - 1 that follow, None goes on with the workers' generators.
+            seed: Seeds of the draws of the workers' episodes. A single seed stands for itself and
+                the W - 1 that follow; None keeps the workers' generators.
             options: `{"reset_mask": mask}` resets the workers where the mask `[W]` is True.
 
         Returns:
@@ -176,7 +176,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
             seeds = _one_per_worker("seed", seed, self.num_envs)
         for worker in workers:
             if seeds[worker] is not None:
-                # gymnasium's own generator, so that a seed means what it means to `TaskEnv`.
+                # gymnasium's generator, so that a seed gives the same episodes as in `TaskEnv`.
                 rng, _ = gymnasium.utils.seeding.np_random(seeds[worker])
                 self.simulator.rngs[worker] = rng
         self.simulator.reset(workers)
@@ -201,14 +201,14 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
 
 
 def _resolve(family: TaskFamily | str, options: dict[str, Any]) -> TaskFamily:
-    render_mode = options.pop("render_mode", None)  # what gymnasium passes on
+    render_mode = options.pop("render_mode", None)  # gymnasium passes it on
     if render_mode is not None:
         raise ValueError(
             f"`render_mode` (={render_mode!r}) must be None: epg_tf draws in a process of its own, "
             "see `python -m epg_tf.render`."
         )
     if isinstance(family, str):
-        # gymnasium's loader of "module:name" strings: it takes any callable, a family's class too.
+        # gymnasium's loader of "module:name" strings loads any callable, so also a family's class.
         return cast(TaskFamily, load_env_creator(family)(**options))
     if options:
         raise ValueError(f"`family_options` (={options}) must be empty where `family` is a family.")
@@ -216,7 +216,7 @@ def _resolve(family: TaskFamily | str, options: dict[str, Any]) -> TaskFamily:
 
 
 def _checked(action: Any, space: gymnasium.Space, is_reset: bool) -> np.ndarray:
-    """An action, or several; that there is no episode, or their shape is wrong, is an error."""
+    """Returns actions as an array; raises if there is no episode or their shape is wrong."""
     if not is_reset:
         raise gymnasium.error.ResetNeeded("`reset` must be called before `step`.")
     action = np.asarray(action)
@@ -226,7 +226,7 @@ def _checked(action: Any, space: gymnasium.Space, is_reset: bool) -> np.ndarray:
 
 
 def _spaces(family: TaskFamily) -> tuple[gymnasium.spaces.Box, gymnasium.Space]:
-    """The observation space and the action space of one worker."""
+    """Returns the observation space and the action space of one worker."""
     observation = gymnasium.spaces.Box(-np.inf, np.inf, (family.observation_size,), np.float64)
     if family.num_actions is not None:
         return observation, gymnasium.spaces.Discrete(family.num_actions)

@@ -1,7 +1,7 @@
-"""RandomHopper and DirHopper: a one-legged robot with a body and gravity of its own (section 4.1).
+"""RandomHopper and DirHopper: one-legged robots with random bodies and gravity (section 4.1).
 
-The body is gymnasium's Hopper-v5, changed in four independent ways. Two reward rules are offered:
-that of the code the paper's authors released, and Hopper-v5's.
+The body is gymnasium's Hopper-v5, changed in four independent ways. There are two reward rules: the
+one in the code that the paper's authors released, and Hopper-v5's.
 """
 
 import abc
@@ -25,7 +25,7 @@ _CLEARANCE = 0.015  # m; the start noise takes up to 0.0105 m, and the nominal f
 
 @dataclasses.dataclass(frozen=True)
 class _Hopper(TaskFamily, abc.ABC):
-    """What both families share; `RandomHopper` has the attributes."""
+    """The common part of both families; `RandomHopper` documents the attributes."""
 
     gravity: tuple[float, float] = (2.0, 20.0)
     mass: tuple[float, float] = (0.5, 2.0)
@@ -39,7 +39,7 @@ class _Hopper(TaskFamily, abc.ABC):
     action_size = 3
     time_limit = 1000
 
-    # The directions a task may ask for, each equally likely.
+    # The possible directions of a task's rewarded velocity, all equally likely.
     directions: ClassVar[tuple[float, ...]]
 
     def __post_init__(self):
@@ -52,7 +52,7 @@ class _Hopper(TaskFamily, abc.ABC):
         self._require("healthy_reward", is_reward, "a finite number, 0 or more")
 
     def describe(self) -> Description:
-        """What is drawn, seen and rewarded."""
+        """Describes draws, observation, reward and termination."""
         both_ways = len(self.directions) > 1
         drawn = [
             Quantity("gravity, downwards", "m/s²", uniform(self.gravity)),
@@ -146,11 +146,11 @@ class _Hopper(TaskFamily, abc.ABC):
 
     @property
     def rules(self) -> Rules:
-        """The same for one worker, to be compiled."""
+        """`observe` and `terminated` for one worker, to be compiled."""
         return Rules(_observe, _falls if self.reward_rule == "velocity" else _is_unhealthy)
 
     def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
-        """Velocity along the task's direction, m/s; see `RandomHopper` for both rules."""
+        """Returns the velocity in the task's direction, m/s; Hopper-v5's rule has more terms."""
         distance = (qpos[:, 0] - qpos_before[:, 0]) * parameters["direction"]
         velocity = distance / parameters["seconds_per_step"]
         if self.reward_rule == "velocity":
@@ -159,7 +159,7 @@ class _Hopper(TaskFamily, abc.ABC):
         return velocity + self.healthy_reward * _healthy(qpos, qvel) - cost
 
     def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
-        """Where the torso is too low or leans too far."""
+        """Returns True if the torso is too low or leans too far; Hopper-v5's has more limits."""
         if self.reward_rule == "gymnasium":
             return ~_healthy(qpos, qvel)
         # Written as "not upright" so that a NaN ends the episode.
@@ -177,11 +177,11 @@ class RandomHopper(_Hopper):
         mass: Range of the factor on each body's mass and inertia.
         friction: Range of the factor on each robot geom's sliding friction.
         thickness: Range of the factor on each robot geom's radius.
-        frame_skip: MuJoCo steps of 0.002 s per environment step; the 2018 code has 2, Hopper-v5 has
-            4.
-        reward_rule: "velocity", of the code released in 2018, or "gymnasium", Hopper-v5's.
-        healthy_reward: Of every step without falling, in the rule "gymnasium"; a search that has
-            found standing goes on to walking where it is less than Hopper-v5's 1.
+        frame_skip: MuJoCo steps of 0.002 s per environment step: 2 in the 2018 code, 4 in
+            Hopper-v5.
+        reward_rule: "velocity" for the rule of the 2018 code, "gymnasium" for Hopper-v5's.
+        healthy_reward: Reward of each healthy step in the rule "gymnasium", 1 in Hopper-v5. With
+            less, a search that has found standing goes on to walking.
     """
 
     directions = (1.0,)
@@ -201,7 +201,7 @@ class DirHopper(_Hopper):
 def _build(
     gravity: float, mass: np.ndarray, friction: np.ndarray, thickness: np.ndarray
 ) -> mujoco.MjModel:
-    """Compiles a hopper; with gravity 9.81 and all factors 1 it is gymnasium's to the bit."""
+    """Compiles a hopper, bitwise gymnasium's if gravity is 9.81 and all factors are 1."""
     spec = assets.specification(_FILE)
     for name, friction_factor, thickness_factor in zip(
         _ROBOT_GEOMS, friction, thickness, strict=True
@@ -210,7 +210,7 @@ def _build(
         geom.friction[0] *= friction_factor
         geom.size[0] *= thickness_factor
     model = spec.compile()
-    # The compiler took mass and inertia from the thick geoms: go back to the nominal ones.
+    # The compiler derived mass and inertia from the changed geoms: restore the nominal ones.
     nominal = assets.nominal_model(_FILE)
     model.body_ipos[:] = nominal.body_ipos
     model.body_iquat[:] = nominal.body_iquat
@@ -219,12 +219,12 @@ def _build(
         model.body_mass[body] = nominal.body_mass[body] * factor
         model.body_inertia[body] = nominal.body_inertia[body] * factor
     model.opt.gravity[2] = -gravity
-    mujoco.mj_setConst(model, mujoco.MjData(model))  # what is derived from mass and inertia
+    mujoco.mj_setConst(model, mujoco.MjData(model))  # recomputes what derives from these
     return model
 
 
 def _lift(model: mujoco.MjModel) -> float:
-    """How far the upright robot must be raised to clear the floor, in metres."""
+    """Returns how far the upright robot must be raised to clear the floor, in metres."""
     data = mujoco.MjData(model)
     mujoco.mj_kinematics(model, data)
     geoms = [model.geom(name).id for name in _ROBOT_GEOMS]
@@ -236,7 +236,7 @@ def _lift(model: mujoco.MjModel) -> float:
 
 
 def _healthy(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
-    """Hopper-v5's healthy states, `[W]` bool."""
+    """Returns True for states that Hopper-v5 calls healthy, `[W]` bool."""
     upright = (qpos[:, 1] > 0.7) & (np.abs(qpos[:, 2]) < 0.2)
     bounded = np.abs(qpos[:, 2:]).max(axis=1) < 100.0
     return upright & bounded & (np.abs(qvel).max(axis=1) < 100.0)

@@ -1,7 +1,7 @@
-"""What MuJoCo looks for in every step and cannot find in some models: left out, to the same states.
+"""Removal of searches in every MuJoCo step that find nothing in some models.
 
-Looking for contacts takes a quarter of a Reacher's physics, none of whose parts can touch another,
-and sorting constraints into islands a twelfth of a Hopper's, whose parts all hang together.
+States stay the same. A Reacher's parts cannot touch, but the contact search takes a quarter of its
+physics. A Hopper is one island, but sorting its constraints into islands takes a twelfth.
 """
 
 import mujoco
@@ -12,7 +12,7 @@ _ISLANDS = mujoco.mjtDisableBit.mjDSBL_ISLAND.value
 
 
 def leave_out_idle_physics(model: mujoco.MjModel) -> None:
-    """Disables, in the model, what changes none of its states."""
+    """Disables contacts and islands in a model if they cannot change its states."""
     if not _may_touch(model):
         model.opt.disableflags |= _CONTACTS
     if model.ntree <= 1:  # a single island
@@ -20,6 +20,6 @@ def leave_out_idle_physics(model: mujoco.MjModel) -> None:
 
 
 def _may_touch(model: mujoco.MjModel) -> bool:
-    """Whether MuJoCo would make a contact of any two geoms, were they close enough."""
+    """Returns False only if MuJoCo can make no contact, however close the geoms are."""
     kinds, others = model.geom_contype, model.geom_conaffinity
     return bool(model.npair or model.nflex or np.any(kinds[:, np.newaxis] & others))

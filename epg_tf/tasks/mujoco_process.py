@@ -1,4 +1,4 @@
-"""What MuJoCo is told once in every process."""
+"""Process-wide settings of MuJoCo, and addresses of its functions."""
 
 import ctypes
 import functools
@@ -10,8 +10,8 @@ import mujoco
 def silence_mujoco_warnings() -> None:
     """Keeps MuJoCo from printing warnings and writing MUJOCO_LOG.TXT.
 
-    The steps that they spoil are counted by those who step. This holds for the whole process,
-    unless the program has installed a handler of its own.
+    `BatchSimulator` counts failed steps instead. The setting holds for the whole process. If the
+    program has installed a handler, that handler stays.
     """
     if mujoco.get_mju_user_warning() is None:
         mujoco.set_mju_user_warning(_ignore)
@@ -19,17 +19,17 @@ def silence_mujoco_warnings() -> None:
 
 @functools.cache
 def stop_mujoco_clock() -> None:
-    """Keeps MuJoCo from asking for the time, which nobody reads, many times in every step.
+    """Keeps MuJoCo from reading the time, which nobody uses, many times in every step.
 
-    Its Python package installs a clock for `MjData.timer`, process-wide. Without it the physics of
-    a Reacher takes 0.73, of a Hopper 0.85 of the time, to the same states. `set_mjcb_time(None)`
-    would leave the package's own clock in place.
+    Its Python package installs a clock for `MjData.timer`, process-wide. Without it a Reacher's
+    physics takes 0.73 of the time, a Hopper's 0.85; the states stay the same.
+    `set_mjcb_time(None)` would leave the package's clock in place.
     """
     ctypes.c_void_p.in_dll(_library(), "mjcb_time").value = None
 
 
 def mujoco_address(name: str) -> int:
-    """Where the machine code of one of MuJoCo's functions is, for code that needs no Python."""
+    """Returns the address of a MuJoCo function's machine code, for calls without Python."""
     address = ctypes.cast(getattr(_library(), name), ctypes.c_void_p).value
     assert address is not None
     return address
@@ -37,7 +37,7 @@ def mujoco_address(name: str) -> int:
 
 @functools.cache
 def _library() -> ctypes.CDLL:
-    """The library that MuJoCo's Python package has loaded."""
+    """Returns the library that MuJoCo's Python package has loaded."""
     (path,) = pathlib.Path(mujoco.__file__).parent.glob("libmujoco.*")
     return ctypes.CDLL(str(path))
 

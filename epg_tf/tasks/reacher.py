@@ -1,8 +1,7 @@
-"""RandomReacher: a two-link arm with link lengths of its own reaches for a point (section 4.1).
+"""RandomReacher: a two-link arm with random link lengths reaches for a point (section 4.1).
 
-The rules are those of gymnasium's Reacher-v5. With both lengths at their nominal value the physics
-is that of Reacher-v5 too; the differences are where targets are drawn and how fresh the fingertip
-is, see `RandomReacher`.
+The rules are those of gymnasium's Reacher-v5. At nominal lengths the physics is the same too. The
+distribution of targets differs, and so does the fingertip's position (see `RandomReacher`).
 """
 
 import cmath
@@ -26,13 +25,13 @@ class RandomReacher(TaskFamily):
     """Reachers with random link lengths; `describe` says what is drawn, seen and rewarded.
 
     gymnasium reads the fingertip from `xpos`, which MuJoCo leaves at an intermediate stage of the
-    last substep (Gymnasium issue 1690). Here it is computed from the new joint angles, so the last
-    two numbers of the observation and the reward differ from gymnasium's by the way of a fraction
-    of a substep.
+    last substep (Gymnasium issue 1690). Here it is computed from the new joint angles. So the
+    observation's last two numbers and the reward differ from gymnasium's by the motion in a
+    fraction of a substep.
 
     Attributes:
         link_length: Range of the factor on each link's length.
-        target_angle: Range of the direction that targets are drawn in, rad from the x axis.
+        target_angle: Range of the targets' direction, rad from the x axis.
     """
 
     link_length: tuple[float, float] = (0.5, 1.5)
@@ -50,7 +49,7 @@ class RandomReacher(TaskFamily):
         self._require("target_angle", is_range, "a pair (low, high) with low <= high")
 
     def describe(self) -> Description:
-        """What is drawn, seen and rewarded."""
+        """Describes draws, observation, reward and termination."""
         low, high = self.target_angle
         side = f", between {low:g} and {high:g} rad" if high - low < 2 * math.pi else ""
         return Description(
@@ -111,7 +110,7 @@ class RandomReacher(TaskFamily):
     def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draws joint angles and velocities as Reacher-v5 does, and the target."""
         near, far = task.parameters["nearest_target"], task.parameters["farthest_target"]
-        # The area within a radius grows with its square, so the square is what is uniform.
+        # Targets are uniform over the area, which grows with the squared radius.
         radius = np.sqrt(rng.uniform(near**2, far**2))
         angle = rng.uniform(*self.target_angle)
         qpos, qvel = np.zeros(4), np.zeros(4)
@@ -122,7 +121,7 @@ class RandomReacher(TaskFamily):
         return qpos, qvel
 
     def observe(self, qpos, qvel, parameters, out=None) -> np.ndarray:
-        """Writes Reacher-v5's ten numbers, with the fingertip where it is now."""
+        """Writes Reacher-v5's ten numbers, with the fingertip's current position."""
         if out is None:
             out = np.empty((len(qpos), self.observation_size))
         turns = _turns(qpos)
@@ -137,16 +136,16 @@ class RandomReacher(TaskFamily):
 
     @property
     def rules(self) -> Rules:
-        """The same for one worker, to be compiled."""
+        """`observe` and `terminated` for one worker, to be compiled."""
         return Rules(_observe, _never, ("upper_arm", "forearm"))
 
     def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
-        """Minus the distance to the target, minus the squared norm of the action."""
+        """Returns minus the distance to the target, minus the squared norm of the action."""
         to_target = _as_complex(observation[:, 8:10])
         return -np.abs(to_target) - np.einsum("wa,wa->w", action, action, dtype=np.float64)
 
     def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
-        """No episode ends by itself."""
+        """Returns False for all workers: only the time limit ends an episode."""
         return np.zeros(len(qpos), dtype=bool)
 
 
@@ -156,7 +155,7 @@ def _observe(qpos, qvel, parameters, out):
     out[2], out[3] = math.sin(shoulder), math.sin(elbow)
     out[4], out[5] = qpos[2], qpos[3]
     out[6], out[7] = qvel[0], qvel[1]
-    # The fingertip as the upper arm sees it, which is then turned by the shoulder.
+    # The fingertip in the upper arm's frame, which is then rotated by the shoulder's angle.
     x = parameters[0] + parameters[1] * out[1]
     y = parameters[1] * out[3]
     out[8] = out[0] * x - out[2] * y - qpos[2]
@@ -167,12 +166,12 @@ def _never(qpos, qvel, parameters):
     return False
 
 
-# Points of the plane are complex numbers, x + iy: turning by an angle is one product, and cosine
-# and sine come from one call.
+# Points of the plane are complex numbers, x + iy: a rotation is one product, and cosine and sine
+# come from one call.
 
 
 def _turns(qpos: np.ndarray) -> npt.NDArray[np.complex128]:
-    """Joint angles as complex numbers of modulus one, cos + i sin, `[W, 2]`."""
+    """Returns the joint angles as complex numbers of modulus one, cos + i sin, `[W, 2]`."""
     turns = np.zeros((len(qpos), 2), dtype=np.complex128)
     turns.imag = qpos[:, 0:2]
     return np.exp(turns, out=turns)
@@ -181,10 +180,10 @@ def _turns(qpos: np.ndarray) -> npt.NDArray[np.complex128]:
 def _fingertip(
     turns: npt.NDArray[np.complex128], parameters: Parameters
 ) -> npt.NDArray[np.complex128]:
-    """Where the fingertip is, in metres, `[W]`: two-link forward kinematics."""
+    """Returns the fingertip's position in metres, `[W]`: two-link forward kinematics."""
     return turns[:, 0] * (parameters["upper_arm"] + parameters["forearm"] * turns[:, 1])
 
 
 def _as_complex(pairs: np.ndarray) -> npt.NDArray[np.complex128]:
-    """The same memory, `[W, 2]` of x and y, seen as points `[W]`."""
+    """Returns a view of pairs `[W, 2]` of x and y as points `[W]`."""
     return pairs.view(np.complex128)[:, 0]

@@ -1,4 +1,4 @@
-"""What a family's `observe` and `terminated` say, in a form that is compiled."""
+"""A family's `observe` and `terminated` in a form that can be compiled."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ import numpy as np
 
 
 class Rules(NamedTuple):
-    """What is seen and when an episode ends, once more, for one worker and in plain numbers.
+    """Observation and termination for one worker, in plain numbers.
 
-    They are compiled, so that many steps are taken in one call. Each is a function at the top of a
-    module that indexes its arguments, arrays of float64, and does arithmetic, with `math` if need
-    be; slices, lengths and NumPy are not for it. What they refer to beside should be in the same
-    module, by whose file the compiler tells whether it has changed, and so should be what a
-    subclass is to override. Episodes' starts are drawn ahead: `initial_state` may not change the
-    task.
+    They are compiled, so that one call takes many steps. Each is a module-level function that
+    indexes its arguments, arrays of float64, and does arithmetic, also with `math`. It must not use
+    slices, lengths or NumPy. Everything else that a rule uses must be in the same module: numba
+    invalidates its cache by that file's timestamp. Episode starts are drawn ahead, so
+    `initial_state` must not change the task.
 
     Attributes:
         observe: `observe(qpos, qvel, parameters, out)` writes an observation.
-        terminated: `terminated(qpos, qvel, parameters)` says whether an episode ends here.
+        terminated: `terminated(qpos, qvel, parameters)` returns whether an episode ends here.
         parameters: The names of the task's parameters that the rules read, laid end to end.
-        stretch: Controls are the first plus the second of these, [A] each, times a box's actions;
-            None where they are the actions.
+        stretch: Offset and scale, [A] each, from a box's actions to controls; None if the controls
+            are the actions.
     """
 
     observe: Callable
@@ -33,10 +32,11 @@ class Rules(NamedTuple):
 
 
 def rules_in_force(family) -> Rules | None:
-    """A family's rules, where they are all that it takes to step it.
+    """Returns a family's rules, or None if they do not describe it completely.
 
-    They are not where a subclass changed what they say and left them as they were, nor where the
-    controls of a box of actions are others than they say.
+    Returns None if a subclass overrides `observe` or `terminated` but not `rules`. It misses
+    overrides of other methods that those two call. Returns None also if `control` of a box's
+    actions disagrees with `stretch` or writes to its argument.
     """
     ancestry = type(family).__mro__
     defined = {

@@ -1,11 +1,11 @@
 """W simulators with W different models, stepped by one native call (`mujoco.rollout`).
 
-This is the innermost loop of the project, under Algorithm 1's line 8, so each step makes few NumPy
-calls and they write to arrays made once. `mujoco.rollout` is stateless: it takes the full physics
-state of every worker and returns it. Resets are explicit, and a worker's numbers come from its own
-task, action and generator alone.
+This is the innermost loop (Algorithm 1, line 8). So a step makes few NumPy calls, and they write to
+preallocated arrays. `mujoco.rollout` is stateless: it takes the full physics state of every worker
+and returns it. Resets are explicit. A worker's results depend only on its task, actions and
+generator.
 
-TF-Agents and gymnasium conventions are left to `environment` and `gymnasium_env`.
+`environment` and `gymnasium_env` implement TF-Agents and gymnasium conventions.
 """
 
 import atexit
@@ -21,26 +21,25 @@ from mujoco.rollout import Rollout
 from epg_tf.tasks.family import Task, TaskFamily, stack_parameters
 from epg_tf.tasks.mujoco_process import silence_mujoco_warnings, stop_mujoco_clock
 
-# Episodes start at one second, not at zero. Where MuJoCo meets a state it cannot integrate it puts
-# the model back to its default with the clock at zero, so with this start every such reset turns
-# time back.
+# Episodes start at one second, not at zero. If MuJoCo cannot integrate a state, it resets the
+# simulation and its clock to zero. So every such reset turns time back, and `step` notices it.
 START_TIME = 1.0
 
-# Beyond this MuJoCo calls a control bad (mjMAXVAL); it bounds actuators that have no range.
+# MuJoCo rejects larger controls (mjMAXVAL), so this bounds actuators that have no range.
 _LARGEST_CONTROL = 1e10
 
-# What a full physics state holds: the time, positions, velocities, and what most models lack.
+# The bits of a full physics state: time, positions, velocities, and parts that most models lack.
 FULL_PHYSICS = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
 
 
 class Step(NamedTuple):
-    """What one step of all workers gave.
+    """The result of one step of all workers.
 
     Attributes:
-        observation: Where the step arrived, `[W, S]` float64, valid until the next step.
+        observation: The observations after the step, `[W, S]` float64, valid until the next step.
         reward: `[W]` float64.
-        terminated: The episode reached an end of its own, `[W]` bool.
-        truncated: The episode was cut by the time limit, `[W]` bool, False where terminated.
+        terminated: True if the episode ended, but not by the time limit, `[W]` bool.
+        truncated: True if the time limit ended the episode, `[W]` bool; False where terminated.
     """
 
     observation: np.ndarray
@@ -54,18 +53,18 @@ class BatchSimulator:
 
     Attributes:
         family: The family whose rules apply.
-        tasks: The worker's tasks, W of them.
+        tasks: The workers' tasks, W of them.
         rngs: The workers' generators; only resets draw from them.
         num_workers: W.
-        observation: The observations to act on now, `[W, S]` float64. The same array throughout,
-            written by `step` and `reset`.
-        warnings: Steps that MuJoCo could not integrate, `[W]` integers, since the start.
+        observation: The input of the next action, `[W, S]` float64. It is always the same array;
+            `step` and `reset` write to it.
+        warnings: The number of steps that MuJoCo could not integrate, `[W]` integers.
         substeps: Full physics after each substep of the last step, `[W, frame_skip, ...]`; the last
-            of them is `state`.
-        steps: Taken in the running episode, `[W]` integers.
+            substep is `state`.
+        steps: Steps taken in the current episode, `[W]` integers.
         parameters: The tasks' parameters, stacked.
-        fresh_state: Full physics where an episode starts, but for positions and velocities.
-        least_time: What a step takes at least, in seconds, `[W]`.
+        fresh_state: Full physics at an episode's start, except positions and velocities.
+        least_time: The least time in seconds that a valid step takes, `[W]`.
         control_bounds: The lowest and the highest controls, `[W, nu]` each.
     """
 
@@ -83,7 +82,7 @@ class BatchSimulator:
             tasks: One task per worker.
             rngs: One generator per worker.
             num_threads: Threads that share the workers; 0 steps them on the calling thread.
-                Simulators with the same number share their threads, so step them one at a time.
+                Simulators with equal `num_threads` share threads, so step them one at a time.
 
         Raises:
             ValueError: If there is no task, or not one generator per task, or the models differ in
@@ -132,7 +131,7 @@ class BatchSimulator:
         self._qvel = self._state[:, velocities : velocities + model.nv]
         bounds = np.stack([control_bounds(model) for model in models])
         self.control_bounds = bounds[:, 0], bounds[:, 1]
-        # Half a substep less than a step takes: rounding cannot reach it, a missing substep does.
+        # Half a substep of tolerance for rounding: a step with a missing substep takes less time.
         self.least_time = np.array([(family.frame_skip - 0.5) * m.opt.timestep for m in models])
 
         self.steps = np.zeros(self.num_workers, dtype=np.int64)
@@ -142,11 +141,11 @@ class BatchSimulator:
 
     @property
     def state(self) -> np.ndarray:
-        """The workers' physics `[W, 1 + nq + nv + ...]`, live: writing to it moves them."""
+        """A view of the workers' physics `[W, 1 + nq + nv + ...]`: writing to it moves them."""
         return self._state
 
     def reset(self, workers: np.ndarray | None = None) -> None:
-        """Starts new episodes, and puts their first observations in `observation`.
+        """Starts new episodes and writes their first observations to `observation`.
 
         Args:
             workers: Indices of the workers to reset; all of them by default.
@@ -168,16 +167,16 @@ class BatchSimulator:
     def step(self, action: np.ndarray) -> Step:
         """Steps every worker once; resets none.
 
-        A step that MuJoCo cannot integrate counts in `warnings` and terminates its worker where it
-        stood.
+        If MuJoCo cannot integrate a worker's step, `warnings` counts it. The worker keeps its state
+        and terminates.
 
         Args:
-            action: `[W, A]`, or `[W]` integers for a finite action space. Controls are clipped to
-                the actuators' range, and NaN becomes 0 for MuJoCo; the reward sees the action as
-                given.
+            action: `[W, A]`, or `[W]` integers for a finite action space. MuJoCo gets controls
+                clipped to the actuators' range, and 0 for NaN; the reward gets the unchanged
+                action.
 
         Returns:
-            What the step gave. `observation` then holds the same observations, until `reset`.
+            The step's results. `self.observation` holds the same observations until `reset`.
         """
         family, parameters = self.family, self.parameters
         np.copyto(self._state_before, self._state)
@@ -208,7 +207,7 @@ class BatchSimulator:
         if any_failed:
             terminated |= failed
         self.steps += 1
-        # For booleans a > b is "a and not b": what has terminated was not truncated.
+        # For booleans a > b is "a and not b": a terminated episode is not truncated.
         truncated = np.greater(self.steps >= family.time_limit, terminated)
         np.copyto(self.observation, self._arrived)
         return Step(self._arrived, reward, terminated, truncated)
@@ -225,7 +224,7 @@ class BatchSimulator:
 
 
 def _sum_of_squares(values: np.ndarray) -> float:
-    """Not finite if a number is not: the cheapest look at all of them. `values` is flat."""
+    """Returns a non-finite number if any of the flat `values` is: the cheapest check of all."""
     return values.dot(values)
 
 
@@ -238,7 +237,7 @@ def control_bounds(model: mujoco.MjModel) -> np.ndarray:
 
 
 def fresh_state(model: mujoco.MjModel) -> np.ndarray:
-    """Returns the model's default full physics state, the clock at `START_TIME`."""
+    """Returns the model's default full physics state with the clock at `START_TIME`."""
     state = np.empty(_state_size(model))
     mujoco.mj_getState(model, mujoco.MjData(model), state, FULL_PHYSICS)
     state[0] = START_TIME
@@ -251,7 +250,7 @@ def _state_size(model: mujoco.MjModel) -> int:
 
 @functools.cache
 def _thread_pool(num_threads: int) -> Rollout:
-    """One pool per size for the process: a simulator per epoch must not leave threads behind."""
+    """Returns the process's pool of this size, so that new simulators do not add threads."""
     pool = Rollout(nthread=num_threads)
     atexit.register(pool.close)
     return pool

@@ -1,4 +1,4 @@
-"""A family around another: everything is the other's until a subclass says otherwise."""
+"""A family that delegates to another one; subclasses override parts of it."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from epg_tf.tasks.rules import Rules, rules_in_force
 
 
 class WrappedFamily(TaskFamily):
-    """The tasks of another family, passed on.
+    """The tasks of another family, unchanged.
 
     Attributes:
         family: The other family.
@@ -42,11 +42,11 @@ class WrappedFamily(TaskFamily):
 
     @property
     def rules(self) -> Rules | None:
-        """The family's rules."""
+        """The family's rules; None if they do not describe it completely."""
         return rules_in_force(self.family)
 
     def describe(self) -> Description:
-        """What the family says of itself."""
+        """Returns the family's description."""
         return self.family.describe()
 
     def draw(self, rng: np.random.Generator) -> Task:

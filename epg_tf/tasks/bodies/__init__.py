@@ -1,1 +1,1 @@
-"""Random bodies of any MuJoCo model: `random_body.RandomBody`, and robots of the paper on it."""
+"""Random bodies of any MuJoCo model: `random_body.RandomBody`, and `robots` built on it."""

@@ -1,4 +1,4 @@
-"""A model with factors of its own on masses, lengths, frictions and the like.
+"""Compilation of a model with factors on masses, lengths, frictions and the like.
 
 Lengths and thicknesses are changed before MuJoCo compiles the model, the rest after it.
 """
@@ -30,15 +30,15 @@ def build(
     factors: Mapping[str, Mapping[int, float]],
     goal: np.ndarray | None = None,
 ) -> mujoco.MjModel:
-    """Compiles a model; without factors it is the nominal one to the bit.
+    """Compiles a model; without factors it equals the nominal one bit for bit.
 
     Args:
         file: The MJCF file, as `assets.specification` takes it.
-        gravity: The downward acceleration, m/s²; None for the model's own.
-        factors: By quantity (`factors.PARTS`) and number of the part. Mass and inertia are scaled
-            together and do not know of the thickness; with the length a part's geometry grows along
-            it, and mass and inertia as the compiler makes them of it.
-        goal: Where a site is to show the goal, [2] or [3], m.
+        gravity: The downward acceleration, m/s²; None keeps the model's.
+        factors: Factors by quantity (`factors.PARTS`) and part's id. A mass factor scales the
+            inertia too. Thickness changes neither. With the length both follow the geometry; if the
+            file states them, they scale by the factor and by its cube.
+        goal: The position of a site that shows the goal, [2] or [3], m; None for no site.
 
     Returns:
         The model.
@@ -47,9 +47,9 @@ def build(
     spec = assets.specification(file)
     if factors.get("length"):
         _lengthen(spec, nominal, factors["length"])
-    if goal is not None:  # after it: with another part in it a specification knows no numbers
+    if goal is not None:  # after lengthening: a new part makes a specification lose its ids
         size = _GOAL_SIZE * nominal.stat.extent
-        place = [*goal, size][:3]  # on the floor, unless it says
+        place = [*goal, size][:3]  # on the floor if there is no z
         spec.worldbody.add_site(name="goal of the task", pos=place, size=[size] * 3, rgba=_RED)
     model = assets.compiled(spec)
     if factors.get("thickness"):
@@ -70,19 +70,19 @@ def build(
         model.actuator_gear[number] *= factor
     if gravity is not None:
         model.opt.gravity[:] = (0.0, 0.0, -gravity)
-    mujoco.mj_setConst(model, mujoco.MjData(model))  # what is derived from all of this
+    mujoco.mj_setConst(model, mujoco.MjData(model))  # recomputes what derives from this
     return model
 
 
 def lift(model: mujoco.MjModel, nominal: mujoco.MjModel) -> tuple[int, float]:
-    """How a robot must be raised to begin as far from the floor as the nominal one does.
+    """Returns how to raise a robot to the nominal one's distance from the floor.
 
     Args:
         model: The robot.
         nominal: The nominal robot.
 
     Returns:
-        The address in qpos of its height, -1 where it has none, and by how much that grows.
+        The address of its height in qpos, -1 if there is none, and the number to add there.
     """
     for joint in range(model.njnt):
         address, kind = int(model.jnt_qposadr[joint]), int(model.jnt_type[joint])
@@ -95,7 +95,7 @@ def lift(model: mujoco.MjModel, nominal: mujoco.MjModel) -> tuple[int, float]:
 
 
 def clearance(model: mujoco.MjModel, qpos: np.ndarray) -> float:
-    """The least distance between a plane of the world and what may touch it, in metres.
+    """Returns the least distance between world planes and geoms that may touch them, in metres.
 
     Args:
         model: The robot.
@@ -140,14 +140,14 @@ def _lengthen(spec: mujoco.MjSpec, nominal: mujoco.MjModel, factors: Mapping[int
             body.inertia = body.inertia * factor**3
             body.fullinertia = body.fullinertia * factor**3
         for child in body.bodies:
-            # What moves with the limb's end is the joint that the child turns about.
+            # The child's joint, not its origin, moves with the limb's end.
             turned = np.empty(3)
             mujoco.mju_rotVecQuat(turned, joints[child.id], nominal.body_quat[child.id])
             child.pos = centre + factor * (child.pos + turned - centre) - turned
 
 
 def _joint(model: mujoco.MjModel, body: int) -> np.ndarray:
-    """Where in its own frame a body's joint is, its origin if it has none."""
+    """Returns the position of a body's first turning joint in its frame, else the origin."""
     first = model.body_jntadr[body]
     for joint in range(first, first + model.body_jntnum[body]):
         if model.jnt_type[joint] in _TURNING:

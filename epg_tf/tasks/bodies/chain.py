@@ -1,8 +1,8 @@
-"""Where a point of a robot is: forward kinematics from the joint positions alone.
+"""Forward kinematics of a robot's point from the joint positions alone.
 
-MuJoCo's own come with a simulation's state, and stale by a substep; the rules have positions of
-many robots at once. A chain is the way from a point to the world, segment by segment, nine numbers
-each: the kind, the address in qpos, three of where and four of how.
+MuJoCo's kinematics need a simulation's data and lag by a substep. The rules have only positions, of
+many robots at once. A chain leads from a point to the world. A segment has nine numbers: kind,
+address in qpos, centre (3), and either quaternion (4) or axis (3) and reference position.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _KINDS = {
 
 
 def chain(model: mujoco.MjModel, body: int, point: np.ndarray) -> np.ndarray:
-    """The chain of a point, [segments, 9].
+    """Returns the chain of a point, [segments, 9].
 
     Args:
         model: The robot.
         body: The number of the body that the point is fixed to.
-        point: Where, in the body's frame, [3].
+        point: The point in the body's frame, [3].
     """
     segments = [[_FIXED, 0, *point, 1, 0, 0, 0]]
     while body:
@@ -42,11 +42,11 @@ def chain(model: mujoco.MjModel, body: int, point: np.ndarray) -> np.ndarray:
 
 
 def position(qpos: np.ndarray, chains: np.ndarray) -> np.ndarray:
-    """Where the points are, in metres, [W, 3].
+    """Returns the points' positions in metres, [W, 3].
 
     Args:
         qpos: Positions, [W, nq].
-        chains: The points' chains, [W, segments, 9], of one kind.
+        chains: The points' chains, [W, segments, 9], with equal kinds and addresses.
     """
     points = np.zeros((len(qpos), 3))
     for number in range(chains.shape[1]):
@@ -58,7 +58,7 @@ def position(qpos: np.ndarray, chains: np.ndarray) -> np.ndarray:
         elif kind == _SLIDE:
             points = points + how[:, :3] * (qpos[:, address] - how[:, 3])[:, None]
         elif kind == _HINGE:
-            # cos + i sin: half the angle, as quaternions have it.
+            # cos + i sin of half the angle, the parts of a quaternion.
             half = np.exp(0.5j * (qpos[:, address] - how[:, 3]))[:, None]
             turn = np.concatenate([half.real, half.imag * how[:, :3]], axis=1)
             points = where + _rotated(points - where, turn)
@@ -71,7 +71,7 @@ def position(qpos: np.ndarray, chains: np.ndarray) -> np.ndarray:
 
 
 def _rotated(vectors: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
-    """Vectors [W, 3] turned by quaternions [W, 4], which need not be of length one."""
+    """Returns vectors [W, 3] rotated by quaternions [W, 4] of any length but zero."""
     squares = np.einsum("wi,wi->w", quaternions, quaternions)[:, None]
     imaginary = quaternions[:, 1:]
     across = 2.0 * np.cross(imaginary, vectors)

@@ -1,4 +1,4 @@
-"""What may differ from body to body: names of a model's parts, and factors drawn for them."""
+"""Quantities that differ from body to body: the parts that have them, and draws of factors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROUND = (
 )
 _SIMPLE = (*_ROUND, mujoco.mjtGeom.mjGEOM_BOX.value, mujoco.mjtGeom.mjGEOM_ELLIPSOID.value)
 
-# What can be drawn -> what has it; in the order in which factors are drawn.
+# Quantity -> kind of part that has it, in the order in which factors are drawn.
 PARTS = {
     "mass": "body",
     "friction": "geom",
@@ -29,16 +29,16 @@ PARTS = {
 
 
 def parts(model: mujoco.MjModel, quantity: str) -> dict[int, str]:
-    """The parts of a model that have a quantity, by MuJoCo's numbers.
+    """Returns the parts of a model that have a quantity, by MuJoCo's ids.
 
     Args:
         model: The model.
         quantity: One of `PARTS`.
 
     Returns:
-        Names by number: of bodies, of the geoms that are not the world's, of joints or actuators.
-        A part without a name has its kind and number, such as "body4". Spheres, capsules and
-        cylinders alone have a thickness, and bodies with a mesh have no length.
+        Names by id; the world body and its geoms are left out. A part without a name is called by
+        its kind and id, such as "body4". Only spheres, capsules and cylinders have a thickness, and
+        bodies with a mesh have no length.
     """
     kind = PARTS[quantity]
     numbers = range(
@@ -62,18 +62,18 @@ def parts(model: mujoco.MjModel, quantity: str) -> dict[int, str]:
 
 
 def ranges(value: Any, names: Mapping[int, str]) -> dict[int, tuple[float, float]]:
-    """The range of each part's factor.
+    """Returns the range of each part's factor.
 
     Args:
-        value: A range (low, high) for all parts; or ranges by name, or by pattern of names such as
-            "leg*", of which the first that fits a part counts; or None.
-        names: What there is, as `parts` gives it.
+        value: A range (low, high) for all parts; or ranges by name or pattern of names, such as
+            "leg*"; or None. The first pattern that fits a part counts.
+        names: The parts' names by id, as `parts` returns them.
 
     Returns:
-        Ranges by number; parts that no pattern fits have none.
+        Ranges by id; parts that no pattern fits are left out.
 
     Raises:
-        ValueError: If a range is none, or a pattern fits no part: the rule that is broken.
+        ValueError: If a range is invalid, or a pattern fits no part. The message is the rule.
     """
     if value is None:
         return {}
@@ -94,7 +94,7 @@ def ranges(value: Any, names: Mapping[int, str]) -> dict[int, tuple[float, float
 
 
 def is_range(value: Any) -> bool:
-    """Whether it is a pair (low, high) with 0 < low <= high."""
+    """Returns whether a value is a pair (low, high) with 0 < low <= high."""
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         return False
     if not all(isinstance(b, int | float) and not isinstance(b, bool) for b in value):
@@ -103,7 +103,7 @@ def is_range(value: Any) -> bool:
 
 
 def draw(rng: np.random.Generator, bounds: tuple[float, float], log_uniform: bool) -> float:
-    """Draws a number from a range, or from the range of its logarithm."""
+    """Draws a number from a range, uniformly or uniformly in its logarithm."""
     if log_uniform:
         return math.exp(rng.uniform(math.log(bounds[0]), math.log(bounds[1])))
     return rng.uniform(*bounds)

@@ -1,6 +1,6 @@
 """RandomBody: any MuJoCo model as a family of tasks, by settings alone.
 
-What is drawn is a factor per part of the body; what is seen, rewarded and an end is made of terms.
+Settings choose the parts that vary, and the terms of observation, reward and termination.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from epg_tf.tasks.rules import Rules
 
 @dataclasses.dataclass(frozen=True)
 class RandomBody(BodySettings, TaskFamily):
-    """Robots of one MJCF file with random parts; `BodySettings` has the attributes.
+    """Robots of one MJCF file with random parts; `BodySettings` documents the attributes.
 
-    An action of 1 is the highest control of its actuator and -1 the lowest, or itself where the
-    actuator has no range. `describe` says what is drawn, seen and rewarded.
+    An action of 1 is the highest control of its actuator and -1 the lowest. If the actuator has no
+    range, the action is the control. `describe` gives the details.
     """
 
     def __post_init__(self):
@@ -34,17 +34,17 @@ class RandomBody(BodySettings, TaskFamily):
 
     @property
     def observation_size(self) -> int:
-        """Positions but the skipped ones, velocities, and the goal's coordinates."""
+        """The number of observed positions, velocities and goal coordinates."""
         model = self.nominal
         return model.nq - self.skipped_positions + model.nv + len(self.goal or ())
 
     @property
     def action_size(self) -> int:
-        """One number per actuator."""
+        """The number of actuators."""
         return self.nominal.nu
 
     def describe(self) -> Description:
-        """What is drawn, seen and rewarded."""
+        """Describes draws, observation, reward and termination."""
         return words.describe(self)
 
     def draw(self, rng: np.random.Generator) -> Task:
@@ -60,7 +60,7 @@ class RandomBody(BodySettings, TaskFamily):
             }
             for name in PARTS
         }
-        # Drawn last, so that a body is the same for the same seed whatever it is asked to do.
+        # Drawn last, so that a seed's body does not depend on directions and goal.
         heading = np.array(self.directions[rng.integers(len(self.directions))])
         goal = np.array([rng.uniform(*bounds) for bounds in self.goal or ()])
         model = building.build(self.model, gravity, factors, goal if len(goal) else None)
@@ -94,7 +94,7 @@ class RandomBody(BodySettings, TaskFamily):
         return Task(model, parameters)
 
     def initial_state(self, task: Task, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draws a state near the model's own, at rest, as far from the floor as the nominal one."""
+        """Draws a state near the model's, near rest, as far from the floor as the nominal body."""
         model = task.model
         address, height = np.asarray(task.parameters["_lift"])
         qpos = model.qpos0 + rng.uniform(-1.0, 1.0, model.nq) * self.start_noise
@@ -105,7 +105,7 @@ class RandomBody(BodySettings, TaskFamily):
         return qpos, qvel
 
     def observe(self, qpos, qvel, parameters, out=None) -> np.ndarray:
-        """Writes positions, velocities and the way to the goal."""
+        """Writes positions, velocities and the vector to the goal."""
         if out is None:
             out = np.empty((len(qpos), self.observation_size))
         skipped, goal = self.skipped_positions, len(self.goal or ())
@@ -121,12 +121,12 @@ class RandomBody(BodySettings, TaskFamily):
 
     @property
     def rules(self) -> Rules:
-        """The same for one worker, to be compiled."""
+        """`observe` and `terminated` for one worker, to be compiled."""
         known = ("_layout", "_healthy", "_chain", "goal")
         return Rules(observe_one, terminated_one, known, self._controls)
 
     def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
-        """Velocity in the task's direction and health, minus control and the way to the goal."""
+        """Returns rewards for velocity and health minus costs of control and distance to goal."""
         reward = -self.control_cost * np.einsum("wa,wa->w", action, action, dtype=np.float64)
         if self.velocity_reward:
             way = position(qpos, parameters["_chain"]) - position(qpos_before, parameters["_chain"])
@@ -143,7 +143,7 @@ class RandomBody(BodySettings, TaskFamily):
         return reward
 
     def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
-        """Where a joint has left its healthy range."""
+        """Returns True for workers with a joint outside its healthy range."""
         ends = np.zeros(len(qpos), bool)
         healthy = parameters["_healthy"]
         for number in range(healthy.shape[1]):
@@ -153,13 +153,13 @@ class RandomBody(BodySettings, TaskFamily):
         return ends
 
     def control(self, action: np.ndarray) -> np.ndarray:
-        """Stretches the actions' box to the actuators' ranges."""
+        """Maps actions from [-1, 1] to the actuators' ranges."""
         middle, half = self._controls
         return action if (half == 1.0).all() and not middle.any() else middle + half * action
 
     @functools.cached_property
     def _controls(self) -> tuple[np.ndarray, np.ndarray]:
-        """The middles of the actuators' ranges and half their widths."""
+        """The middles and half-widths of the actuators' ranges; 0 and 1 for no range."""
         model = self.nominal
         low, high = np.where(
             model.actuator_ctrllimited, model.actuator_ctrlrange.T, [[-1.0], [1.0]]
@@ -167,7 +167,7 @@ class RandomBody(BodySettings, TaskFamily):
         return (low + high) / 2, (high - low) / 2
 
     def _healthy_ranges(self, model: mujoco.MjModel) -> np.ndarray:
-        """Address in qpos, lowest and highest healthy value, [ranges, 3]."""
+        """Returns address in qpos, lowest and highest healthy value, [ranges, 3]."""
         rows = []
         for name, (low, high) in (self.healthy or {}).items():
             joint = model.joint(name)
@@ -178,7 +178,7 @@ class RandomBody(BodySettings, TaskFamily):
         return np.array(rows, float).reshape(-1, 3)
 
     def _point_of(self, model: mujoco.MjModel) -> tuple[int, np.ndarray]:
-        """The body that the point is fixed to, and where in its frame."""
+        """Returns the body that the point is fixed to, and the point in its frame, [3]."""
         if self.point is None:
             return 1, np.zeros(3)
         body = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, self.point)

@@ -1,4 +1,4 @@
-"""The sentences for what a random body's settings can get wrong."""
+"""Checks of a random body's settings, with an error message for each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check(body: BodySettings) -> None:
     """Checks settings against their model.
 
     Raises:
-        ValueError: In one sentence, if a value is bad; where it is a name, with those there are.
+        ValueError: If a value is bad. For a bad name, the message lists the valid ones.
     """
 
     def require(name: str, holds: bool, rule: str) -> None:
@@ -61,7 +61,7 @@ def check(body: BodySettings) -> None:
     else:
         is_box = len(body.goal) in (2, 3) and all(map(_is_interval, body.goal))
         require("goal", is_box, "two or three pairs (low, high) with low <= high")
-    ball = mujoco.mjtJoint.mjJNT_BALL.value  # its position is no number
+    ball = mujoco.mjtJoint.mjJNT_BALL.value  # its position is a quaternion
     joints = [n for n in _names(model, "joint", model.njnt) if model.joint(n).type[0] != ball]
     for joint, bounds in (body.healthy or {}).items():
         require("healthy", joint in joints, f"by joints' names: {', '.join(joints)}")

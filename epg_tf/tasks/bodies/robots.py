@@ -1,7 +1,7 @@
 """Robots of the paper's second version, and two more of gymnasium's, as random bodies.
 
-Rewards and ends are those of gymnasium's environments of version 5; with all factors at 1 and
-their gravity and frame skip the physics is theirs too.
+Rewards and terminations are those of gymnasium's version 5 unless a class says otherwise. With all
+factors at 1 and gymnasium's gravity and frame skip the physics is the same too.
 """
 
 import dataclasses
@@ -15,8 +15,8 @@ _FACTORS = (0.5, 2.0)
 class RandomWalker(RandomBody):
     """Walkers, robots with two legs in a plane, with random bodies in random gravity.
 
-    They are gymnasium's Walker2d-v5, rewarded for moving forward and not falling; bodies differ in
-    what hoppers differ in (`RandomHopper`). `describe` says all of it, `BodySettings` has the
+    They are gymnasium's Walker2d-v5, rewarded for moving forward and not falling. They have the
+    factors of `RandomHopper`. `describe` gives the details, `BodySettings` documents the
     attributes.
     """
 
@@ -37,8 +37,8 @@ class RandomWalker(RandomBody):
 class RandomHalfCheetah(RandomBody):
     """Half-cheetahs, robots with a spine and two legs in a plane, with random bodies.
 
-    They are gymnasium's HalfCheetah-v5, rewarded for running forward; no episode ends by itself.
-    `describe` says what is drawn, `BodySettings` has the attributes.
+    They are gymnasium's HalfCheetah-v5, rewarded for running forward; only the time limit ends an
+    episode. `describe` gives the details, `BodySettings` documents the attributes.
     """
 
     model: str = "half_cheetah.xml"
@@ -57,8 +57,8 @@ class RandomHalfCheetah(RandomBody):
 class DirHalfCheetah(RandomBody):
     """Half-cheetahs of which half are rewarded for running backward.
 
-    The body is gymnasium's; the observation does not show the direction, so the agent needs the
-    reward, or a loss that sees it. `BodySettings` has the attributes.
+    The body is gymnasium's. The observation does not show the direction, so the agent needs the
+    reward, or a loss that sees it. `BodySettings` documents the attributes.
     """
 
     model: str = "half_cheetah.xml"
@@ -74,8 +74,8 @@ class DirHalfCheetah(RandomBody):
 class RandomSwimmer(RandomBody):
     """Swimmers, three links in a viscous fluid, with random lengths, masses and motors.
 
-    They are gymnasium's Swimmer-v5, rewarded for moving forward; no episode ends by itself.
-    `describe` says what is drawn, `BodySettings` has the attributes.
+    They are gymnasium's Swimmer-v5, rewarded for moving forward; only the time limit ends an
+    episode. `describe` gives the details, `BodySettings` documents the attributes.
     """
 
     model: str = "swimmer.xml"
@@ -90,12 +90,12 @@ class RandomSwimmer(RandomBody):
 
 @dataclasses.dataclass(frozen=True)
 class GoalAnt(RandomBody):
-    """Ants, robots with four legs, that are to be close to a goal before them (x > 0).
+    """Ants, robots with four legs, rewarded for being close to a goal in front (x > 0).
 
-    The body is gymnasium's Ant-v5, and so is what it sees but for the contact forces, with the way
-    to the goal after it; an ant that has fallen over or jumps too high ends its episode. The reward
-    of a step is 3 minus the distance to the goal in metres, so that falling does not pay.
-    `BodySettings` has the attributes.
+    The body is gymnasium's Ant-v5. The observation is Ant-v5's without contact forces, then the
+    vector to the goal. A fall or too high a jump ends the episode. A step's reward is 3 minus the
+    distance to the goal in metres, minus a control cost; the 3 is there to make falling costly.
+    `BodySettings` documents the attributes.
     """
 
     model: str = "ant.xml"

@@ -1,7 +1,7 @@
-"""What a random body sees and when its episode ends, for one worker, to be compiled.
+"""A random body's observation and termination for one worker, to be compiled.
 
-The task's parameters lie end to end: the layout, healthy ranges (address, low, high), the chain of
-the point (nine numbers per segment, see `chain`), the goal.
+The task's parameters lie end to end: layout, healthy ranges, chain of the point, goal. A range has
+an address, a low and a high bound; a chain has nine numbers per segment (see `chain`).
 """
 
 import math
@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 
 class Layout(NamedTuple):
-    """How the parameters are to be read; all of them numbers.
+    """The first parameters, which tell how to read the others; whole numbers except `bound`.
 
     Attributes:
-        skipped: How many of the first positions are not seen.
+        skipped: The number of first positions that are not observed.
         positions: nq.
         velocities: nv.
         bound: Velocities are clipped to ± this.
-        ranges: How many healthy ranges there are.
-        goal: How many coordinates the goal has.
-        segments: How many segments the chain has.
+        ranges: The number of healthy ranges.
+        goal: The number of the goal's coordinates; 0 without a goal.
+        segments: The number of the chain's segments.
     """
 
     skipped: float
@@ -31,7 +31,7 @@ class Layout(NamedTuple):
 
 
 def observe_one(qpos, qvel, parameters, out):
-    """Writes what `RandomBody.observe` does, into `out`, [S]."""
+    """Writes one worker's `RandomBody.observe` to `out`, [S]."""
     skipped, positions, velocities = int(parameters[0]), int(parameters[1]), int(parameters[2])
     bound, goal, segments = parameters[3], int(parameters[5]), int(parameters[6])
     place = 0
@@ -47,7 +47,7 @@ def observe_one(qpos, qvel, parameters, out):
         for segment in range(segments):
             at = start + 9 * segment
             kind, address = int(parameters[at]), int(parameters[at + 1])
-            # Where the segment's centre is, and the quaternion that turns about it.
+            # The segment's centre, and its quaternion or axis.
             p, q, r = parameters[at + 2], parameters[at + 3], parameters[at + 4]
             a, b, c, d = parameters[at + 5], parameters[at + 6], parameters[at + 7], 0.0
             if kind == 1:
@@ -81,7 +81,7 @@ def observe_one(qpos, qvel, parameters, out):
 
 
 def terminated_one(qpos, qvel, parameters):
-    """Says what `RandomBody.terminated` does."""
+    """Returns one worker's `RandomBody.terminated`."""
     healthy = True
     for i in range(int(parameters[4])):
         value = qpos[int(parameters[7 + 3 * i])]

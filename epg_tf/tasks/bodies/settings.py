@@ -11,40 +11,40 @@ from epg_tf.tasks import assets
 
 @dataclasses.dataclass(frozen=True)
 class BodySettings:
-    """What differs from body to body, and what agents see, are rewarded for and end with.
+    """The random factors of a body, and its observation, reward and termination.
 
-    Factors are drawn independently, once per task, for every part that they are asked of: a range
-    (low, high) for all parts, or ranges by name or pattern of names, such as
-    `{'leg*': (0.5, 2.0), 'foot': (0.8, 1.2)}`, of which the first that fits counts.
+    Factors are drawn independently, once per task and part. A setting is a range (low, high) for
+    all parts, or ranges by name or pattern of names: `{'leg*': (0.5, 2.0), 'foot': (0.8, 1.2)}`.
+    The first pattern that fits a part counts.
 
     Attributes:
         model: The MJCF file: a path, or the name of one of gymnasium's, such as "walker2d_v5.xml".
-        gravity: Range of the downward acceleration, m/s²; None for the model's own.
+        gravity: Range of the downward acceleration, m/s²; None keeps the model's.
         mass: Factors on bodies' masses, with their inertias.
-        friction: Factors on geoms' sliding frictions. Of two geoms that touch the larger counts.
-        thickness: Factors on the radii of spheres, capsules and cylinders, whose masses stay.
-        length: Factors on bodies' lengths, away from the joint that a body turns about: what is
-            attached to it stays attached. Capsules and cylinders keep their radius, other shapes
-            grow as they are, and masses follow, as MuJoCo's compiler has it.
+        friction: Factors on geoms' sliding frictions. If two geoms touch, the larger one counts.
+        thickness: Factors on the radii of spheres, capsules and cylinders; masses stay the same.
+        length: Factors on bodies' lengths. A body grows away from the joint that it turns about,
+            and its children stay attached. Capsules and cylinders keep their radius; other shapes
+            keep their proportions. Masses follow the geometry.
         damping: Factors on joints' damping.
         gear: Factors on the strength of actuators.
-        log_uniform: Which of these are uniform in their logarithm.
-        skipped_positions: How many of the first positions are not observed.
-        velocity_bound: Observed velocities are clipped to ± this; None to see them as they are.
-        point: The body or site whose way counts; None for the first body.
-        directions: Unit vectors of the rewarded velocity; each task asks for one, all equally
-            likely, and does not show which.
+        log_uniform: The names of the quantities above that are uniform in their logarithm.
+        skipped_positions: The number of first positions that are not observed.
+        velocity_bound: Observed velocities are clipped to ± this; None for no clipping.
+        point: The body or site whose velocity and distance count; None for the first body.
+        directions: Unit vectors of the rewarded velocity. Each task has one, all equally likely,
+            and the observation does not show it.
         velocity_reward: Reward of a step per m/s in the task's direction.
-        velocity_limit: Velocities beyond this, m/s, pay no more than it; None for no limit.
+        velocity_limit: The highest rewarded velocity, m/s; None for no limit.
         healthy_reward: Reward of a step that ends in a healthy state.
         control_cost: Cost of a step per squared norm of the action as given.
-        goal: Ranges of x and y (and z) of a goal, m, drawn with the task; observed as what leads
-            from the point to it, after all else.
+        goal: Ranges of x and y (and z) of a goal, m, drawn once per task. An observation ends with
+            the vector from the point to the goal.
         distance_cost: Cost of a step per metre from the point to the goal.
-        healthy: Ranges (low, high), either of which may be None, of joints' positions, m or rad, by
-            the joints' names; a free joint's stands for its height. Outside an episode ends.
-        start_noise: Positions and velocities at the start of an episode are the model's own and 0,
-            plus or minus up to this, m, rad and per second.
+        healthy: Ranges (low, high) of positions, m or rad, by joints' names; None is no bound. A
+            free joint's range is of its height. Leaving any range ends the episode.
+        start_noise: An episode starts at the model's positions and at rest, plus or minus up to
+            this in each number, m, rad and per second.
         frame_skip: MuJoCo steps per environment step.
         time_limit: Environment steps after which an episode is truncated.
     """
@@ -75,5 +75,5 @@ class BodySettings:
 
     @property
     def nominal(self) -> mujoco.MjModel:
-        """The body without any factor; shared, not to be written to."""
+        """The body without factors; it is shared, so do not write to it."""
         return assets.nominal_model(self.model)

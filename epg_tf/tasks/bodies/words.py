@@ -1,4 +1,4 @@
-"""Random bodies in words, for model cards and reports."""
+"""Descriptions of random bodies for model cards and reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMES = {
 
 
 def describe(body: BodySettings) -> Description:
-    """What is drawn, seen and rewarded."""
+    """Describes draws, observation, reward and termination."""
     model = body.nominal
     remarks = ["All factors are independent of each other."]
     if body.thickness is not None:

@@ -49,7 +49,7 @@ def recorded() -> Iterator[list[Recording]]:
     def recording(run):
         def recorded_run(driver: LifetimeDriver) -> Experience:
             experience = run(driver)
-            simulator, passage = driver.env.simulator, driver.passage
+            simulator, rollout = driver.env.simulator, driver.rollout
             if id(driver) not in recordings:
                 models = [task.model for task in simulator.tasks]
                 recordings[id(driver)] = Recording(models, simulator.family.frame_skip, [], [])
@@ -57,8 +57,8 @@ def recorded() -> Iterator[list[Recording]]:
                 result.append(recordings[id(driver)])
             mine, (lowest, highest) = recordings[id(driver)], simulator.control_bounds
             for t in range(experience.length):
-                control = np.clip(simulator.family.control(passage.action[:, t]), lowest, highest)
-                mine.states.append(passage.before[:, t])
+                control = np.clip(simulator.family.control(rollout.action[:, t]), lowest, highest)
+                mine.states.append(rollout.before[:, t])
                 mine.controls.append(np.nan_to_num(control))
             return experience
 

@@ -16,7 +16,7 @@ from tf_agents.drivers import driver
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.experience import Experience
 from epg_tf.native.trial import runs_here
-from epg_tf.tasks.compiled_simulator import CompiledSimulator, Passage, is_compilable
+from epg_tf.tasks.compiled_simulator import CompiledSimulator, Rollout, is_compilable
 from epg_tf.tasks.environment import BatchedEnvironment
 
 _STATE = ("state", "observation", "steps", "warnings")  # attributes of the simulator
@@ -27,10 +27,10 @@ class LifetimeDriver(driver.Driver):
 
     Attributes:
         physics_seconds: The total time spent in the simulator; `CompiledDriver` includes acting.
-        passage: The steps of the last `run`, physics included.
+        rollout: The steps of the last `run`, physics included.
     """
 
-    passage: Passage
+    rollout: Rollout
 
     def __init__(self, env: BatchedEnvironment, policy: ActingPolicy, num_steps: int):
         """Makes a driver.
@@ -73,8 +73,8 @@ class LifetimeDriver(driver.Driver):
         ended = terminated | truncated
         actions = np.stack(actions)
         parts = (observations, actions, rewards, terminated, ended, arrivals, before, after)
-        self.passage = Passage(*map(_workers_first, parts))
-        return _experience(self.passage)
+        self.rollout = Rollout(*map(_workers_first, parts))
+        return _experience(self.rollout)
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns copies of the tasks' states, [W, ...] each, without the random generators."""
@@ -104,9 +104,9 @@ class CompiledDriver(LifetimeDriver):
         noise = self.policy.draw_noise(self._num_steps)
         actors = self.policy.actors
         start = time.perf_counter()
-        self.passage = self._simulator.collect(actors, noise)
+        self.rollout = self._simulator.collect(actors, noise)
         self.physics_seconds += time.perf_counter() - start
-        return _experience(self.passage)
+        return _experience(self.rollout)
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns the tasks' states and the queued episode starts; see `LifetimeDriver`."""
@@ -129,8 +129,8 @@ def make(env: BatchedEnvironment, policy: ActingPolicy, num_steps: int) -> Lifet
     return (CompiledDriver if compiled else LifetimeDriver)(env, policy, num_steps)
 
 
-def _experience(passage: Passage) -> Experience:
-    return Experience(*passage[:6])
+def _experience(rollout: Rollout) -> Experience:
+    return Experience(*rollout[:6])
 
 
 def _workers_first(array: np.ndarray) -> np.ndarray:

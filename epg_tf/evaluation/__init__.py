@@ -1,1 +1,1 @@
-"""How good a loss is: what fresh agents learn with it on held-out tasks."""
+"""Evaluation of losses: fresh agents learn with them on held-out tasks."""

@@ -1,4 +1,4 @@
-"""The methods that are compared: their names, in the order of every table, and how they look."""
+"""The methods of comparisons: their labels, looks and needs, in the order of every table."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from typing import NamedTuple
 
 
 class Method(NamedTuple):
-    """How a method looks in every table and picture, and what sets it apart.
+    """A method's look in every table and picture, and its kind of learning.
 
     Attributes:
-        label: In legends and tables.
-        colour: As matplotlib takes it; safe for the colour-blind (Okabe and Ito).
-        line: Line style.
-        sees_reward: Whether its agents always know the reward.
-        is_rival: Whether its agents learn in a way of their own: the module of `rivals` of this
-            name has it, with a function `learn`.
-        is_meta_trained: Whether what it learns by has been trained on the family's tasks before, by
-            `epg_tf.train_rival`.
-        needs_teacher: Whether the loss's teacher or its clone acts, without learning: the module
+        label: The name in legends and tables.
+        colour: The colour for matplotlib; safe for the colour-blind (Okabe and Ito).
+        line: The line style.
+        sees_reward: True if its agents always see the reward.
+        is_rival: True if the module of this name in `rivals` trains its agents, with a function
+            `learn`.
+        is_meta_trained: True if `epg_tf.train_rival` trains it on the family's tasks first.
+        needs_teacher: True if the loss's teacher or its clone acts, without learning; the module
             has a function `make_driver` instead.
-        needs_box: Whether it cannot take one of finitely many actions.
+        needs_box: True if it does not support a finite set of actions.
     """
 
     label: str
@@ -50,19 +49,19 @@ METHODS = {
     "cloned": Method("clone of the teacher", "#332288", ":", is_rival=True, needs_teacher=True),
     "no_action": Method("no action at all", "#000000", ":", is_rival=True, needs_box=True),
 }
-# Those of a comparison unless it names others; SAC takes longer than they do together.
+# The default of a comparison. It omits SAC, which takes longer than these together.
 DEFAULT_METHODS = ("evolved", "random_loss", "ppo", "tf_agents_ppo")
 BASELINE = "ppo"
 WITH_REWARD = tuple(name for name, method in METHODS.items() if method.sees_reward)
 
 
 def labels_of(methods: Iterable[str], reward_words: str, made: str = "evolved") -> dict[str, str]:
-    """What methods are called.
+    """Returns the labels of methods.
 
     Args:
-        methods: Their names.
-        reward_words: What the agents of a loss know of the reward.
-        made: How the loss came to be: "evolved", "taught" or "taught, then evolved".
+        methods: The names in `METHODS`.
+        reward_words: The words for what the agents of a loss know of the reward.
+        made: The origin of the loss: "evolved", "taught" or "taught, then evolved".
     """
     return {
         name: METHODS[name].label.replace("no reward", reward_words).replace("evolved", made)

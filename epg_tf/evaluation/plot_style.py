@@ -1,4 +1,4 @@
-"""What all pictures share: their size, their lines, and how they are written."""
+"""Shared style and saving of all pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-# For what is no method, one after the other (Okabe and Ito).
+# The colours of lines that are not methods, in this order (Okabe and Ito).
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 
 SETTINGS = {
@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def new_figure(width: float = 7.0, height: float = 4.0, rows: int = 1, columns: int = 1, **layout):
-    """A figure of so many inches, and its axes in an array [rows, columns]."""
+    """Returns a figure, sized in inches, and its axes in an array [rows, columns]."""
     with pyplot.rc_context(SETTINGS):
         return pyplot.subplots(
             rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **layout
@@ -35,7 +35,7 @@ def new_figure(width: float = 7.0, height: float = 4.0, rows: int = 1, columns: 
 
 
 def save(figure: Figure, path: pathlib.Path) -> None:
-    """Writes a PNG and lets go of the figure."""
+    """Writes a PNG and closes the figure."""
     with pyplot.rc_context(SETTINGS):
         figure.savefig(path)
     pyplot.close(figure)

@@ -1,4 +1,4 @@
-"""The folder that an evaluation, an analysis or a film is written to: one command, one folder."""
+"""Results folders of evaluations, analyses and films: one folder per command."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class ResultsFolder:
     Attributes:
         path: The folder.
         command: "evaluate", "analyze" or "render".
-        settings: What fixes the results, as JSON has it.
+        settings: The settings that determine the results, fit for JSON.
 
     Raises:
-        ValueError: If the folder cannot be one, or holds something else.
+        ValueError: If the path is no folder, or holds other files or other settings' results.
     """
 
     path: pathlib.Path
@@ -41,10 +41,10 @@ class ResultsFolder:
             raise ValueError(f"`--root_dir` (={self.path}) must {rule}.")
 
     def open(self) -> None:
-        """Makes the folder and writes down what it is for.
+        """Makes the folder and records the settings in it.
 
         Raises:
-            ValueError: If it cannot be written to.
+            ValueError: If the folder is not writable.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ from epg_tf.inner_loop.lifetime_state import LifetimeState, Snapshotter
 from epg_tf.inner_loop.native.learner import NativeLearner
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.seeds import LifetimeSeed, Stream
-from epg_tf.tasks.compiled_simulator import Passage
+from epg_tf.tasks.compiled_simulator import Rollout
 from epg_tf.tasks.family import TaskFamily
 
 
@@ -39,7 +39,7 @@ class Update(NamedTuple):
     Attributes:
         k: From 1 to K.
         experience: The M newest steps.
-        passage: The same steps with their physics.
+        rollout: The same steps with their physics.
         batch: The batch of the update.
         statistics: The statistics that normalised the observations of acting.
         episodes: The returns so far.
@@ -48,7 +48,7 @@ class Update(NamedTuple):
 
     k: int
     experience: Experience
-    passage: Passage
+    rollout: Rollout
     batch: UpdateBatch
     statistics: Statistics
     episodes: EpisodeReturns
@@ -144,7 +144,7 @@ class Workers:
             )
             if on_update is not None:
                 on_update(
-                    Update(at.k, experience, driver.passage, batch, acted, at.episodes, parameters)
+                    Update(at.k, experience, driver.rollout, batch, acted, at.episodes, parameters)
                 )
             logs = self.learner.update(batch, guidance)  # line 12
             at.statistics = refreshed

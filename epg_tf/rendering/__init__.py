@@ -1,8 +1,7 @@
-"""Pictures of MuJoCo states, drawn off screen in a process of their own.
+"""Off-screen pictures of MuJoCo states, drawn in a separate process.
 
-A process that has TensorFlow and Horovod in it cannot be trusted with OpenGL: Horovod makes
-TensorFlow's symbols global, those of the LLVM inside it too, and Mesa's software renderer, loaded
-afterwards, then runs partly on that LLVM, which ends the process where the two know different
-processors. So `process` starts one that has neither, `worker` is what runs there, and `offscreen`
-draws there. The package knows models and states, not tasks.
+OpenGL may crash a process with TensorFlow and Horovod. Horovod makes TensorFlow's symbols global,
+and those of its LLVM too. Mesa's software renderer, loaded later, then runs partly on that LLVM,
+and the process dies if the two support different processors. So `process` starts a process without
+either. It runs `worker`, which draws with `offscreen`. The package knows no tasks.
 """

@@ -1,8 +1,8 @@
-"""Pictures of W workers' states, drawn by MuJoCo in the process that calls; see `process`.
+"""Pictures of W workers' states, drawn by MuJoCo in the calling process; see `process`.
 
-The camera is the same for all workers, so that their sizes compare, and shows everything that moves
-in the states it is given. It looks from the side, or from above where the robot is flat, and goes
-along with a robot that travels.
+All workers share one camera, so that their sizes compare. It shows everything that moves in the
+given states, and follows a robot that travels. It looks from the side, or from above at a robot
+that is flat.
 """
 
 import contextlib
@@ -21,21 +21,21 @@ _EVERYTHING = mujoco.mjtCatBit.mjCAT_ALL.value
 _OFF_SCREEN = mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value
 
 _LARGEST_SCENE = 2000  # geoms
-_MARGIN = 1.1  # of the picture's half over the scene's
-_FLAT = 0.2  # height over width of a robot that is seen from above
+_MARGIN = 1.1  # half the picture over half the scene
+_FLAT = 0.2  # height over width, below which a robot is seen from above
 _AHEAD = 90.0  # degrees: x points to the right
-_FROM_THE_SIDE, _FROM_ABOVE = -12.0, -90.0  # degrees above the horizon, negative
-# Gymnasium's robots are lit for a window on a dark desk.
+_FROM_THE_SIDE, _FROM_ABOVE = -12.0, -90.0  # degrees of elevation
+# Gymnasium's lights suit a window on a dark desktop; pictures need brighter ones.
 _AMBIENT, _DIFFUSE = 0.35, 0.55
 
 
 class View(NamedTuple):
-    """Where the camera stands.
+    """The position of the camera.
 
     Attributes:
-        centre: What it looks at, in metres, `[3]`; relative to the robot where that travels.
-        distance: How far from it, in metres.
-        elevation: In degrees; negative is from above.
+        centre: The point it looks at, in metres, `[3]`; relative to the robot if that travels.
+        distance: The distance from that point, in metres.
+        elevation: The elevation in degrees; negative looks from above.
     """
 
     centre: np.ndarray
@@ -44,7 +44,7 @@ class View(NamedTuple):
 
 
 class OffscreenRenderer:
-    """Draws W workers, each with its own model; to be closed, or used in a `with` statement.
+    """Draws W workers, each with a separate model; close it, or use it in a `with` statement.
 
     Attributes:
         width: The width of a picture, in pixels.
@@ -61,7 +61,7 @@ class OffscreenRenderer:
         """Opens a drawing context.
 
         Args:
-            make_context: MuJoCo's `GLContext` of some OpenGL, called with width and height.
+            make_context: MuJoCo's `GLContext` for an OpenGL, called with width and height.
             models: One per worker, of one family.
             width: The width of a picture, in pixels.
             height: The height of a picture, in pixels.
@@ -77,14 +77,14 @@ class OffscreenRenderer:
         self._open = contextlib.ExitStack()
         with contextlib.ExitStack() as opened:
             self._context = make_context(width, height)
-            # MuJoCo's contexts must go before OpenGL's, and that before the interpreter does, or
-            # there is noise on the terminal.
+            # Free MuJoCo's contexts before OpenGL's, and that before the interpreter exits.
+            # Otherwise there are errors on the terminal.
             opened.callback(self._context.free)
             self._context.make_current()
             self._scenes = [mujoco.MjvScene(model, _LARGEST_SCENE) for model in self._models]
             self._drawers = []
             for model, scene in zip(self._models, self._scenes, strict=True):
-                # Software rendering spends most of its time on reflections and on shadows.
+                # Reflections and shadows take most of the time of software rendering.
                 scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION.value] = 0
                 scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = 0
                 drawer = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
@@ -93,20 +93,20 @@ class OffscreenRenderer:
             self._open = opened.pop_all()
 
     def __enter__(self) -> "OffscreenRenderer":
-        """Starts nothing more: the renderer is open since it was made."""
+        """Returns the renderer, which is open already."""
         return self
 
     def __exit__(self, *exception) -> None:
-        """Closes it."""
+        """Closes the renderer."""
         self.close()
 
     def close(self) -> None:
-        """Lets go of the drawing context; it draws no more."""
+        """Frees the drawing contexts; the renderer cannot draw any more."""
         self._context.make_current()
         self._open.close()
 
     def look_at(self, states: Sequence[np.ndarray]) -> None:
-        """Places the camera so that all that moves in the states is in every picture.
+        """Places the camera so that every picture shows all that moves in the states.
 
         Args:
             states: Full physics states (`BatchSimulator.state`) of each worker, `[T, ...]`; T may
@@ -131,11 +131,11 @@ class OffscreenRenderer:
         )
 
     def draw(self, worker: int, state: np.ndarray) -> np.ndarray:
-        """Draws one worker, as seen from where `look_at` put the camera.
+        """Draws one worker from the camera position of `look_at`.
 
         Args:
-            worker: Its index.
-            state: Its full physics state; where the camera has no place yet, it looks at this.
+            worker: The worker's index.
+            state: The worker's full physics state; without `look_at`, the camera looks at the first.
 
         Returns:
             The picture, `[height, width, 3]` uint8.
@@ -154,7 +154,7 @@ class OffscreenRenderer:
         picture = np.empty((self.height, self.width, 3), np.uint8)
         frame = mujoco.MjrRect(0, 0, self.width, self.height)
         self._context.make_current()
-        mujoco.mjr_setBuffer(_OFF_SCREEN, drawer)  # at every turn: the workers' drawers alternate
+        mujoco.mjr_setBuffer(_OFF_SCREEN, drawer)  # in every call: each worker has a drawer
         mujoco.mjr_render(frame, scene, drawer)
         mujoco.mjr_readPixels(picture, None, frame, drawer)
         return picture[::-1]  # OpenGL's first row is the lowest
@@ -167,24 +167,24 @@ class OffscreenRenderer:
         mujoco.mj_camlight(model, data)
 
     def _place_of_traveller(self, worker: int) -> np.ndarray:
-        """Where on the floor the travelling robot is, `[3]`; zeros for one that stays."""
+        """Returns the travelling robot's place on the floor, `[3]`; zeros for one that stays."""
         if self._traveller is None:
             return np.zeros(3)
         return self._data[worker].xpos[self._traveller] * (1.0, 1.0, 0.0)
 
 
 def _for_drawing(model: mujoco.MjModel, width: int, height: int) -> mujoco.MjModel:
-    """A copy of a model that draws in the size wanted, and bright enough."""
+    """Returns a copy of a model with the picture's size, no shadows and brighter lights."""
     model = copy.copy(model)
     model.vis.global_.offwidth, model.vis.global_.offheight = width, height
-    model.vis.quality.shadowsize = 0  # there are none
+    model.vis.quality.shadowsize = 0  # shadows are off
     model.vis.headlight.ambient[:] = _AMBIENT
     model.vis.headlight.diffuse[:] = _DIFFUSE
     return model
 
 
 def _extent(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest corner of the box around all geoms that can move, in metres."""
+    """Returns the lowest and highest corner of a box around all geoms that can move, in metres."""
     moving = model.body_weldid[model.geom_bodyid] != 0
     if not moving.any():
         moving[:] = True

@@ -1,32 +1,32 @@
-"""Which OpenGL MuJoCo may draw with off screen, and what is said where none works.
+"""OpenGL libraries for MuJoCo's off-screen drawing, and the errors if none works.
 
-What works is found by trying (`process`). This module imports no MuJoCo, which reads MUJOCO_GL when
-it is imported and loads the library that it names.
+Trials find one that works (`process`). This module does not import MuJoCo, because MuJoCo's import
+loads the library that MUJOCO_GL names.
 """
 
 import os
 from collections.abc import Mapping
 
 _AUTOMATIC = ("egl", "osmesa")
-# MuJoCo's other words for drawing through a window system.
+# MuJoCo's names for drawing through a window system.
 _WINDOWED = ("glfw", "glx", "enable", "enabled", "on", "true", "1")
 _PACKAGES = {"egl": "libegl1 and libgl1-mesa-dri", "osmesa": "libosmesa6"}
 _WITHHELD = "EPG_MUJOCO_GL"
 
 
 class RenderingError(RuntimeError):
-    """Nothing can be drawn here, or no more; the message is one sentence."""
+    """Drawing is impossible or has failed; the message is one sentence."""
 
 
 class NoOpenGLError(RenderingError):
-    """No OpenGL that works is there, which is no fault: all but drawing goes on."""
+    """No OpenGL works here; everything but drawing still does."""
 
 
 def withhold() -> None:
     """Keeps MuJoCo from loading an OpenGL into this process and its children.
 
-    What MUJOCO_GL named is remembered, for the process that draws. The others must not depend on
-    its being installed.
+    The value of MUJOCO_GL is kept for the process that draws. Other processes must not depend on
+    the library that it names.
     """
     wanted = os.environ.pop("MUJOCO_GL", None)
     if wanted is not None:
@@ -34,13 +34,13 @@ def withhold() -> None:
 
 
 def candidates() -> tuple[str, ...]:
-    """The OpenGLs to try, first to last: what MUJOCO_GL names alone, otherwise EGL and OSMesa.
+    """Returns the OpenGLs to try in order: the one in MUJOCO_GL, by default EGL and OSMesa.
 
     Returns:
-        Names of MuJoCo's modules: "egl", "osmesa" or "glfw".
+        The names of MuJoCo's modules: "egl", "osmesa" or "glfw".
 
     Raises:
-        NoOpenGLError: If MUJOCO_GL names none.
+        NoOpenGLError: If MUJOCO_GL names no known OpenGL.
     """
     wanted = _wanted()
     name = "glfw" if wanted in _WINDOWED else wanted
@@ -50,13 +50,13 @@ def candidates() -> tuple[str, ...]:
 
 
 def none_works(killed: Mapping[str, str]) -> RenderingError:
-    """What there is to say after all candidates have been tried.
+    """Returns the error to raise after all candidates have failed.
 
     Args:
-        killed: By what those were ended that did not merely fail, by name.
+        killed: The cause of death of each candidate that did not end with an error, by name.
 
     Returns:
-        A `NoOpenGLError` where all merely failed.
+        A `NoOpenGLError` if all ended with an error, otherwise a `RenderingError`.
     """
     wanted = _wanted()
     if wanted:

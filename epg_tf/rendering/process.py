@@ -1,8 +1,8 @@
-"""A process that draws, and renderers in it: what is asked here is done in `worker`.
+"""A process that draws, and renderers in it; `worker` serves the requests made here.
 
-It is started once for all that a command draws, and keeps nothing but models and the camera's
-place. That it can draw is found by its having drawn: the process that passed the trial is the one
-that is used. Its end, whatever the cause, is a `RenderingError` here and no more.
+A command starts it once for all its pictures. The process keeps only models and camera positions.
+It is the one that has passed the trial, so it is known to draw. If it ends for any reason, only a
+`RenderingError` is raised here.
 """
 
 from __future__ import annotations
@@ -16,48 +16,48 @@ import numpy as np
 from epg_tf.rendering.opengl import RenderingError
 from epg_tf.rendering.worker_process import first_that_draws
 
-if TYPE_CHECKING:  # the package works where MuJoCo has not been imported
+if TYPE_CHECKING:  # callers need not have imported MuJoCo
     import mujoco
 
 
 class RenderProcess:
-    """A process that draws; to be closed, or used in a `with` statement.
+    """A process that draws; close it, or use it in a `with` statement.
 
     Attributes:
-        name: Of the OpenGL that it draws with: "egl", "osmesa" or "glfw".
-        pid: Its number.
+        name: The OpenGL that it draws with: "egl", "osmesa" or "glfw".
+        pid: The process ID.
     """
 
     def __init__(self):
-        """Starts it, with the first OpenGL that works (`opengl.candidates`).
+        """Starts the process with the first OpenGL that works (`opengl.candidates`).
 
         Raises:
-            NoOpenGLError: If none is there that works.
-            RenderingError: If one should work, but a trial of it was ended by a signal.
+            NoOpenGLError: If none works, or MUJOCO_GL names no known one.
+            RenderingError: If none works, and a signal or a timeout ended a trial.
         """
         self._numbers = itertools.count()
         self._worker = first_that_draws()
         self.name, self.pid = self._worker.name, self._worker.process.pid
 
     def __enter__(self) -> RenderProcess:
-        """Starts nothing more: the process runs since it was made."""
+        """Returns the process, which runs already."""
         return self
 
     def __exit__(self, *exception) -> None:
-        """Closes it."""
+        """Ends the process."""
         self.close()
 
     def close(self) -> None:
-        """Ends the process, and with it its renderers."""
+        """Ends the process and its renderers."""
         self._worker.close()
 
     @property
     def is_open(self) -> bool:
-        """Whether it has neither been closed nor been found to have ended."""
+        """True until the process is closed or found to have ended."""
         return not self._worker.connection.closed
 
     def renderer(self, models: Sequence[mujoco.MjModel], width: int, height: int) -> BatchRenderer:
-        """Opens a renderer; there may be several at a time.
+        """Opens a renderer; several may be open at a time.
 
         Args:
             models: One per worker, of one family.
@@ -72,12 +72,12 @@ class RenderProcess:
         return renderer
 
     def request(self, what: str, renderer: BatchRenderer, *arguments) -> None:
-        """Asks for something that concerns a renderer, and waits until it is done.
+        """Sends a request about a renderer, and waits until it is done.
 
         Args:
             what: "open", "look_at", "draw" or "close".
             renderer: The renderer.
-            *arguments: What `worker` needs to know.
+            *arguments: The arguments of the request; see `worker`.
 
         Raises:
             RenderingError: If the process has ended.
@@ -97,23 +97,23 @@ class RenderProcess:
                 "glfw."
             ) from None
         except BaseException:
-            # Interrupted between a request and its reply: nobody could tell replies apart.
+            # After an interrupt the next request would get the reply to this one.
             self.close()
             raise
 
     def drawn(self, shape: tuple[int, ...]) -> np.ndarray:
-        """A copy of what was last drawn, of that shape, uint8."""
+        """Returns a copy of the last pictures drawn, as uint8 of this shape."""
         return self._worker.frames.view(shape).copy()
 
 
 class BatchRenderer:
-    """Draws W workers, each with its own model; to be closed, or used in a `with` statement.
+    """Draws W workers, each with a separate model; close it, or use it in a `with` statement.
 
-    It is opened by `RenderProcess.renderer`. Its methods raise `RenderingError` if the process has
-    ended; to close it is all right even where that is known already.
+    `RenderProcess.renderer` opens it. Its methods raise `RenderingError` if the process has ended.
+    `close` raises nothing once the process is known to have ended.
 
     Attributes:
-        number: By which the process knows it.
+        number: The number by which the process knows the renderer.
         width: The width of a picture, in pixels.
         height: The height of a picture, in pixels.
     """
@@ -124,21 +124,21 @@ class BatchRenderer:
         self.number, self.width, self.height = number, width, height
 
     def __enter__(self) -> BatchRenderer:
-        """Starts nothing more: the renderer is open since it was made."""
+        """Returns the renderer, which is open already."""
         return self
 
     def __exit__(self, *exception) -> None:
-        """Closes it."""
+        """Closes the renderer."""
         self.close()
 
     def close(self) -> None:
-        """Lets go of what it takes in the process; it draws no more."""
+        """Frees its memory in the process; it cannot draw any more."""
         if self._is_open and self._process.is_open:
             self._process.request("close", self)
         self._is_open = False
 
     def look_at(self, states: Sequence[np.ndarray]) -> None:
-        """Places the camera so that all that moves in the states is in every picture.
+        """Places the camera so that every picture shows all that moves in the states.
 
         Args:
             states: Full physics states (`BatchSimulator.state`) of each worker, `[T, ...]`; T may
@@ -147,12 +147,12 @@ class BatchRenderer:
         self._process.request("look_at", self, list(states))
 
     def draw(self, workers: Sequence[int], states: np.ndarray) -> np.ndarray:
-        """Draws n workers, as seen from where `look_at` put the camera.
+        """Draws n workers from the camera position of `look_at`.
 
         Args:
-            workers: Their indices, `[n]`; one may come several times.
-            states: Full physics states of each, `[n, ...]`. Where the camera has no place yet, it
-                looks at the first.
+            workers: The workers' indices, `[n]`; an index may repeat.
+            states: A full physics state for each, `[n, ...]`. Without `look_at`, the camera looks
+                at the first.
 
         Returns:
             The pictures, `[n, height, width, 3]` uint8.

@@ -1,7 +1,7 @@
-"""Pictures in memory that two processes share: one draws there, the other looks once it is told.
+"""Pictures in memory that two processes share; one draws there, the other reads when told.
 
-Sent through a socket, whose buffer holds about one picture, they would make the two wait for each
-other once per picture.
+A socket's buffer holds about one picture. Pictures sent through it would make the processes wait
+for each other once per picture.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import numpy as np
 
 
 class SharedFrames:
-    """One process's view of the memory; the other has its own, of the same file."""
+    """One process's mapping of the memory; the other process maps the same file."""
 
     def __init__(self, file_descriptor: int):
-        """Takes no memory yet.
+        """Maps no memory; `view` does.
 
         Args:
-            file_descriptor: Of a file that both have open; it grows as needed.
+            file_descriptor: The descriptor of a file that both have open; it grows as needed.
         """
         self._file_descriptor = file_descriptor
         self._memory: mmap.mmap | None = None
 
     def view(self, shape: tuple[int, ...]) -> np.ndarray:
-        """The memory's first bytes as an array of uint8, valid until the next call."""
+        """Returns the memory's first bytes as an array of uint8, valid until the next call."""
         size = max(1, math.prod(shape))
         if self._memory is None or len(self._memory) < size:
             if os.fstat(self._file_descriptor).st_size < size:

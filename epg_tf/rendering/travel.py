@@ -1,20 +1,20 @@
-"""Which robots travel, and where of their state that is to be seen."""
+"""Robots that travel: the coordinate and the body that show it."""
 
 import mujoco
 
 
 def travelling_coordinate(model: mujoco.MjModel) -> int | None:
-    """Which of `qpos` says how far a robot has come; None for a robot that stays where it is.
+    """Returns the index in `qpos` of a robot's travel; None for a robot that stays in place.
 
     It is the first position of the first joint that moves without limits: a free joint, or a slide
-    that has none.
+    without limits.
     """
     joint = _travelling_joint(model)
     return None if joint is None else int(model.jnt_qposadr[joint])
 
 
 def travelling_body(model: mujoco.MjModel) -> int | None:
-    """The body at the root of a robot that travels; None for a robot that stays where it is."""
+    """Returns the root body of a robot that travels; None for a robot that stays in place."""
     joint = _travelling_joint(model)
     return None if joint is None else int(model.body_rootid[model.jnt_bodyid[joint]])
 

@@ -2,9 +2,9 @@
 
     python -m epg_tf.rendering.worker SOCKET FRAMES egl
 
-Requests come through the socket that it is started with (by its file descriptor), pictures go to
-shared memory, and it ends when the socket is closed, by whatever end the process at the other side
-has come to. Nothing here may import TensorFlow or Horovod (see `epg_tf.rendering`).
+SOCKET and FRAMES are file descriptors. Requests come through the socket, and pictures go to shared
+memory. The process ends when the socket is closed, even if the other process crashed. Nothing here
+may import TensorFlow or Horovod (see `epg_tf.rendering`).
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ _TRIAL = """
 
 
 def main(socket: int, frames: int, name: str) -> None:
-    """Tries to draw, says so, and serves.
+    """Draws a trial, reports success, and serves requests.
 
     Args:
-        socket: The file descriptor of one that is connected to the process that asks.
-        frames: The file descriptor of the memory for what is drawn.
-        name: Of MuJoCo's module for some OpenGL.
+        socket: The file descriptor of a socket that is connected to the requesting process.
+        frames: The file descriptor of the memory for pictures.
+        name: The name of MuJoCo's module for an OpenGL.
     """
     make_context = importlib.import_module(f"mujoco.{name}").GLContext
     _draw_a_trial(make_context)
-    # The one who asks may end at any time, even between a request and its reply.
+    # The requesting process may end at any time, even between a request and its reply.
     with Connection(socket) as asked, contextlib.suppress(EOFError, ConnectionError):
         asked.send(None)
         _serve(asked, SharedFrames(frames), make_context)
@@ -67,7 +67,7 @@ def _draw_a_trial(make_context: Callable[[int, int], Any]) -> None:
 def _serve(
     asked: Connection, frames: SharedFrames, make_context: Callable[[int, int], Any]
 ) -> None:
-    """Draws with so many renderers, each of which has a number, until the connection is closed."""
+    """Serves requests for numbered renderers until the connection is closed."""
     renderers: dict[int, OffscreenRenderer] = {}
     try:
         while True:

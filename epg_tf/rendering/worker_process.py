@@ -1,4 +1,4 @@
-"""The process that draws, as the one that asks sees it: its start, its trial, its end."""
+"""The process that draws, seen from the requesting process: its start, trial and end."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _LONGEST_QUOTE = 160  # characters
 
 
 class WorkerProcess:
-    """A process of `worker`, the connection to it, and the memory shared with it."""
+    """A process that runs `worker`, the connection to it, and the memory shared with it."""
 
     def __init__(self, name: str):
         self.name = name
-        # What it says ends up here, and what it said last beside the cause of its death.
+        # Collects the process's output, whose last line goes with the cause of death.
         self._said = tempfile.TemporaryFile()  # noqa: SIM115
         self._memory = os.memfd_create("frames")
         self.frames = SharedFrames(self._memory)
@@ -40,12 +40,12 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
                 stderr=self._said,
-                start_new_session=True,  # Ctrl-C is not for it: it ends with the connection
+                start_new_session=True,  # keeps Ctrl-C from it: it ends with the connection
             )
         self.connection = Connection(ours.detach())
 
     def has_drawn(self) -> bool:
-        """Whether it has passed its trial; waits for that."""
+        """Waits for the trial, and returns True if the process has passed it."""
         try:
             if self.connection.poll(_TRIAL_PATIENCE):
                 self.connection.recv()
@@ -55,7 +55,7 @@ class WorkerProcess:
         return False
 
     def cause_of_death(self) -> str:
-        """Why it has ended, or is about to."""
+        """Waits for the process to end, and returns the cause."""
         try:
             code = self.process.wait(_END_PATIENCE)
         except subprocess.TimeoutExpired:
@@ -68,7 +68,7 @@ class WorkerProcess:
         return f"{cause} ({textwrap.shorten(last, _LONGEST_QUOTE)})" if last else cause
 
     def close(self) -> None:
-        """Ends it; a second time does nothing."""
+        """Ends the process; a second call does nothing."""
         if self.connection.closed:
             return
         self.connection.close()
@@ -82,7 +82,7 @@ class WorkerProcess:
 
 
 def first_that_draws() -> WorkerProcess:
-    """Starts one after the other until one has drawn."""
+    """Tries the OpenGLs in order, and returns the first process that has passed its trial."""
     killed = {}
     for name in opengl.candidates():
         worker = WorkerProcess(name)
@@ -92,17 +92,17 @@ def first_that_draws() -> WorkerProcess:
                 failed.pop_all()
                 return worker
             cause = worker.cause_of_death()
-            if (worker.process.returncode or 0) <= 0:  # a library that is missing has exit code 1
+            if (worker.process.returncode or 0) <= 0:  # a missing library gives exit code 1
                 killed[name] = cause
     raise opengl.none_works(killed)
 
 
 def _command(socket: int, frames: int, name: str) -> list[str]:
-    """How it is started. Never by a fork, which would take TensorFlow along."""
+    """Returns the command line of the process; a fork instead would inherit TensorFlow."""
     return [sys.executable, "-m", "epg_tf.rendering.worker", str(socket), str(frames), name]
 
 
 def _environment(name: str) -> dict[str, str]:
-    """This process's, but for the OpenGL, and so that it finds the same `epg_tf`."""
+    """Returns this process's environment with the OpenGL and the path to this `epg_tf`."""
     path = os.pathsep.join(filter(None, (str(_PACKAGE.parent), os.environ.get("PYTHONPATH"))))
     return {**os.environ, "MUJOCO_GL": name, "PYTHONPATH": path}

@@ -16,7 +16,7 @@ from epg_tf.tasks.simulator import FULL_PHYSICS, BatchSimulator
 _QUEUE = 8  # episode starts drawn ahead per worker; the call returns when they run out
 
 
-class Passage(NamedTuple):
+class Rollout(NamedTuple):
     """A rollout: M steps of W workers.
 
     Attributes:
@@ -121,7 +121,7 @@ class CompiledSimulator:
             for w in range(workers)
         ]
 
-    def collect(self, actors: Actors, noise: np.ndarray) -> Passage:
+    def collect(self, actors: Actors, noise: np.ndarray) -> Rollout:
         """Takes the next M steps.
 
         Args:
@@ -152,7 +152,7 @@ class CompiledSimulator:
         while collect(*arguments):
             self._draw_starts(np.flatnonzero(starts.needs_start))
         action = steps.choice if discrete else steps.action
-        return Passage(
+        return Rollout(
             observation,
             action,
             self._reward(steps, action),

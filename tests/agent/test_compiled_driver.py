@@ -86,7 +86,7 @@ def test_both_drivers_live_the_same(family, mean_activation):
     compiled, stepped = (make(kind, family, **how) for kind in (CompiledDriver, LifetimeDriver))
     # They differ by the order in which products are summed, which physics then makes more of.
     assert_same(compiled.run(), stepped.run(), 1e-5)
-    for ours, theirs in zip(compiled.passage, stepped.passage, strict=True):
+    for ours, theirs in zip(compiled.rollout, stepped.rollout, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-5)
     assert_same(compiled.run(), stepped.run(), 1e-3)
     ours, theirs = compiled.env.simulator, stepped.env.simulator
@@ -102,7 +102,7 @@ def test_physics_given_the_same_controls_is_the_same_to_the_bit(family):
     ours, theirs = compiled.run(), stepped.run()
     np.testing.assert_array_equal(ours.action, theirs.action)
     for name in ("before", "after", "terminated", "ended"):
-        one, other = getattr(compiled.passage, name), getattr(stepped.passage, name)
+        one, other = getattr(compiled.rollout, name), getattr(stepped.rollout, name)
         np.testing.assert_array_equal(one, other)
     assert_same(ours, theirs, 1e-7)  # what is seen is computed in two ways
 
@@ -156,7 +156,7 @@ def test_a_step_that_cannot_be_integrated_ends_the_episode_where_it_stood():
     assert warnings.sum() > 0
     np.testing.assert_array_equal(warnings, stepped.env.simulator.warnings)
     np.testing.assert_array_equal(ours.terminated, theirs.terminated)
-    before, after = compiled.passage.before, compiled.passage.after
+    before, after = compiled.rollout.before, compiled.rollout.after
     failed = (before == after).all(axis=2)
     assert failed.sum() == warnings.sum() and ours.terminated[failed].all()
 

@@ -1,8 +1,8 @@
-"""Section 4.3's questions to a loss, answered while fresh agents learn on held-out tasks.
+"""Section 4.3's analysis of a loss, made while fresh agents learn on held-out tasks.
 
-Two agents live on each task, with the same first policy, resets and action noise: one learns with
-the evolved loss, the other with a random one. Neither is shown the reward, unless the loss was
-evolved to see it; then the guidance that was left when the evolution ended helps both.
+Each task has two agents with the same first policy, resets and action noise. One learns with the
+evolved loss, the other with a random one. Both see the reward, and get the final guidance of the
+evolution, only if the loss was evolved to see the reward.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ LOSSES = ("evolved", "random_loss")
 
 
 class Findings(NamedTuple):
-    """What was seen of the agents with one kind of loss.
+    """The measurements of the agents with one kind of loss.
 
     Attributes:
-        correlations: Spearman's, of the loss's gradient with PPO's, [tasks, K].
-        between_halves: The same of PPO's gradients on two halves of the steps, [tasks, K].
+        correlations: Spearman's correlation of the loss's gradient with PPO's, [tasks, K].
+        between_halves: The same for PPO's gradients on two halves of the steps, [tasks, K].
         policy_changes: KL from each policy to the next, in nats, [tasks, K].
-        sensitivity: By phase of learning, [tasks, kinds of input, N].
-        diverged: Whether a gradient or the return was not finite, [tasks].
+        sensitivity: The sensitivity by phase of learning, [tasks, kinds of input, N].
+        diverged: True if a gradient or the return was not finite, [tasks].
     """
 
     correlations: np.ndarray
@@ -50,11 +50,11 @@ class Findings(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Analysis:
-    """What is analysed.
+    """The settings of an analysis.
 
     Attributes:
-        loss: The evolved loss, whose config says how its agents learn.
-        num_tasks: Held-out tasks.
+        loss: The evolved loss; its config says how its agents learn.
+        num_tasks: The number of held-out tasks.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -69,7 +69,7 @@ class Analysis:
 
     @property
     def inner_loop(self) -> InnerLoop:
-        """What all lifetimes are like."""
+        """The settings of all lifetimes, with PPO as the guide."""
         return self.loss.inner_loop.with_ppo
 
     @property
@@ -79,34 +79,34 @@ class Analysis:
 
     @property
     def position(self) -> int:
-        """The t of the loss L_t whose sensitivity is asked for, from 0."""
+        """The position t of the loss L_t whose sensitivity is measured, from 0."""
         return position_of_step(self.inner_loop)
 
     @property
     def phases(self) -> dict[str, range]:
-        """Of each phase of learning its updates."""
+        """The updates of each phase of learning."""
         return phases_of_learning(self.inner_loop)
 
     @property
     def task_seeds(self) -> list[int]:
-        """Of each task."""
+        """The seed of each task."""
         return list(HELD_OUT_TASK_SEEDS[: self.num_tasks])
 
     @property
     def seeds(self) -> list[LifetimeSeed]:
-        """Of the agent on each task; the same for both losses."""
+        """The seed of the agent on each task, the same for both losses."""
         return [held_out_seed(self.loss.settings.seed, task) for task in range(self.num_tasks)]
 
     def run(self, on_update: Callable[[], object]) -> dict[str, Findings]:
-        """Lets the agents live.
+        """Runs the agents' lifetimes and measures them.
 
         Args:
             on_update: Called at each of the K updates.
 
         Returns:
-            What was seen, for each of `LOSSES`.
+            The findings for each of `LOSSES`.
         """
-        # Side by side in one batch: what is measured is then compiled once.
+        # Both losses share one batch, so that the measurements are compiled once.
         workers = Workers(self.inner_loop, self.loss.settings.family, 2 * self.num_tasks)
         learner = workers.learner
         correlation = GradientCorrelation(learner, value_is_trained=self.loss.guidance > 0.0)
@@ -137,7 +137,7 @@ class Analysis:
         return found
 
     def _phi(self, workers: Workers) -> np.ndarray:
-        """The evolved loss for every task, then a fresh one for each, the evolution's start first.
+        """Returns the evolved loss for every task, then fresh ones; the first is the evolution's start.
 
         Returns:
             [2 tasks, P].
@@ -148,7 +148,7 @@ class Analysis:
 
 
 def without_diverged(found: Findings) -> Findings:
-    """The findings with NaN in place of agents that met a number that was not finite."""
+    """Returns the findings with NaN in place of the agents that diverged."""
 
     def blank(values: np.ndarray) -> np.ndarray:
         diverged = found.diverged.reshape(-1, *[1] * (values.ndim - 1))

@@ -1,18 +1,17 @@
-"""Section 4.3: does the learned loss pull the policy where PPO would?
+"""Section 4.3: rank correlation of the learned loss's policy gradient with PPO's.
 
-At every update both losses are differentiated at the same policy and on the same M steps, and the
-two gradients with respect to all of the policy's parameters are compared by rank. Both are
-gradients of losses, to be descended: a positive correlation is agreement.
+At every update both losses are differentiated at the same policy and on the same M steps. The
+gradients cover all of the policy's parameters. Both losses are minimised, so a positive correlation
+means agreement.
 
-PPO needs a value function. Each agent's is trained beside, after every comparison, as a PPO agent
-trains its own: on the rewards of the same steps, with the same minibatches, targets and optimiser.
-It never reaches the policy, which goes on learning without reward. (Of its baseline the paper says
-nothing.) At the policy that acted PPO's probability ratio is 1 and nothing is clipped, so that its
-gradient is that of the advantages times the log-probabilities.
+PPO needs a value function; the paper does not describe its baseline. Each agent's is trained after
+every comparison, as a PPO agent would: same steps, rewards, minibatches, targets and optimiser. It
+never affects the policy, which goes on learning without reward. At the policy that acted, PPO's
+probability ratio is 1 and nothing is clipped. Its gradient is therefore that of the advantages
+times the log-probabilities.
 
-On so few steps PPO's gradient is mostly noise, with which nothing can agree. How much of it is not
-is seen by comparing PPO with itself: its gradient on the first half of the steps with that on the
-second, each with advantages of its own.
+On so few steps PPO's gradient is mostly noise, which limits any correlation. The limit is estimated
+by comparing PPO's gradients on the two halves of the steps, each with separate advantages.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from epg_tf.inner_loop.lifetime import Update
 
 
 class GradientCorrelation:
-    """Watches W agents learn, and compares their loss's gradients with PPO's."""
+    """Compares the gradients of W agents' losses with PPO's while they learn."""
 
     def __init__(self, learner: Learner, value_is_trained: bool = False):
-        """Begins with nothing seen.
+        """Starts without measurements.
 
         Args:
-            learner: The agents', with PPO as its guide.
-            value_is_trained: Whether their own updates train the value function, as those with
-                guidance do.
+            learner: The learner of the agents, with PPO as its guide.
+            value_is_trained: True if the agents' updates train the value function already, as
+                guided ones do.
         """
         self._learner = learner
         self._value_is_trained = value_is_trained
@@ -42,7 +41,7 @@ class GradientCorrelation:
         self._between_halves: list[np.ndarray] = []
 
     def observe(self, update: Update) -> None:
-        """Compares the gradients that an update is about to begin with."""
+        """Compares the gradients at the start of an update."""
         batch = rewarded(update)
         learned = self._learner.policy_gradient(update.batch, guidance=0.0)
         ppo = self._learner.policy_gradient(batch, guidance=1.0)
@@ -56,24 +55,24 @@ class GradientCorrelation:
 
     @property
     def with_ppo(self) -> np.ndarray:
-        """The loss's gradient and PPO's, of every agent at every update, [W, K]."""
+        """The correlations of the loss's gradient with PPO's, [W, K]."""
         return np.stack(self._with_ppo, axis=1)
 
     @property
     def between_halves(self) -> np.ndarray:
-        """PPO's gradient on one half of the steps and on the other, [W, K]."""
+        """The correlations of PPO's gradients on the two halves of the steps, [W, K]."""
         return np.stack(self._between_halves, axis=1)
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation of each row of one array with that row of another.
+    """Returns Spearman's rank correlation of each row of one array with the same row of another.
 
     Args:
         first: [W, Q].
         second: [W, Q].
 
     Returns:
-        [W]; NaN where a row is constant or holds a number that is not finite.
+        [W]; NaN if a row is constant or not finite.
     """
     correlations = np.full(len(first), np.nan)
     for worker, pair in enumerate(zip(first, second, strict=True)):
@@ -83,7 +82,7 @@ def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def rewarded(update: Update) -> UpdateBatch:
-    """What an update learns from, with what PPO needs of its M newest steps."""
+    """Returns the batch of an update, with the M newest steps' rewards and ends for PPO."""
     experience = update.experience
     observation = update.statistics["observation"]
     return update.batch._replace(
@@ -94,7 +93,7 @@ def rewarded(update: Update) -> UpdateBatch:
 
 
 def steps_of(batch: UpdateBatch, steps: slice) -> UpdateBatch:
-    """A batch for a guide alone, as if some of the M newest steps were all that there is."""
+    """Returns a batch of some of the M newest steps alone, for a guide without a learned loss."""
     oldest = batch.observation.shape[1] - batch.newest_action.shape[1]
     newest = {
         name: getattr(batch, name)[:, steps]

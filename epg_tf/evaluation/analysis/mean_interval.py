@@ -1,4 +1,4 @@
-"""The mean over agents on different tasks, and how sure it is."""
+"""Means over agents on different tasks, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LEVEL = 0.95
 
 
 class MeanInterval(NamedTuple):
-    """A mean with the ends of its 95 % interval, arrays [...]; NaN where there is too little data.
+    """A mean with the ends of its 95 % interval, arrays [...]; NaN if there is too little data.
 
     Attributes:
         mean: The mean.
@@ -25,10 +25,10 @@ class MeanInterval(NamedTuple):
 
 
 def mean_interval(values: np.ndarray) -> MeanInterval:
-    """Student's interval, `mean +- t_{0.975, n - 1} s / sqrt(n)`, over the first axis.
+    """Returns Student's interval, `mean +- t_{0.975, n - 1} s / sqrt(n)`, over the first axis.
 
     Args:
-        values: One row per agent, [n, ...]; what is NaN is left out.
+        values: One row per agent, [n, ...]; values that are not finite are left out.
     """
     there = np.isfinite(values)
     count = there.sum(axis=0)
@@ -42,10 +42,10 @@ def mean_interval(values: np.ndarray) -> MeanInterval:
 
 
 def geometric_mean_interval(values: np.ndarray) -> MeanInterval:
-    """The same of the logarithms, and back: for what varies over orders of magnitude.
+    """Returns the geometric mean and its interval, for values that span orders of magnitude.
 
     Args:
-        values: One row per agent, [n, ...]; what is NaN or not positive is left out.
+        values: One row per agent, [n, ...]; values that are not finite or not positive are left out.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return MeanInterval(*map(np.exp, mean_interval(np.log(values))))

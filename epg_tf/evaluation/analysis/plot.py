@@ -1,4 +1,4 @@
-"""Section 4.3 and Figs. 6 and 9: a loss beside PPO, what it does to policies, what it looks at."""
+"""Pictures of section 4.3 and Figs. 6 and 9: gradients, policy changes and sensitivities."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from epg_tf.evaluation.methods import METHODS, Method
 
 _HALVES = Method("PPO with itself, between two halves of the steps", METHODS["ppo"].colour)
 
-_PARTS = 8  # of the lifetime, whose means are drawn with intervals
+_PARTS = 8  # parts of the lifetime; the mean of each is drawn with its interval
 
-# Other colours than those of the methods, which these are not.
+# Inputs are not methods, so their colours differ from those of the methods.
 _INPUTS = {
     "observation": Method("observation", "#56B4E9"),
     "action": Method("action", "#009E73"),
@@ -36,13 +36,13 @@ def plot_gradient_correlation(
     correlations: Mapping[str, np.ndarray],
     labels: Mapping[str, str],
 ) -> None:
-    """Draws the correlation along learning, and says its mean over all updates.
+    """Draws the correlations over updates; the legend gives their means.
 
     Args:
         path: The PNG.
-        title: What the tasks are.
-        correlations: By method, and "ppo_halves", [tasks, K].
-        labels: By method.
+        title: The name of the tasks.
+        correlations: The correlations by method and for "ppo_halves", [tasks, K].
+        labels: The labels by method.
     """
     figure, axes = plot_style.new_figure(8.0, 4.8)
     axis = axes[0, 0]
@@ -61,7 +61,7 @@ def plot_gradient_correlation(
         )
         of_parts = np.stack([_mean_over_updates(of_agents[:, part]) for part in parts], axis=1)
         mean, low, high = mean_interval(of_parts)
-        beside = (number - 1) * 0.12 * num_updates / len(parts)  # not one behind the other
+        beside = (number - 1) * 0.12 * num_updates / len(parts)  # keeps the error bars apart
         axis.errorbar(
             [part.mean() + 1.0 + beside for part in parts],
             mean,
@@ -93,9 +93,9 @@ def plot_policy_change(
 
     Args:
         path: The PNG.
-        title: What the tasks are.
-        changes: By method, in nats, [tasks, K].
-        labels: By method.
+        title: The name of the tasks.
+        changes: The policy changes by method, in nats, [tasks, K].
+        labels: The labels by method.
     """
     methods = [method for method in ("random_loss", "evolved") if method in changes]
     figure, axes = plot_style.new_figure(9.0, 4.0, 1, len(methods), sharex=True, sharey=True)
@@ -134,12 +134,12 @@ def plot_sensitivity(
 
     Args:
         path: The PNG.
-        title: What the tasks are.
+        title: The name of the tasks.
         position: t, of the loss L_t.
         inputs: The kinds of input, in the order of the norms.
-        norms: By method and phase, total and through the context, [kinds, N] each.
-        phases: The first and the last update of each.
-        labels: By method.
+        norms: The total and the part through the context by method and phase, [kinds, N] each.
+        phases: The first and the last update of each phase.
+        labels: The labels by method.
     """
     figure, axes = plot_style.new_figure(
         10.0, 6.6, len(norms), len(phases), sharex=True, sharey=True
@@ -168,11 +168,11 @@ def plot_sensitivity(
 def _draw_sensitivity(
     axis: Axes, position: int, inputs: Sequence[str], total: np.ndarray, through: np.ndarray
 ) -> None:
-    """A line for what goes through the context, and a dot for what there is at t itself."""
+    """Draws the part through the context as lines, and the total at t as dots."""
     axis.axvline(position, color="black", lw=0.8, alpha=0.4)
     for kind, at, line in zip(inputs, total[:, position], through, strict=True):
         colour = _INPUTS[kind].colour
-        # What the strides of the convolutions leave out has no place on a logarithmic axis.
+        # The convolutions' strides skip positions; their norm 0 has no place on a logarithmic axis.
         axis.plot(np.where(line > 0.0, line, np.nan), color=colour, lw=1.3)
         axis.plot([position], [at], "o", color=colour, markeredgecolor="white", zorder=3)
     axis.set_yscale("log")
@@ -180,7 +180,7 @@ def _draw_sensitivity(
 
 
 def _mean_over_updates(values: np.ndarray) -> np.ndarray:
-    """Of [tasks, K] the mean of what is there of each row."""
+    """Returns the mean of each row of [tasks, K] over its finite values."""
     return mean_interval(values.T).mean
 
 
@@ -195,5 +195,5 @@ def _whole_updates(axis: Axes, num_updates: int) -> None:
 
 
 def _marker(values: np.ndarray) -> str | None:
-    """A single point makes no line."""
+    """Returns a marker for a single value, which makes no line; otherwise None."""
     return "o" if len(values) == 1 else None

@@ -1,8 +1,8 @@
 """Fig. 6: how far an update moves the policy, KL(pi_k || pi_{k+1}).
 
-The divergence is exact for each observation (both policies are Gaussians, or both multinomials) and
-averaged over the M steps that the update learned from. Both policies are given these observations
-as the update saw them: what the running statistics add between two updates is not counted.
+The divergence is exact for each observation, since both policies are Gaussians or both multinomials.
+It is averaged over the update's M newest steps. Both policies get the update's observations, so
+later changes of the running statistics do not count.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from epg_tf.inner_loop.lifetime import Update
 
 
 class PolicyChange:
-    """Watches W agents learn, and measures by how much each update changes their policies."""
+    """Measures how much each update changes the policies of W agents while they learn."""
 
     def __init__(self, learner: Learner):
-        """Begins with nothing seen."""
+        """Starts without measurements."""
         self._learner = learner
         self._output = tf.function(learner.agents.policy.call, jit_compile=True, autograph=False)
         self._last: tuple[tf.Tensor, tuple[tf.Tensor, ...]] | None = None
         self._of_updates: list[np.ndarray] = []
 
     def observe(self, update: Update) -> None:
-        """Looks at the policies before an update, which are those after the one before it."""
+        """Measures the previous update, and keeps the policies' outputs before this one."""
         agents = self._learner.agents
         self._compare()
         newest = update.batch.observation[:, -update.experience.length :]
@@ -36,7 +36,7 @@ class PolicyChange:
         self._last = observation, self._output(observation)
 
     def finish(self) -> np.ndarray:
-        """Looks at the policies after the last update.
+        """Measures the last update.
 
         Returns:
             The divergence of every agent at every update, in nats, [W, K].
@@ -48,7 +48,7 @@ class PolicyChange:
     def _compare(self) -> None:
         if self._last is not None:
             observation, before = self._last
-            policy = self._learner.agents.policy  # first: a learner may keep weights elsewhere
+            policy = self._learner.agents.policy  # first: syncs a native learner's weights
             divergence = mean_kl(policy, before, self._output(observation))
             self._of_updates.append(divergence.numpy())
 
@@ -56,14 +56,14 @@ class PolicyChange:
 def mean_kl(
     policy: Policy, before: tuple[tf.Tensor, ...], after: tuple[tf.Tensor, ...]
 ) -> tf.Tensor:
-    """KL(before || after), the mean over T observations.
+    """Returns KL(before || after), the mean over T observations.
 
-    In double precision: the terms for mean and deviation nearly cancel where a change is small.
+    It uses double precision, because the terms for mean and deviation nearly cancel in small changes.
 
     Args:
-        policy: Says what its outputs mean.
+        policy: The policy, which makes distributions of its outputs.
         before: An output of the policy, a tuple of [W, T or 1, size].
-        after: A later one on the same observations.
+        after: A later output on the same observations.
 
     Returns:
         [W] float64, in nats.

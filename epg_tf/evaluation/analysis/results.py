@@ -1,4 +1,4 @@
-"""What an analysis leaves behind: files for people, for programs and for TensorBoard."""
+"""Result files of an analysis: pictures, tables, arrays and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ PICTURES = ("gradient_correlation", "policy_change", "sensitivity")
 
 
 def fingerprint(analysis: Analysis) -> dict[str, Any]:
-    """All that fixes an analysis's numbers, by the names that a user knows."""
+    """Returns all that determines an analysis's numbers, under user-facing names."""
     return {**analysis.loss.fingerprint, "--num_tasks": analysis.num_tasks}
 
 
 def write(
     root: pathlib.Path, analysis: Analysis, found: Mapping[str, Findings], command: Sequence[str]
 ) -> dict[str, Any]:
-    """Writes everything, `summary.json` last.
+    """Writes all result files, `summary.json` last.
 
     Args:
         root: The folder.
-        analysis: What was analysed.
-        found: By method.
+        analysis: The settings of the analysis.
+        found: The findings by method.
         command: The command line, for the record.
 
     Returns:
@@ -53,7 +53,7 @@ def write(
 
 
 def _write_data(root: pathlib.Path, analysis: Analysis, found: Mapping[str, Findings]) -> None:
-    """Every agent's numbers; those of the sensitivity as means over agents in its CSV."""
+    """Writes every agent's numbers; the CSV of the sensitivity has means over agents."""
     seeds = analysis.task_seeds
     about = {"task_seeds": np.array(seeds)} | {
         f"{method}/diverged": of.diverged for method, of in found.items()
@@ -89,10 +89,10 @@ def _write_data(root: pathlib.Path, analysis: Analysis, found: Mapping[str, Find
 
 
 def _rows(values: Mapping[str, np.ndarray], task_seeds: Sequence[int]) -> Iterator[tuple]:
-    """Of values [tasks, K] by method."""
+    """Yields CSV rows of values [tasks, K] by method."""
     for method, of_agents in values.items():
         for (task, update), value in np.ndenumerate(of_agents):
-            # float(): the shortest digits that read back as the same number.
+            # A float prints as the shortest digits that read back as the same number.
             yield method, task_seeds[task], update + 1, float(value)
 
 
@@ -130,7 +130,7 @@ def _draw(root: pathlib.Path, analysis: Analysis, found: Mapping[str, Findings])
 
 
 def _means(norms: Mapping[str, Sensitivity]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """By phase the means over agents, [kinds, N] each."""
+    """Returns the means over agents by phase, [kinds, N] each."""
     return {
         phase: (mean_interval(total).mean, mean_interval(through).mean)
         for phase, (total, through) in norms.items()
@@ -143,9 +143,9 @@ def _write_events(
     found: Mapping[str, Findings],
     summary: Mapping[str, Any],
 ) -> None:
-    """Tells TensorBoard; a run per loss, so that it lays their curves over one another."""
+    """Writes TensorBoard events, one run per loss, so that it overlays their curves."""
     events = root / "events"
-    shutil.rmtree(events, ignore_errors=True)  # of an analysis that was written just here
+    shutil.rmtree(events, ignore_errors=True)  # events of an earlier write
     for method, findings in found.items():
         known = without_diverged(findings)
         writer = tf.summary.create_file_writer(str(events / method))
@@ -161,7 +161,7 @@ def _write_events(
         for name in PICTURES:
             picture = tf.io.decode_png((root / f"{name}.png").read_bytes(), channels=3)
             tf.summary.image(f"analysis/{name}", picture[tf.newaxis])
-        # TensorBoard renders Markdown: four spaces make it code.
+        # TensorBoard renders Markdown, in which four leading spaces mark code.
         config = "\n".join("    " + line for line in analysis.loss.config_text.splitlines())
         tf.summary.text("analysis/config", config)
         text = [sentences(summary), "", *(f"    {line}" for line in tables(summary))]
@@ -170,7 +170,7 @@ def _write_events(
 
 
 def _curve(tag: str, values: np.ndarray, first: int) -> None:
-    """A scalar per step, from step `first` on."""
+    """Writes a scalar per step, from step `first` on."""
     for step, value in enumerate(values, start=first):
         if np.isfinite(value):
             tf.summary.scalar(tag, value, step=step)

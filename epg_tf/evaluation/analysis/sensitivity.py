@@ -1,15 +1,14 @@
-"""Fig. 9: which inputs, and which moments, does the loss of a step depend on?
+"""Fig. 9: sensitivity of the loss of one step to the inputs at all positions of the buffer.
 
-For each kind of input x the norm of dL_t / dx_t' at every position t' of the buffer, where L_t is
-the loss of the step at position t. It depends on its own step twice, directly and through the
-context that the temporal convolutions make of the whole buffer, and on all others through that
-context alone.
+It is the norm of dL_t / dx_t' for each kind of input x and each position t'. L_t, the loss of the
+step at position t, depends on that step twice: directly and through the context. The temporal
+convolutions make the context from the whole buffer. All other steps reach L_t through it alone.
 
-These are the derivatives of the function that the loss is. An agent that learns uses less of them:
-it holds the memory constant inside the convolutions. Here what is constant in time (the memory, a
-Gaussian's log standard deviation) counts as an input of its own at each position, so that all kinds
-can be compared. Inputs are taken as the loss sees them: observation, action and reward are in
-standard deviations of the agent's own experience.
+These are the full derivatives of the loss. Learning agents use only a part of them, because they
+hold the memory constant inside the convolutions. Inputs that are constant in time (the memory, a
+Gaussian's log standard deviation) count as a separate input at each position, so that all kinds
+compare. Inputs are those that the loss sees: observation, action and reward are in standard
+deviations of the agent's experience.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.loss.learned_loss import LossNetwork
 
-_PAPERS_POSITION = 25  # of t, in Fig. 9
-_PHASE = 8  # early and late are this part of the updates each
+_PAPERS_POSITION = 25  # t in Fig. 9
+_PHASE = 8  # early and late each have one of so many parts of the updates
 
 
 class Sensitivity(NamedTuple):
     """Norms of the derivatives of L_t, [W, kinds of input, N].
 
     Attributes:
-        total: Of dL_t / dx_t'.
-        through_context: Of that part of it which goes through the temporal context.
+        total: The norms of dL_t / dx_t'.
+        through_context: The norms of the part that goes through the temporal context.
     """
 
     total: np.ndarray
@@ -44,15 +43,15 @@ class Sensitivity(NamedTuple):
 
 
 class SensitivityOverLearning:
-    """Watches W agents learn, and averages their loss's sensitivity over each of some phases."""
+    """Averages the sensitivity of W agents' losses over each phase while they learn."""
 
     def __init__(self, learner: Learner, position: int, phases: Mapping[str, range]):
-        """Begins with nothing seen.
+        """Starts without measurements.
 
         Args:
-            learner: The agents'.
+            learner: The learner of the agents.
             position: t, in the buffer.
-            phases: Of each phase the updates that belong to it.
+            phases: The updates of each phase.
         """
         self._learner = learner
         self._position = position
@@ -60,7 +59,7 @@ class SensitivityOverLearning:
         self._sums: dict[str, list[np.ndarray]] = {}
 
     def observe(self, update: Update) -> None:
-        """Looks at the loss on the buffer of an update, where a phase wants it."""
+        """Measures the sensitivity at an update, if the update belongs to a phase."""
         wanted = [name for name, updates in self._phases.items() if update.k in updates]
         if not wanted:
             return
@@ -74,7 +73,7 @@ class SensitivityOverLearning:
             self._sums[name] = [total + norm for total, norm in zip(before, norms, strict=True)]
 
     def mean(self, phase: str) -> Sensitivity:
-        """The mean over a phase's updates, agent by agent."""
+        """Returns each agent's mean over the updates of a phase."""
         return Sensitivity(*(total / len(self._phases[phase]) for total in self._sums[phase]))
 
     @tf.function(jit_compile=True, autograph=False)
@@ -87,7 +86,7 @@ class SensitivityOverLearning:
 def sensitivity(
     loss: LossNetwork, inputs: LossInputs, position: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Norms of dL_t / dx_t' for every kind of input and every t'.
+    """Returns the norms of dL_t / dx_t' for every kind of input and every t'.
 
     Args:
         loss: The losses of W workers.
@@ -95,7 +94,7 @@ def sensitivity(
         position: t.
 
     Returns:
-        What a `Sensitivity` holds.
+        The fields of a `Sensitivity`.
     """
     shape = tf.shape(inputs.observation)[:2]
 
@@ -106,7 +105,7 @@ def sensitivity(
         name: tf.nest.map_structure(at_every_step, getattr(inputs, name))
         for name in loss.settings.inputs
     }
-    # What the step itself shows the loss and what the convolutions see are told apart as copies.
+    # Two copies separate the derivatives by the step's inputs from those by the context's inputs.
     own, seen = (tf.nest.map_structure(tf.identity, kinds) for _ in range(2))
     with tf.GradientTape() as tape:
         tape.watch([own, seen])
@@ -121,16 +120,16 @@ def sensitivity(
 
 
 def position_of_step(settings: InnerLoop) -> int:
-    """t: the paper's 25th of the M newest steps, or the last one where there are fewer."""
+    """Returns t: the paper's position 25 of the M newest steps, or the last if there are fewer."""
     oldest = settings.buffer_size - settings.steps_per_update
     return oldest + min(_PAPERS_POSITION, settings.steps_per_update - 1)
 
 
 def phases_of_learning(settings: InnerLoop) -> dict[str, range]:
-    """Early and late: the first and the last eighth of the updates that find the buffer full.
+    """Returns "early" and "late": the first and last eighth of the updates with a full buffer.
 
     Raises:
-        ValueError: If none does.
+        ValueError: If no update has a full buffer.
     """
     first = -(-settings.buffer_size // settings.steps_per_update)
     last = settings.num_updates
@@ -144,6 +143,6 @@ def phases_of_learning(settings: InnerLoop) -> dict[str, range]:
 
 
 def _norms_by_kind(gradients: dict) -> tf.Tensor:
-    """Norms over the numbers of each input, [W, kinds, N]."""
+    """Returns the norm of each input's gradient at each position, [W, kinds, N]."""
     columns = [tf.concat(tf.nest.flatten(parts), axis=2) for parts in gradients.values()]
     return tf.stack([tf.norm(column, axis=2) for column in columns], axis=1)

@@ -1,4 +1,4 @@
-"""An analysis in numbers: `summary.json`, and the same as tables for the terminal."""
+"""The summary of an analysis, for `summary.json` and as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from epg_tf.evaluation.methods import labels_of
 from epg_tf.files import flatten
 from epg_tf.text import aligned, interval, number
 
-_DIGITS = 2  # of what is known no better
+_DIGITS = 2  # significant digits; the results are no more precise
 
 
 def labels(analysis: Analysis) -> dict[str, str]:
-    """What the two losses are called in sentences and pictures; it says so where reward is seen."""
+    """Returns the labels of the two losses, which say what their agents know of the reward."""
     return labels_of(LOSSES, analysis.loss.reward_words, analysis.loss.made)
 
 
 def summarise(
     analysis: Analysis, found: Mapping[str, Findings], command: Sequence[str]
 ) -> dict[str, Any]:
-    """What `summary.json` holds: an object per analysis, and `provenance`.
+    """Returns the content of `summary.json`: an object per analysis, and `provenance`.
 
     Args:
-        analysis: What was analysed.
-        found: By method.
+        analysis: The settings of the analysis.
+        found: The findings by method.
         command: The command line.
 
     Returns:
-        Plain numbers and strings; None for a number that is not there.
+        Plain numbers and strings; None for a number that is not finite.
     """
     known = {method: without_diverged(findings) for method, findings in found.items()}
     correlation = {m: _correlation(of.correlations) for m, of in known.items()}
@@ -64,7 +64,7 @@ def summarise(
 
 
 def sentences(summary: Mapping[str, Any]) -> str:
-    """What was analysed, and what there is to say of it beside the tables."""
+    """Returns lines about the tasks, the reward and the agents that were left out."""
     about = summary["provenance"]
     lines = [
         f"Held-out {about['family']}: {about['num_tasks']} tasks, {about['num_updates']:,} updates "
@@ -82,7 +82,7 @@ def sentences(summary: Mapping[str, Any]) -> str:
 
 
 def tables(summary: Mapping[str, Any]) -> list[str]:
-    """What was found, as the lines of two tables."""
+    """Returns the results as the lines of two tables."""
     correlation, change = summary["gradient_correlation"], summary["policy_change"]
     columns = {"evolved": "evolved loss", "random_loss": "random losses", "ppo_halves": "PPO"}
     rows = [("", *columns.values())]
@@ -102,7 +102,7 @@ def tables(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _correlation(correlations: np.ndarray) -> dict[str, float | None]:
-    """Of correlations [tasks, K]."""
+    """Returns the mean of correlations [tasks, K], and the share that is positive."""
     there = correlations[np.isfinite(correlations)]
     positive = float(np.mean(there > 0.0)) if there.size else np.nan
     return _numbers(mean_interval(_mean_over_updates(correlations))) | {
@@ -111,7 +111,7 @@ def _correlation(correlations: np.ndarray) -> dict[str, float | None]:
 
 
 def _change(divergences: np.ndarray) -> dict[str, float | None]:
-    """Of divergences [tasks, K]: the geometric mean, and how far the largest stands out."""
+    """Returns the geometric mean of divergences [tasks, K], and the ratio of the largest to it."""
     with np.errstate(divide="ignore"):
         logarithms = np.where(divergences > 0.0, np.log(divergences), np.nan)
     typical = np.exp(_mean_over_updates(logarithms))
@@ -122,7 +122,7 @@ def _change(divergences: np.ndarray) -> dict[str, float | None]:
 
 
 def _sensitivity(analysis: Analysis, norms: Sensitivity) -> dict[str, dict[str, float | None]]:
-    """Of norms [tasks, kinds, N], by kind: at the loss's own step, and the mean at all others."""
+    """Returns by kind of input the mean norm at the step of the loss and at all other steps."""
     own = mean_interval(norms.total[:, :, analysis.position]).mean
     others = np.delete(norms.total, analysis.position, axis=2).mean(axis=2)
     return {
@@ -158,7 +158,7 @@ def _provenance(
 
 
 def _mean_over_updates(values: np.ndarray) -> np.ndarray:
-    """Of [tasks, K] the mean of what is there of each row."""
+    """Returns the mean of each row of [tasks, K] over its finite values."""
     return mean_interval(values.T).mean
 
 

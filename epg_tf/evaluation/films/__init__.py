@@ -1,1 +1,1 @@
-"""Figs. 3 and 8: bodies, agents that play, and where they explore."""
+"""Figs. 3 and 8: pictures of bodies, films of agents, and their exploration."""

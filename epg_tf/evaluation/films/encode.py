@@ -1,4 +1,4 @@
-"""Films of frames: MP4 and GIF."""
+"""Film files: MP4 and GIF."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from PIL import Image
 
 from epg_tf.files import aside_of, write_bytes
 
-# H.264's constant quality: 18 looks like the original, 28 is small. Edges and words stay sharp.
+# H.264's CRF: 18 looks like the original, 28 makes small files. Edges and text stay sharp.
 _CONSTANT_QUALITY = "26"
 
-_WIDEST_GIF = 960  # pixels: a wider one is many megabytes large
+_WIDEST_GIF = 960  # pixels; wider GIFs have many megabytes
 _GIF_COLOURS = 128
 _GIF_SECONDS_PER_FRAME = 0.075  # at least
 
@@ -25,16 +25,16 @@ _GIF_SECONDS_PER_FRAME = 0.075  # at least
 class Film:
     """A film that is written frame by frame, as `path`.mp4 and `path`.gif.
 
-    To be used in a `with` statement. The files appear, whole, when the film is finished; of one
-    that is not, nothing stays.
+    Use it in a `with` statement. `finish` puts complete files in their places; an unfinished film
+    leaves no files.
     """
 
     def __init__(self, path: pathlib.Path, seconds_per_frame: float):
         """Starts a film.
 
         Args:
-            path: Where to, without a suffix.
-            seconds_per_frame: How long each frame is shown.
+            path: The path without a suffix.
+            seconds_per_frame: The time that each frame is shown.
         """
         self.paths = [path.with_name(path.name + suffix) for suffix in (".mp4", ".gif")]
         self._gif_every = max(1, math.ceil(_GIF_SECONDS_PER_FRAME / seconds_per_frame - 0.01))
@@ -45,30 +45,30 @@ class Film:
             aside_of(self.paths[0]),
             fps=1.0 / seconds_per_frame,
             codec="libx264",
-            pixelformat="yuv420p",  # what every player knows
+            pixelformat="yuv420p",  # the format that every player supports
             quality=None,
             output_params=["-crf", _CONSTANT_QUALITY],
             macro_block_size=2,
         )
 
     def __enter__(self) -> Film:
-        """Starts nothing more: the film has begun when it was made."""
+        """Returns the film, which is open already."""
         return self
 
     def __exit__(self, *exception) -> None:
-        """Takes away what was not finished."""
+        """Removes the file of an unfinished film."""
         self._writer.close()
         aside_of(self.paths[0]).unlink(missing_ok=True)
 
     def append(self, frame: np.ndarray) -> None:
-        """Adds a frame, [height, width, 3] uint8; both sizes even."""
+        """Adds a frame, [height, width, 3] uint8; height and width are even."""
         self._writer.append_data(frame)
         if self._num_frames % self._gif_every == 0:
             self._gif_frames.append(Image.fromarray(frame))
         self._num_frames += 1
 
     def finish(self) -> None:
-        """Puts the files in their places."""
+        """Completes the MP4, and writes the GIF."""
         mp4, gif = self.paths
         self._writer.close()
         os.replace(aside_of(mp4), mp4)
@@ -79,10 +79,10 @@ def _encode_gif(frames: Sequence[Image.Image], seconds_per_frame: float) -> byte
     scale = min(1.0, _WIDEST_GIF / frames[0].width)
     width, height = (max(1, round(scale * side)) for side in frames[0].size)
     scaled = [frame.resize((width, height), Image.Resampling.LANCZOS) for frame in frames]
-    # One palette for all frames, or unchanged places flicker and have to be stored again.
+    # With one palette for all frames, unchanged areas neither flicker nor are stored again.
     sample = scaled[:: max(1, len(scaled) // 8)]
     montage = Image.fromarray(np.concatenate([np.asarray(frame) for frame in sample]))
-    # The octree keeps the colours of small things, such as a target.
+    # The octree keeps the colours of small objects, such as a target.
     palette = montage.quantize(_GIF_COLOURS, Image.Quantize.FASTOCTREE)
     first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in scaled]
     file = io.BytesIO()

@@ -1,8 +1,7 @@
-"""Agents before, during and after learning, and the episodes that each of them then plays.
+"""Agents before, during and after learning, and the episodes that they play for films.
 
-All stages play from the same initial states with the same action noise, so what differs between
-them is what was learned. A film runs in real time; the end of an episode is held for a moment, and
-the next episode follows.
+All stages play from the same initial states with the same action noise, so they differ only in what
+the agents have learned. A film runs in real time and holds the end of each episode for a moment.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ _HOLD_SECONDS = 0.4
 
 
 class Stage(NamedTuple):
-    """W agents as they were at some point of their lifetimes.
+    """W agents at one point of their lifetimes.
 
     Attributes:
         name: "before", "during" or "after" learning.
-        num_updates: How many they had made.
-        weights: Of their policies, [W, ...] each.
-        statistics: What they normalised observations by.
-        mean_activation: Of Gaussian policies' means: None or "tanh".
+        num_updates: The number of updates that the agents had made.
+        weights: The weights of their policies, [W, ...] each.
+        statistics: The statistics that normalise their observations.
+        mean_activation: The activation of Gaussian policies' means: None or "tanh".
     """
 
     name: str
@@ -46,12 +45,12 @@ class Stage(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """T steps of one worker.
+    """An episode of T steps of one worker.
 
     Attributes:
-        states: The simulator's full physics, from the first to where it arrived, [T + 1, ...].
-        returns: The return up to each of them, [T + 1].
-        has_ended: Whether the episode was over, or the film.
+        states: The full physics states, from the initial to the last one, [T + 1, ...].
+        returns: The return up to each state, [T + 1].
+        has_ended: True if the episode ended, False if the film ended first.
     """
 
     states: np.ndarray
@@ -60,13 +59,13 @@ class Episode(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """What is in one picture of one worker.
+    """The content of one picture of one worker.
 
     Attributes:
-        state: The simulator's full physics.
+        state: The full physics state.
         episode: The episode's number, from 1.
-        return_so_far: The return of this episode up to here.
-        is_final: Whether the episode is over.
+        return_so_far: The return of this episode so far.
+        is_final: True if the episode is over.
     """
 
     state: np.ndarray
@@ -76,13 +75,13 @@ class Shot(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How a film of so many seconds is cut.
+    """The timing of a film.
 
     Attributes:
-        steps_per_shot: Environment steps from one picture to the next.
-        seconds_per_shot: The time in which the simulator takes them.
-        num_shots: Pictures in the film.
-        hold: For how many more pictures the end of an episode stands still.
+        steps_per_shot: The environment steps from one picture to the next.
+        seconds_per_shot: The simulated time of these steps.
+        num_shots: The number of pictures in the film.
+        hold: The number of extra pictures that show the end of an episode.
     """
 
     steps_per_shot: int
@@ -92,7 +91,7 @@ class Pace(NamedTuple):
 
     @classmethod
     def real_time(cls, seconds: float, seconds_per_step: float) -> Pace:
-        """About 25 pictures a second, where there are that many steps."""
+        """Returns a pace of about 25 pictures a second, or of one per step if steps are longer."""
         steps = max(1, round(_SECONDS_PER_SHOT / seconds_per_step))
         per_shot = steps * seconds_per_step
         return cls(
@@ -101,7 +100,7 @@ class Pace(NamedTuple):
 
 
 def stage_names(num_updates: int) -> dict[int, str]:
-    """The stages by how many updates came before them; a single update has no middle."""
+    """Returns the stages by the number of updates before them; a single update has no middle."""
     return {num_updates // 2: "during", 0: "before", num_updates: "after"}
 
 
@@ -113,18 +112,18 @@ def live_and_keep_stages(
     guidance: float,
     on_update: Callable[[Update], object],
 ) -> list[Stage]:
-    """Lives a lifetime per worker, and keeps the agents of its beginning, middle and end.
+    """Runs a lifetime per worker, and keeps the agents of its beginning, middle and end.
 
     Args:
-        workers: W of them.
+        workers: W workers.
         settings: The settings of the workers.
-        phi: The loss that all of them have, [P].
+        phi: The loss of all workers, [P].
         seeds: One per worker.
         guidance: alpha in Eq. 6.
         on_update: Called before each update.
 
     Returns:
-        The stages, in the order of time.
+        The stages in order.
     """
     names, stages = stage_names(settings.num_updates), []
 
@@ -153,16 +152,16 @@ def live_and_keep_stages(
 def play(
     family: TaskFamily, seeds: Sequence[LifetimeSeed], stage: Stage, num_steps: int
 ) -> list[list[Episode]]:
-    """Lets the agents of a stage act, without learning.
+    """Runs the agents of a stage without learning.
 
     Args:
-        family: Where their tasks come from.
+        family: The distribution of tasks.
         seeds: One per worker; the same seeds give the same initial states and action noise.
         stage: The agents.
-        num_steps: For how long.
+        num_steps: The number of steps.
 
     Returns:
-        Each worker's episodes, one after the other; the last is cut short.
+        Each worker's episodes in order; `num_steps` may cut off the last.
     """
     driver = make_driver(
         family,
@@ -173,20 +172,20 @@ def play(
     )
     driver.policy.load(stage.weights, stage.statistics)
     driver.run()
-    passage = driver.passage
+    rollout = driver.rollout
     return [
-        _episodes(passage.before[w], passage.after[w], passage.reward[w], passage.ended[w])
+        _episodes(rollout.before[w], rollout.after[w], rollout.reward[w], rollout.ended[w])
         for w in range(len(seeds))
     ]
 
 
 def shots(episodes: Sequence[Episode], pace: Pace) -> list[Shot]:
-    """What each of a film's pictures shows of a worker that played these episodes."""
+    """Returns the shots of a worker that played these episodes, one per picture of the film."""
     return list(itertools.islice(_all_shots(episodes, pace), pace.num_shots))
 
 
 def returns_of(episodes: Sequence[Episode]) -> list[float]:
-    """The returns of a worker's episodes that have ended, or of the one that has not."""
+    """Returns the returns of a worker's ended episodes, or of the first if none has ended."""
     ended = [float(episode.returns[-1]) for episode in episodes if episode.has_ended]
     return ended or [float(episodes[0].returns[-1])]
 

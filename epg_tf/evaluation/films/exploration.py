@@ -1,7 +1,7 @@
-"""Fig. 8 (section 4.5): where agents go while they learn which direction pays.
+"""Fig. 8 (section 4.5): travel of agents while they learn which direction is rewarded.
 
-A task that rewards one of two directions cannot be told from the other by looking; the agent has to
-try. What is recorded is the robot's position in the simulator, at every step of a lifetime.
+Observations do not show which of two directions a task rewards, so the agent has to try both. The
+recorder keeps the robot's position in the simulator at every step of a lifetime.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import numpy as np
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.tasks.family import Task
 
-DIRECTION = "direction"  # the task parameter that Fig. 8 is about, where a family has it
+DIRECTION = "direction"  # the task parameter of Fig. 8; not all families have it
 WORDS = {1.0: "forward", -1.0: "backward"}
 
 
 class Travel(NamedTuple):
-    """Where W robots were, over their lifetimes of T steps.
+    """The travel of W robots over lifetimes of T steps.
 
     Attributes:
-        position: After each step, before any reset, in metres from the origin, [W, T].
-        moved: By each step, in metres, [W, T].
-        has_ended: Whether the step was the last of its episode, [W, T].
+        position: The position after each step, before any reset, in metres from the origin, [W, T].
+        moved: The distance moved in each step, with its sign, in metres, [W, T].
+        has_ended: True for the last step of an episode, [W, T].
     """
 
     position: np.ndarray
@@ -32,13 +32,13 @@ class Travel(NamedTuple):
 
 
 class TravelRecorder:
-    """Records a lifetime, as the watcher of its updates."""
+    """Records the travel of W robots as an observer of updates."""
 
     def __init__(self, coordinate: int):
-        """Starts with nothing.
+        """Starts an empty record.
 
         Args:
-            coordinate: Which position is the one to record; see
+            coordinate: The index in `qpos` of the position to record; see
                 `rendering.travel.travelling_coordinate`.
         """
         self._coordinate = coordinate
@@ -47,34 +47,33 @@ class TravelRecorder:
         self._ended: list[np.ndarray] = []
 
     def watch_update(self, update: Update) -> None:
-        """Takes in the steps before an update, and which of them ended episodes."""
-        place = 1 + self._coordinate  # the time comes before the positions
-        self._before.append(update.passage.before[..., place])
-        self._after.append(update.passage.after[..., place])
+        """Records the steps before an update, and which of them ended episodes."""
+        place = 1 + self._coordinate  # a state holds the time before the positions
+        self._before.append(update.rollout.before[..., place])
+        self._after.append(update.rollout.after[..., place])
         self._ended.append(update.experience.ended)
 
     def travel(self) -> Travel:
-        """What was recorded."""
+        """Returns the record of all steps so far."""
         parts = (self._before, self._after, self._ended)
         before, after, ended = (np.concatenate(part, axis=1) for part in parts)
         return Travel(after, after - before, ended)
 
 
 def rewarded_direction(task: Task) -> float | None:
-    """1 or -1 where a task rewards moving forward or backward; None where it says no such thing."""
+    """Returns 1 or -1 if a task rewards moving forward or backward, otherwise None."""
     value = np.asarray(task.parameters.get(DIRECTION, np.nan))
     return float(value) if value.size == 1 and value.item() in WORDS else None
 
 
 def turning_points(progress: np.ndarray) -> np.ndarray:
-    """When exploring ends: from there on the agent has, on the whole, gone the right way.
+    """Returns when exploring ends: from then on net movement is in the rewarded direction.
 
     Args:
-        progress: Distance come so far in the rewarded direction, all episodes added up, [W, T].
+        progress: The distance so far in the rewarded direction, summed over episodes, [W, T].
 
     Returns:
-        The number of steps after which progress is at its lowest, [W]; 0 where it never falls below
-        where it began.
+        The number of steps after which progress is lowest, [W]; 0 if it never becomes negative.
     """
     from_start = np.concatenate([np.zeros((len(progress), 1)), progress], axis=1)
     return from_start.argmin(axis=1)

@@ -1,4 +1,4 @@
-"""Everything that `render` leaves behind: films, bodies (Fig. 3) and exploration (Fig. 8)."""
+"""Result files of `render`: films, bodies (Fig. 3) and exploration (Fig. 8)."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ class Show:
     """The files of one showcase.
 
     Attributes:
-        num_ticks: How often `write` calls its tick.
-        travels: Whether the robot can leave its place, so that there is exploration to show.
+        num_ticks: The number of times that `write` calls `tick`.
+        travels: True if the robot can leave its place, so that there is exploration to show.
     """
 
     def __init__(self, showcase: Showcase, root: pathlib.Path):
-        """Writes nothing yet.
+        """Samples the tasks, and writes nothing.
 
         Args:
-            showcase: What is to be shown.
+            showcase: The settings of the films.
             root: The folder.
         """
         self._showcase = showcase
@@ -71,15 +71,15 @@ class Show:
         self.num_ticks = num_lifetimes * num_updates + showcase.pace.num_shots + num_films
 
     def write(self, process: RenderProcess, tick: Tick, command: Sequence[str]) -> dict[str, Any]:
-        """Trains the agents, and writes everything.
+        """Trains the agents, and writes all files.
 
         Args:
-            process: What draws.
-            tick: Called with what is being done, after each update, frame and film.
+            process: The process that draws.
+            tick: Called after each update, frame and film, with the name of the work in progress.
             command: The command line, for the record.
 
         Returns:
-            What `summary.json` says.
+            The content of `summary.json`.
 
         Raises:
             RenderingError: If the process that draws has ended.
@@ -103,7 +103,7 @@ class Show:
     def _learn(
         self, settings: InnerLoop, guidance: float, tick: Callable[[], object]
     ) -> tuple[list[Stage], Travel | None]:
-        """Lives the agents' lifetimes; of robots that travel with a record of where they go."""
+        """Runs the agents' lifetimes; records the travel of robots that can leave their place."""
         showcase, recorder = self._showcase, None
         if self._coordinate is not None:
             recorder = TravelRecorder(self._coordinate)
@@ -120,7 +120,7 @@ class Show:
         return stages, recorder and recorder.travel()
 
     def _play(self, stages: Sequence[Stage]) -> list[list[list[Episode]]]:
-        """Each stage's, each worker's episodes."""
+        """Returns the episodes of each stage and worker."""
         showcase, pace = self._showcase, self._showcase.pace
         num_steps = pace.num_shots * pace.steps_per_shot
         return [play(showcase.family, showcase.seeds, stage, num_steps) for stage in stages]
@@ -226,12 +226,12 @@ class Show:
 
 
 def _finite(values: Sequence[float]) -> list[float | None]:
-    """JSON has no NaN: a number that is none is null."""
+    """Replaces numbers that are not finite by None, since JSON has no NaN."""
     return [value if math.isfinite(value) else None for value in values]
 
 
 def table(summary: Mapping[str, Any]) -> str:
-    """The returns of the episodes filmed, for the terminal."""
+    """Returns a table of the filmed episodes' returns, for the terminal."""
     stages = summary["stages"]
     num_tasks = len(summary["task_seeds"])
     heads = ["", "update", *(f"task {number + 1}" for number in range(num_tasks)), "mean"]

@@ -1,7 +1,7 @@
-"""Eight files of agents at the stages of their learning: films of each stage, and of all of them.
+"""Films of agents at the stages of their learning: one per stage, and one of all stages.
 
-Between the agents' states (`film`), the drawing of them (`rendering.process`) and the making of
-MP4s and GIFs (`videos`).
+This module joins the agents' states (`episodes`), the drawing (`rendering.process`) and the
+encoding as MP4 and GIF (`encode`).
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from epg_tf.tasks.family import Task
 
 TOGETHER = "learning"  # the film of all stages
 
-_SIDES = {1: 400, 4: 240, 9: 200}  # pixels of a tile's side, up to so many tasks
+_SIDES = {1: 400, 4: 240, 9: 200}  # a tile's side in pixels, by the most tasks
 _TITLE_SIZE, _CAPTION_SIZE = 20, 13
 _GAP, _WIDE_GAP = 4, 16
 
 
 class StageFilm(NamedTuple):
-    """What a film of one stage is made of.
+    """The content of a film of one stage.
 
     Attributes:
         name: The name of the files.
-        title: Above the pictures.
-        subtitle: Below the title.
+        title: The text above the pictures.
+        subtitle: The text below the title.
         episodes: The episodes of each worker.
     """
 
@@ -61,12 +61,12 @@ def write_films(
     """Draws and writes the films.
 
     Args:
-        process: What draws.
+        process: The process that draws.
         root: The folder.
-        stage_films: One per stage, side by side in the film of all.
+        stage_films: One per stage; the film of all stages shows them side by side.
         tasks: One per worker.
-        labels: What the tasks are called.
-        pace: How the films are cut.
+        labels: The labels of the tasks.
+        pace: The timing of the films.
         tick: Called after each of `pace.num_shots` frames, and after each film.
 
     Returns:
@@ -91,7 +91,7 @@ def write_films(
         for number in range(pace.num_shots):
             pictures = drawn.result()
             if number + 1 < pace.num_shots:
-                # While this frame is put together and written, the next one is drawn.
+                # The next frame is drawn while this one is assembled and written.
                 drawn = ahead.submit(artist.draw, number + 1)
             frames = []
             for stage_film, film, tiles in zip(
@@ -115,7 +115,7 @@ def write_films(
 
 
 class _Artist:
-    """Draws the workers of all stages; what it has just drawn it does not draw again."""
+    """Draws the workers of all stages, but draws no shot again that the last frame showed."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class _Artist:
         self._tiles = [[np.empty(0)] * len(of_workers) for of_workers in cut]
 
     def draw(self, number: int) -> np.ndarray:
-        """The pictures that are new in a frame, `[n, side, side, 3]`."""
+        """Draws the pictures that are new in a frame, `[n, side, side, 3]`."""
         new = list(self._new(number))
         if not new:
             return np.empty(0)
@@ -137,7 +137,7 @@ class _Artist:
         return self._renderer.draw([worker for _, worker, _ in new], states)
 
     def tiles(self, number: int, pictures: np.ndarray) -> list[list[np.ndarray]]:
-        """The tiles of each stage's workers in a frame, in which these pictures are new."""
+        """Returns the tiles of each stage's workers in a frame, given its new pictures."""
         for (stage, worker, shot), picture in zip(self._new(number), pictures, strict=True):
             self._tiles[stage][worker] = with_caption(
                 with_label(picture, self._labels[worker], _CAPTION_SIZE),
@@ -149,7 +149,7 @@ class _Artist:
         return self._tiles
 
     def _new(self, number: int) -> Iterator[tuple[int, int, Shot]]:
-        """The stages, workers and shots of a frame that are not those of the frame before."""
+        """Yields stage, worker and shot where a frame differs from the previous one."""
         for stage, of_workers in enumerate(self._cut):
             for worker, of_worker in enumerate(of_workers):
                 if not number or of_worker[number] is not of_worker[number - 1]:
@@ -157,7 +157,7 @@ class _Artist:
 
 
 def _states_of_workers(cut: Sequence[Sequence[Sequence[Shot]]]) -> list[np.ndarray]:
-    """All states of each worker that are filmed, over all stages."""
+    """Returns all filmed states of each worker, over all stages."""
     return [
         np.stack([shot.state for of_worker in of_stages for shot in of_worker])
         for of_stages in zip(*cut, strict=True)

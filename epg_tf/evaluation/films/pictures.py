@@ -1,4 +1,4 @@
-"""Pictures side by side, with words in them: the frames of films."""
+"""Composition of film frames: pictures side by side, with text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SMALLEST_FONT = 7
 
 
 def side_by_side(pictures: Sequence[np.ndarray], gap: int) -> np.ndarray:
-    """Pictures of one height in a row, so many pixels apart."""
+    """Joins pictures of one height in a row, `gap` pixels apart."""
     between = np.full((pictures[0].shape[0], gap, 3), _PAPER, np.uint8)
     spaced = [part for picture in pictures for part in (between, picture)]
     return np.concatenate(spaced[1:], axis=1)
 
 
 def grid(pictures: Sequence[np.ndarray], gap: int) -> np.ndarray:
-    """Pictures of one size in a grid that is about square, in rows so many pixels apart."""
+    """Joins pictures of one size in a roughly square grid with columns `gap` pixels apart."""
     columns = math.ceil(math.sqrt(len(pictures)))
     missing = np.full_like(pictures[0], 0) + np.array(_PAPER, np.uint8)
     filled = [*pictures, *[missing] * (-len(pictures) % columns)]
@@ -30,7 +30,7 @@ def grid(pictures: Sequence[np.ndarray], gap: int) -> np.ndarray:
 
 
 def with_label(picture: np.ndarray, text: str, size: int) -> np.ndarray:
-    """A picture with words in its upper left corner, legible on any ground."""
+    """Adds text in the upper left corner of a picture, legible on any background."""
     image = Image.fromarray(picture)
     font = _fitting_font(text, picture.shape[1] - size, size)
     ImageDraw.Draw(image).text(
@@ -42,17 +42,17 @@ def with_label(picture: np.ndarray, text: str, size: int) -> np.ndarray:
 def with_caption(
     picture: np.ndarray, left: str, right: str, size: int, highlighted: bool = False
 ) -> np.ndarray:
-    """A picture with a line of words below it.
+    """Adds a line of text below a picture.
 
     Args:
         picture: [height, width, 3] uint8.
-        left: What stands on the left.
-        right: What stands on the right.
-        size: Of the font, in pixels; smaller where the words do not fit.
-        highlighted: Whether what stands on the right stands out.
+        left: The text on the left.
+        right: The text on the right.
+        size: The size of the font, in pixels; the font shrinks if the text does not fit.
+        highlighted: True to highlight the text on the right.
 
     Returns:
-        The picture, higher by an even number of pixels.
+        The picture, taller by an even number of pixels.
     """
     width = picture.shape[1]
     strip, draw, height = _strip(width, size, 1)
@@ -65,16 +65,16 @@ def with_caption(
 
 
 def with_title(picture: np.ndarray, title: str, subtitle: str, size: int) -> np.ndarray:
-    """A picture with a title and a smaller line above it.
+    """Adds a title and a smaller subtitle above a picture.
 
     Args:
         picture: [height, width, 3] uint8.
         title: The first line.
-        subtitle: The second.
-        size: Of the title's font, in pixels; smaller where the words do not fit.
+        subtitle: The second line.
+        size: The size of the title's font, in pixels; the font shrinks if the text does not fit.
 
     Returns:
-        The picture, higher by an even number of pixels.
+        The picture, taller by an even number of pixels.
     """
     width = picture.shape[1]
     strip, draw, height = _strip(width, size, 2)
@@ -91,7 +91,7 @@ def _strip(width: int, size: int, lines: int) -> tuple[Image.Image, ImageDraw.Im
 
 
 def _fitting_font(text: str, width: int, size: int):
-    """Pillow's own font, which has Latin letters only, in the size that fits."""
+    """Returns Pillow's default font, which has Latin letters only, in a size that fits."""
     font = ImageFont.load_default(size)
     while font.getlength(text) > width and size > _SMALLEST_FONT:
         size -= 1

@@ -1,4 +1,4 @@
-"""Fig. 3: a sheet of randomised bodies."""
+"""Fig. 3: sheet of randomised bodies."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import numpy as np
 from epg_tf.evaluation import plot_style
 
 _COLUMNS = 4
-_SIDE = 2.4  # inches, of a picture
-_LINE = 0.13  # inches, of small print
-_WIDTH = 42  # characters of small print
-_NOTHING = 5e-4  # what is smaller is written as 0
+_SIDE = 2.4  # inches of a picture
+_LINE = 0.13  # inches of a line of small print
+_WIDTH = 42  # characters of a line of small print
+_NOTHING = 5e-4  # smaller numbers are written as 0
 
 
 def plot_bodies(
@@ -25,14 +25,14 @@ def plot_bodies(
     pictures: Sequence[np.ndarray],
     parameters: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Draws a sheet, with what was drawn for each body below it.
+    """Draws a sheet of bodies, each with its sampled parameters below it.
 
     Args:
         path: The PNG.
-        title: What the tasks are.
-        pictures: Of equal sizes, [height, width, 3] uint8.
-        parameters: Of each task, numbers or arrays by name; those that are the same for all tasks,
-            or for the family's rules alone, are left out.
+        title: The name of the tasks.
+        pictures: Pictures of equal sizes, [height, width, 3] uint8.
+        parameters: The parameters of each task by name. Those that are equal in all tasks, or for
+            the family's rules alone, are left out.
     """
     names = [
         name

@@ -35,15 +35,15 @@ def plot_exploration(
     directions: Sequence[float],
     committed_after: Sequence[int],
 ) -> None:
-    """Draws, for the first few agents, position within episodes and distance over all of them.
+    """Draws the first few agents' position within episodes and distance over all episodes.
 
     Args:
         path: The PNG.
-        title: What the tasks are.
-        travels: By method, the evolved loss's first; only its positions are drawn.
-        labels: By method.
-        directions: The rewarded one of every agent, 1 or -1; NaN where there is none.
-        committed_after: How many steps each of the evolved loss's agents explored.
+        title: The name of the tasks.
+        travels: The travel by method, the evolved loss first; only its positions are drawn.
+        labels: The labels by method.
+        directions: The rewarded direction of every agent, 1 or -1; NaN if there is none.
+        committed_after: The number of steps that each agent with the evolved loss explored.
     """
     main = next(iter(travels))
     num_agents = min(_MOST_AGENTS, len(directions))
@@ -92,7 +92,7 @@ def plot_exploration(
 
 
 def _draw_episodes(axis: Axes, position: np.ndarray, has_ended: np.ndarray, colour: str) -> None:
-    """A line per episode, and a tick at the bottom where a reset puts the robot back."""
+    """Draws a line per episode, and a tick at the bottom for each reset."""
     ends = np.flatnonzero(has_ended) + 1
     steps = np.insert(np.arange(1.0, len(position) + 1), ends, np.nan)
     axis.plot(steps, np.insert(position, ends, np.nan), color=colour, linewidth=0.8)

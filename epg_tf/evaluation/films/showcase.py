@@ -1,7 +1,7 @@
-"""What is to be shown of a loss: agents that learn with it on held-out tasks.
+"""Settings of a loss's films, which show agents that learn with it on held-out tasks.
 
-The agents are those that an evaluation trains first on each held-out task. They get no reward,
-unless the loss was evolved to see it.
+The agents are the first that an evaluation trains on each held-out task. They see the reward only
+if the loss was evolved to see it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _LONGEST = 60.0  # s
 
 @dataclasses.dataclass(frozen=True)
 class Showcase:
-    """What is to be shown.
+    """The settings of films.
 
     Attributes:
         loss: The evolved loss.
-        num_tasks: Held-out tasks, with an agent each.
+        num_tasks: The number of held-out tasks, with an agent each.
         seconds: The length of the films.
 
     Raises:
@@ -48,18 +48,18 @@ class Showcase:
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """What fixes all that is shown."""
+        """All that determines the films, under user-facing names."""
         asked = {"--num_tasks": self.num_tasks, "--seconds": self.seconds}
         return {**self.loss.fingerprint, **asked}
 
     @property
     def family(self) -> TaskFamily:
-        """Where the tasks come from."""
+        """The distribution of tasks."""
         return self.loss.settings.family
 
     @property
     def seeds(self) -> list[LifetimeSeed]:
-        """Of the agents."""
+        """The seeds of the agents."""
         return [held_out_seed(self.loss.settings.seed, task, 0) for task in range(self.num_tasks)]
 
     @property
@@ -69,6 +69,6 @@ class Showcase:
 
     @property
     def pace(self) -> Pace:
-        """How the films are cut."""
+        """The timing of the films."""
         timestep = self.family.sample(self.seeds[0].task_seed).model.opt.timestep
         return Pace.real_time(self.seconds, timestep * self.family.frame_skip)

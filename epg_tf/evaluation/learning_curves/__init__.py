@@ -1,1 +1,1 @@
-"""Figs. 4, 5 and 7: agents with the loss beside those of other methods."""
+"""Figs. 4, 5 and 7: learning curves of agents with the loss and of other methods."""

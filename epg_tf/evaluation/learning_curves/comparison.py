@@ -1,7 +1,7 @@
-"""Which methods are compared, and on which held-out tasks.
+"""The methods of a comparison and their held-out tasks.
 
-Every method sees the same tasks, first policies (those of TF-Agents' agents excepted), resets and
-number of environment steps.
+Every method has the same tasks, resets and number of environment steps. All but TF-Agents' agents
+also have the same first policies.
 """
 
 from __future__ import annotations
@@ -23,31 +23,29 @@ _MOST_AGENTS = 1_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What is compared with what.
+    """The settings of a comparison.
 
     Attributes:
         loss: The evolved loss.
-        methods: Out of `METHODS`: "evolved", the loss; "phi_zero", the same architecture with all
-            parameters 0, which leaves the confinement; "random_loss", fresh losses of its
-            architecture, of which the first is the one that the evolution started from; "ppo", our
-            PPO with the networks and minibatches of the loss's agents; "tf_agents_ppo" and
-            "tf_agents_sac", TF-Agents' own PPO and SAC; "rl2" and "e_rl2", which `rivals` must
-            have; "teacher", the loss's teacher itself, and "cloned", a copy of it, which both act
-            without learning; "no_action", agents that never act.
-        num_tasks: Held-out tasks.
-        num_seeds: Agents per task.
+        methods: Names in `METHODS`. "evolved" is the loss, "phi_zero" the same architecture with
+            all parameters 0, which leaves the confinement. "random_loss" draws fresh losses, the
+            first of which the evolution started from. "ppo" is our PPO with the networks and
+            minibatches of the loss's agents; "tf_agents_ppo" and "tf_agents_sac" are TF-Agents'.
+            "rl2", "e_rl2", "maml" and "es_maml" need an entry in `rivals`. "teacher", the loss's
+            teacher, and "cloned", its clone, act without learning; "no_action" never acts.
+        num_tasks: The number of held-out tasks.
+        num_seeds: The number of agents per task.
         num_updates: K, for all methods.
-        give_reward: Whether the losses may see rewards, and be helped by the guidance that the
-            evolved one was left with when its evolution ended.
-        ppo_learning_rate: Step size of our PPO; None for that of the loss's agents.
-        ppo_num_passes: Passes of our PPO over the M newest steps; None for as many as the loss's
-            agents make.
-        rivals: What has been meta-trained, by method.
-        converged: Lines beside the curves; see `read_levels`.
+        give_reward: True if the losses may see rewards, and get the evolution's final guidance.
+        ppo_learning_rate: The step size of our PPO; None for that of the loss's agents.
+        ppo_num_passes: The passes of our PPO over the M newest steps; None for those of the loss's
+            agents.
+        rivals: The meta-trained rivals by method.
+        converged: Horizontal lines beside the curves; see `read_levels`.
 
     Raises:
-        ValueError: If a value is outside its range, or the loss sees rewards it is not to have, or
-            SAC is to take one of finitely many actions, or none of them.
+        ValueError: If a value is outside its range, if the loss sees rewards without `give_reward`,
+            or if a method's teacher, rival or kind of action is missing.
     """
 
     loss: EvolvedLoss
@@ -100,7 +98,7 @@ class Comparison:
             )
 
     def _check_rivals(self) -> None:
-        """Checks that what has been meta-trained is there, is compared, and fits the tasks."""
+        """Checks that each meta-trained method has a rival, and that all rivals are used and fit."""
         for method in self.methods:
             if METHODS[method].is_meta_trained and method not in self.rivals:
                 raise ValueError(
@@ -117,12 +115,12 @@ class Comparison:
 
     @property
     def inner_loop(self) -> InnerLoop:
-        """What all lifetimes are like."""
+        """The settings of all lifetimes but those of our PPO."""
         return dataclasses.replace(self.loss.inner_loop, num_updates=self.num_updates)
 
     @property
     def ppo_inner_loop(self) -> InnerLoop:
-        """The same for our PPO."""
+        """The settings of our PPO's lifetimes."""
         settings = self.inner_loop
         return dataclasses.replace(
             settings.with_ppo,
@@ -132,18 +130,18 @@ class Comparison:
 
     @property
     def task_seeds(self) -> list[int]:
-        """Of each task."""
+        """The seed of each task."""
         return list(HELD_OUT_TASK_SEEDS[: self.num_tasks])
 
     @property
     def early_update(self) -> int | None:
-        """The length of the lifetimes that the loss is for, where those compared are longer."""
+        """The K that the loss was evolved for, if the compared lifetimes are longer; else None."""
         evolved_for = self.loss.inner_loop.num_updates
         return evolved_for if evolved_for < self.num_updates else None
 
     @property
     def seeds(self) -> list[LifetimeSeed]:
-        """Of every agent, task by task; the same for every method."""
+        """The seed of every agent, task by task, the same for every method."""
         seed = self.loss.settings.seed
         return [
             held_out_seed(seed, task, repetition)
@@ -152,10 +150,10 @@ class Comparison:
         ]
 
     def check_ranks(self, ranks: Ranks) -> None:
-        """Checks that there is an agent for every rank.
+        """Checks that every rank gets an agent.
 
         Raises:
-            ValueError: If there is not.
+            ValueError: If there are more ranks than agents.
         """
         if self.num_tasks * self.num_seeds < ranks.size:
             raise ValueError(

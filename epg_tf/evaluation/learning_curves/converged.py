@@ -1,4 +1,4 @@
-"""What PPO and SAC come to in longer lifetimes, read from another evaluation."""
+"""Final returns of methods with reward in longer lifetimes, read from another evaluation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from epg_tf.tasks.family import TaskFamily
 def read_levels(
     folder: str, family: TaskFamily, num_tasks: int, num_updates: int
 ) -> dict[str, dict[str, Any]]:
-    """Reads where methods that see the reward ended in a finished evaluation on the same tasks.
+    """Reads the final returns of methods with reward from a finished evaluation on the same tasks.
 
     Returns:
-        By method `value`, the interquartile mean of its final returns, and a `label` for it.
+        By method, `value` is the interquartile mean of the final returns and `label` its label.
 
     Raises:
         ValueError: If the folder has no such evaluation, or its K is not above `num_updates`.

@@ -16,15 +16,15 @@ from epg_tf.evaluation.methods import METHODS, WITH_REWARD
 from epg_tf.statistics import Estimate, ranked
 
 _SINGLE_TASKS = 6
-_COLUMNS = {1: 1, 2: 2, 4: 2}  # of so many single tasks; three otherwise
+_COLUMNS = {1: 1, 2: 2, 4: 2}  # by number of single tasks; three otherwise
 _LONGEST_LEGEND = 80  # characters on a line
-# What these do is always in the picture. A method that falls below it by more than the height of
-# that (a random loss may end a hundred times lower) is followed a little way and then cut off.
+# The y-axis covers the methods with reward. For one that falls lower by more than their height (a
+# random loss may end a hundred times lower), the axis grows by this part of the height only.
 _A_LITTLE_WAY = 0.25
 
 
 class _Band(NamedTuple):
-    """A line and what lies around it, [K] each; NaN where not finite."""
+    """A line with the edges of the band around it, [K] each; NaN where not finite."""
 
     line: np.ndarray
     low: np.ndarray
@@ -45,11 +45,11 @@ def plot_learning_curves(
 
     Args:
         path: The PNG.
-        title: What the tasks are.
+        title: The name of the tasks.
         env_steps: Environment steps at each update, [K].
-        curves: By method, [tasks, seeds, K].
+        curves: The curves by method, [tasks, seeds, K].
         estimates: Their interquartile means and intervals, [K] each.
-        labels: By method.
+        labels: The labels by method.
         task_names: The names of all tasks.
         levels: Horizontal lines across the aggregate; see `read_levels`.
     """
@@ -105,7 +105,7 @@ def _draw(
     bands: Mapping[str, _Band],
     labels: Mapping[str, str] | None,
 ) -> None:
-    """Draws every method's band; with no labels, a small picture."""
+    """Draws every method's band; without labels the texts and ticks suit a small picture."""
     bottom, top = _limits(bands)
     cut = 0
     for method, band in bands.items():
@@ -133,7 +133,7 @@ def _draw(
 
 
 def _limits(bands: Mapping[str, _Band]) -> tuple[float, float]:
-    """Where a picture ends below and above."""
+    """Returns the limits of the y-axis; see `_A_LITTLE_WAY`."""
     lowest = {method: _least(band.low) for method, band in bands.items()}
     top = max((_most(band.high) for band in bands.values()), default=0.0)
     always = [method for method in WITH_REWARD if method in bands] or list(bands)
@@ -149,7 +149,7 @@ def _limits(bands: Mapping[str, _Band]) -> tuple[float, float]:
 
 
 def _band_of_seeds(curves: np.ndarray) -> _Band:
-    """The median and the range of a task's runs [seeds, K]."""
+    """Returns the median and the range of a task's runs [seeds, K]."""
     worst_first = ranked(curves)
     return _Band(
         *map(_finite_or_nan, (np.median(worst_first, 0), worst_first.min(0), worst_first.max(0)))

@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: files for people, for programs and for TensorBoard."""
+"""Result files of an evaluation: pictures, tables, arrays and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from epg_tf.statistics import Bootstrap, Estimate
 class EvaluationResults:
     """The files of one evaluation.
 
-    Each method's runs are written as soon as they are complete, so that a command given again
-    trains only what is missing; `summary.json` comes last, and where it is all is done.
+    Each method's runs are written as soon as they are complete, so that a repeated command trains
+    only the missing methods. `summary.json` is written last and marks a finished evaluation.
     """
 
     def __init__(self, root: pathlib.Path, comparison: Comparison):
-        """Writes nothing yet.
+        """Writes nothing.
 
         Args:
             root: The folder.
-            comparison: What is compared.
+            comparison: The settings of the comparison.
         """
         self._root = root
         self._comparison = comparison
 
     @property
     def finished(self) -> bool:
-        """Whether everything is written."""
+        """True once all files are written."""
         return (self._root / "summary.json").is_file()
 
     def summary(self) -> dict[str, Any]:
-        """What `summary.json` says."""
+        """Returns the content of `summary.json`."""
         return json.loads((self._root / "summary.json").read_text())
 
     def known(self) -> dict[str, Runs]:
-        """The runs of the methods that are complete."""
+        """Returns the runs of the methods that are complete."""
         runs = {}
         for method in self._comparison.methods:
             if self._path_of(method).is_file():
@@ -61,7 +61,7 @@ class EvaluationResults:
         write_npz(self._path_of(method), runs._asdict())
 
     def write(self, runs: Mapping[str, Runs], command: Sequence[str]) -> None:
-        """Writes everything.
+        """Writes all other files, `summary.json` last.
 
         Args:
             runs: The runs of all methods.
@@ -102,9 +102,9 @@ class EvaluationResults:
     def _write_events(
         self, summary: Mapping[str, Any], estimates: Mapping[str, Estimate], env_steps: np.ndarray
     ) -> None:
-        """Tells TensorBoard; a run per method, so that it lays their curves over one another."""
+        """Writes TensorBoard events, one run per method, so that it overlays their curves."""
         events = self._root / "events"
-        shutil.rmtree(events, ignore_errors=True)  # of an evaluation that was killed just here
+        shutil.rmtree(events, ignore_errors=True)  # events of an interrupted write
         for method, estimate in estimates.items():
             writer = tf.summary.create_file_writer(str(events / method))
             with writer.as_default(step=0):
@@ -120,7 +120,7 @@ class EvaluationResults:
         with writer.as_default(step=env_steps[-1]):
             picture = tf.io.decode_png((self._root / "curves.png").read_bytes(), channels=3)
             tf.summary.image("evaluation/curves", picture[tf.newaxis])
-            # TensorBoard renders Markdown: four spaces make it code.
+            # TensorBoard renders Markdown, in which four leading spaces mark code.
             for name, text in (
                 ("table", table(summary)),
                 ("config", self._comparison.loss.config_text),
@@ -135,7 +135,7 @@ class EvaluationResults:
 
 
 def _task_names(comparison: Comparison) -> list[str]:
-    """What single tasks are called: by number, and by direction where it differs (Fig. 7)."""
+    """Returns names of single tasks: the number, and the direction if it varies (Fig. 7)."""
     family = comparison.loss.settings.family
     tasks = [family.sample(seed) for seed in comparison.task_seeds]
     names = [f"task {number}" for number in range(1, len(tasks) + 1)]

@@ -1,4 +1,4 @@
-"""An evaluation in numbers: `summary.json`, and the same as a table for the terminal."""
+"""The summary of an evaluation, for `summary.json` and as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _HEADER = (
 
 
 def fingerprint(comparison: Comparison) -> dict[str, Any]:
-    """All that fixes a comparison's numbers, by the names that a user knows."""
+    """Returns all that determines a comparison's numbers, under user-facing names."""
     return {
         **comparison.loss.fingerprint,
         "--methods": list(comparison.methods),
@@ -50,10 +50,10 @@ def fingerprint(comparison: Comparison) -> dict[str, Any]:
 
 
 def labels(comparison: Comparison) -> dict[str, str]:
-    """What the methods are called in tables and pictures.
+    """Returns the labels of the methods in tables and pictures.
 
-    It says so where a reward is given, or where our PPO learns in other steps or passes, and of a
-    teacher whether it sees the task, and what its clone is fitted to.
+    Labels mention the reward of a loss, settings of our PPO alone, a teacher that sees the task, and
+    the number of steps that its clone is fitted to.
     """
     names = labels_of(comparison.methods, comparison.loss.reward_words, comparison.loss.made)
     teacher = comparison.loss.teacher
@@ -73,7 +73,7 @@ def labels(comparison: Comparison) -> dict[str, str]:
 
 
 def _of_ppo_alone(comparison: Comparison) -> dict[str, Any]:
-    """What our PPO learns by, where the agents with the losses learn by something else."""
+    """Returns our PPO's settings that differ from those of the agents with the losses."""
     ours, theirs = comparison.ppo_inner_loop, comparison.inner_loop
     settings = {name: getattr(ours, name) for name in ("learning_rate", "num_passes")}
     return {name: value for name, value in settings.items() if value != getattr(theirs, name)}
@@ -82,17 +82,17 @@ def _of_ppo_alone(comparison: Comparison) -> dict[str, Any]:
 def summarise(
     comparison: Comparison, runs: Mapping[str, Runs], bootstrap: Bootstrap, command: Sequence[str]
 ) -> dict[str, Any]:
-    """What `summary.json` holds: an object per method, and `provenance`.
+    """Returns the content of `summary.json`: an object per method, and `provenance`.
 
     Args:
-        comparison: What was compared.
-        runs: By method.
-        bootstrap: For the intervals.
+        comparison: The settings of the comparison.
+        runs: The runs by method.
+        bootstrap: The resamples for the intervals.
         command: The command line.
 
     Returns:
-        Plain numbers and strings; None for a number that is not finite. What compares a method
-        with PPO is there only if PPO is among the methods.
+        Plain numbers and strings; None for a number that is not finite. Comparisons with PPO are
+        included only if PPO is among the methods.
     """
     baseline = runs[BASELINE].curves if BASELINE in runs else None
     results = {}
@@ -115,7 +115,7 @@ def summarise(
 
 
 def _beside(curves: np.ndarray, baseline: np.ndarray) -> dict[str, Any]:
-    """What sets a method's curves against those of PPO, [tasks, seeds, K] each."""
+    """Compares a method's curves with those of PPO, [tasks, seeds, K] each."""
     level = iqm_curve(baseline)[-1]
     return {
         "probability_over_ppo": probability_of_improvement(curves[..., -1], baseline[..., -1]),
@@ -124,7 +124,7 @@ def _beside(curves: np.ndarray, baseline: np.ndarray) -> dict[str, Any]:
 
 
 def table(summary: Mapping[str, Any]) -> str:
-    """The summary as aligned text."""
+    """Returns the summary as aligned text."""
     about = summary["provenance"]
     present = [method for method in METHODS if method in summary]
     early = about.get("early_update")

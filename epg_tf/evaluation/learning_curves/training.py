@@ -1,7 +1,7 @@
-"""How the agents of a comparison are trained, method by method.
+"""Training of a comparison's agents, method by method.
 
-The agents are shared out among the ranks, and each rank trains its own in batches; what an agent
-learns depends on neither.
+The agents are divided among the ranks, and each rank trains its share in batches. Results depend on
+neither ranks nor batches.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from epg_tf.ranks import Ranks
 from epg_tf.rivals.learners import make_learner
 from epg_tf.rivals.no_action import act_without_learning
 
-# Agents side by side on a rank; more of them would cost memory and gain no speed.
+# The most agents in one batch; more would cost memory and gain no speed.
 _LARGEST_BATCH = 32
 
 
 class Runs(NamedTuple):
-    """What a method's agents came to.
+    """The results of a method's agents.
 
     Attributes:
-        curves: The return that each had arrived at by each update, [tasks, seeds, K].
-        diverged: Whether a gradient (of our own methods) or a return was not finite,
+        curves: The learning curves, [tasks, seeds, K].
+        diverged: True if a gradient (of our methods only) or a return was not finite,
             [tasks, seeds].
     """
 
@@ -43,10 +43,10 @@ class AgentTraining:
     """Trains this rank's share of the agents, one method after the other."""
 
     def __init__(self, comparison: Comparison, ranks: Ranks):
-        """Prepares nothing yet: what a method needs is made when it is first trained.
+        """Builds no workers; `run` builds those that a method needs.
 
         Args:
-            comparison: What is compared.
+            comparison: The settings of the comparison.
             ranks: The processes that share the agents.
         """
         self._comparison = comparison
@@ -59,7 +59,7 @@ class AgentTraining:
 
     @property
     def num_batches(self) -> int:
-        """In how many batches this rank trains its agents."""
+        """The number of batches in which this rank trains its agents."""
         return math.ceil(len(self._share) / _LARGEST_BATCH)
 
     def run(self, method: str, on_update: Callable[[], object]) -> Runs:
@@ -67,10 +67,10 @@ class AgentTraining:
 
         Args:
             method: One of `METHODS`.
-            on_update: Called after each of this rank's `num_batches` x K updates.
+            on_update: Called at each of this rank's `num_batches` x K updates.
 
         Returns:
-            All ranks' runs.
+            The runs of all ranks.
         """
         live = self._live
         if METHODS[method].is_rival or METHODS[method].is_meta_trained:
@@ -80,7 +80,7 @@ class AgentTraining:
             batch_curves, batch_diverged = live(method, batch, on_update)
             curves.append(batch_curves)
             diverged.append(batch_diverged)
-        ours = slice(len(self._share))  # without those that fill up the last batch
+        ours = slice(len(self._share))  # without the copies in the last batch
         comparison = self._comparison
         shape = (comparison.num_tasks, comparison.num_seeds)
         all_curves = self._ranks.allgather(np.concatenate(curves)[ours])
@@ -88,7 +88,7 @@ class AgentTraining:
         return Runs(all_curves.reshape(*shape, -1), all_diverged.reshape(shape))
 
     def _batches(self) -> Iterator[list[int]]:
-        """This rank's agents in batches of one size; the last is filled up with its last agent."""
+        """Yields this rank's agents in batches of one size; copies of the last agent fill the last."""
         size = math.ceil(len(self._share) / self.num_batches)
         for start in range(0, len(self._share), size):
             batch = list(self._share[start : start + size])
@@ -123,7 +123,7 @@ class AgentTraining:
             learner = make_learner(rival.settings.rival, rival.settings.family)
             episodes = learner.learn(rival.state, family, seeds, *lifetime, *how)
         else:
-            # TF-Agents' are slow to import, and not always wanted.
+            # Imported only when needed, since TF-Agents is slow to import.
             rival = importlib.import_module(f"epg_tf.rivals.{method}")
             settings = comparison.inner_loop
             if METHODS[method].needs_teacher:
@@ -142,7 +142,7 @@ class AgentTraining:
         return np.zeros_like(phi) if method == "phi_zero" else phi
 
     def _make_workers(self, settings: InnerLoop, num_workers: int) -> WorkerGroups:
-        """The last workers where they fit: methods that differ in phi and alpha share them."""
+        """Returns workers; methods that differ only in phi and alpha share the same ones."""
         if self._workers is None or self._made_for != (settings, num_workers):
             family = self._comparison.loss.settings.family
             self._workers = WorkerGroups(settings, family, num_workers, self._threads)

@@ -1,1 +1,1 @@
-"""Outside the distribution: one setting of the tasks swept over a range that nobody trained on."""
+"""Evaluation outside the training distribution: a sweep over one setting of the tasks."""

@@ -1,4 +1,4 @@
-"""Return against shift, method by method."""
+"""Picture of a sweep: final return against the setting, by method."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def plot_shift(
 
     Args:
         path: The PNG.
-        shift: The sweep; what was trained on is shaded.
-        finals: By method and value: the interquartile mean, its interval's lower end, the upper.
-        labels: By method.
+        shift: The sweep; the range that the loss was evolved on is shaded.
+        finals: The interquartile mean, lower end and upper end by method and value.
+        labels: The labels by method.
     """
     figure, axes = plot_style.new_figure(7.0, 4.2)
     axis, places = axes[0, 0], shift.places
@@ -35,7 +35,7 @@ def plot_shift(
         if shift.is_numeric:
             axis.plot(places, line, look.line, **how)
             axis.fill_between(places, low, high, color=look.colour, alpha=0.18, lw=0)
-        else:  # nothing lies between two values: points with their intervals, side by side
+        else:  # values without an order: points with intervals, side by side
             beside = np.array(places) + 0.08 * (number - (len(finals) - 1) / 2)
             ends = np.abs(np.array([low, high]) - line)
             axis.errorbar(beside, line, ends, linestyle="none", capsize=3, **how)

@@ -1,4 +1,4 @@
-"""What a sweep leaves behind, beside the evaluation of each value in a folder of its own."""
+"""Result files of a sweep, which join the evaluations of all values."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def write(root: pathlib.Path, shift: Shift, summaries: Sequence[dict[str, Any]])
     Args:
         root: The folder.
         shift: The sweep.
-        summaries: What `summary.json` says, value by value.
+        summaries: The content of `summary.json` for each value.
 
     Returns:
-        The returns at the end of the lifetimes, value by value, as aligned text.
+        The final returns for each value, as aligned text.
     """
     methods = [method for method in METHODS if method in summaries[0]]
     rows = [

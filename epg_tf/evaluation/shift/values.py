@@ -1,4 +1,4 @@
-"""Which setting is swept, and over which values."""
+"""The setting of a sweep and its values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _FLAG = "--shift"
 
 
 class Shift(NamedTuple):
-    """A sweep.
+    """A sweep over one setting.
 
     Attributes:
-        setting: What gin knows the setting by, such as "RandomHopper.gravity".
-        values: What it is bound to, one after the other; two at least.
-        trained_on: What it was when the loss was evolved.
+        setting: The gin name of the setting, such as "RandomHopper.gravity".
+        values: The values to evaluate in turn; at least two.
+        trained_on: The value when the loss was evolved.
     """
 
     setting: str
@@ -26,29 +26,29 @@ class Shift(NamedTuple):
 
     @property
     def bindings(self) -> list[str]:
-        """As gin takes them."""
+        """The gin bindings of the values."""
         return [f"{self.setting} = {value!r}" for value in self.values]
 
     @property
     def names(self) -> list[str]:
-        """What the values are called, in tables and as folders."""
+        """The names of the values in tables, and of their folders."""
         return [_name(value) for value in self.values]
 
     @property
     def places(self) -> list[float]:
-        """Where they are on an axis; by number where one of them is no number."""
+        """The values' places on an axis: their indices if one of them is no number."""
         numbers = [_number(value) for value in self.values]
         known = [number for number in numbers if number is not None]
         return known if len(known) == len(numbers) else [float(i) for i in range(len(numbers))]
 
     @property
     def is_numeric(self) -> bool:
-        """Whether the values are numbers, or ranges that are."""
+        """True if all values are numbers, or ranges from a number to itself."""
         return all(_number(value) is not None for value in self.values)
 
     @property
     def trained_range(self) -> tuple[float, float] | None:
-        """The lowest and the highest number that was trained on, where that is what it was."""
+        """The lowest and the highest number trained on; None if this or a value is no number."""
         if not self.is_numeric:
             return None
         if isinstance(self.trained_on, int | float):
@@ -60,15 +60,15 @@ class Shift(NamedTuple):
 
 
 def parse(text: str, settings: MetaTraining) -> Shift:
-    """Reads a sweep.
+    """Parses a sweep.
 
     Args:
-        text: "Family.setting=[value, value, ...]"; a number stands for a range of that number
-            alone where the setting is a range.
-        settings: What the loss was evolved with.
+        text: "Family.setting=[value, value, ...]". If the setting is a range, a number stands for
+            the range from it to itself.
+        settings: The settings that the loss was evolved with.
 
     Raises:
-        ValueError: In one sentence, if it is not understood, or not about the loss's family.
+        ValueError: In one sentence, if the text is malformed or names no setting of the family.
     """
     setting, _, given = (part.strip() for part in text.partition("="))
     try:

@@ -135,7 +135,7 @@ class OffscreenRenderer:
 
         Args:
             worker: The worker's index.
-            state: The worker's full physics state; without `look_at`, the camera looks at the first.
+            state: Its full physics state; without `look_at`, the camera looks at the first.
 
         Returns:
             The picture, `[height, width, 3]` uint8.

@@ -40,7 +40,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
                 stderr=self._said,
-                start_new_session=True,  # keeps Ctrl-C from it: it ends with the connection
+                start_new_session=True,  # Ctrl-C does not reach it; it ends with the connection
             )
         self.connection = Connection(ours.detach())
 

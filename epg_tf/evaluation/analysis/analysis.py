@@ -137,7 +137,7 @@ class Analysis:
         return found
 
     def _phi(self, workers: Workers) -> np.ndarray:
-        """Returns the evolved loss for every task, then fresh ones; the first is the evolution's start.
+        """Returns the evolved loss for every task, then fresh ones, the evolution's start first.
 
         Returns:
             [2 tasks, P].

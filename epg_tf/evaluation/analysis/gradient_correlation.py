@@ -5,7 +5,7 @@ gradients cover all of the policy's parameters. Both losses are minimised, so a 
 means agreement.
 
 PPO needs a value function; the paper does not describe its baseline. Each agent's is trained after
-every comparison, as a PPO agent would: same steps, rewards, minibatches, targets and optimiser. It
+every comparison as in a PPO agent: same steps, rewards, minibatches, targets and optimiser. It
 never affects the policy, which goes on learning without reward. At the policy that acted, PPO's
 probability ratio is 1 and nothing is clipped. Its gradient is therefore that of the advantages
 times the log-probabilities.
@@ -82,7 +82,7 @@ def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def rewarded(update: Update) -> UpdateBatch:
-    """Returns the batch of an update, with the M newest steps' rewards and ends for PPO."""
+    """Returns the update's batch with rewards, ends and next observations of the M newest steps."""
     experience = update.experience
     observation = update.statistics["observation"]
     return update.batch._replace(

@@ -28,7 +28,7 @@ def mean_interval(values: np.ndarray) -> MeanInterval:
     """Returns Student's interval, `mean +- t_{0.975, n - 1} s / sqrt(n)`, over the first axis.
 
     Args:
-        values: One row per agent, [n, ...]; values that are not finite are left out.
+        values: One row per agent, [n, ...]; only finite values count.
     """
     there = np.isfinite(values)
     count = there.sum(axis=0)
@@ -45,7 +45,7 @@ def geometric_mean_interval(values: np.ndarray) -> MeanInterval:
     """Returns the geometric mean and its interval, for values that span orders of magnitude.
 
     Args:
-        values: One row per agent, [n, ...]; values that are not finite or not positive are left out.
+        values: One row per agent, [n, ...]; only finite positive values count.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return MeanInterval(*map(np.exp, mean_interval(np.log(values))))

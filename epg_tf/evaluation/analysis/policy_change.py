@@ -1,8 +1,8 @@
 """Fig. 6: how far an update moves the policy, KL(pi_k || pi_{k+1}).
 
-The divergence is exact for each observation, since both policies are Gaussians or both multinomials.
-It is averaged over the update's M newest steps. Both policies get the update's observations, so
-later changes of the running statistics do not count.
+The divergence is exact for each observation, because the policies are both Gaussians or both
+multinomials. It is averaged over the update's M newest steps. Both policies get the update's
+observations, so later changes of the running statistics do not count.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class PolicyChange:
     def _compare(self) -> None:
         if self._last is not None:
             observation, before = self._last
-            policy = self._learner.agents.policy  # first: syncs a native learner's weights
+            policy = self._learner.agents.policy  # read first: syncs a native learner's weights
             divergence = mean_kl(policy, before, self._output(observation))
             self._of_updates.append(divergence.numpy())
 
@@ -58,7 +58,7 @@ def mean_kl(
 ) -> tf.Tensor:
     """Returns KL(before || after), the mean over T observations.
 
-    It uses double precision, because the terms for mean and deviation nearly cancel in small changes.
+    Small changes need double precision: the terms for mean and deviation nearly cancel.
 
     Args:
         policy: The policy, which makes distributions of its outputs.

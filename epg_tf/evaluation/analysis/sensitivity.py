@@ -5,10 +5,10 @@ step at position t, depends on that step twice: directly and through the context
 convolutions make the context from the whole buffer. All other steps reach L_t through it alone.
 
 These are the full derivatives of the loss. Learning agents use only a part of them, because they
-hold the memory constant inside the convolutions. Inputs that are constant in time (the memory, a
-Gaussian's log standard deviation) count as a separate input at each position, so that all kinds
-compare. Inputs are those that the loss sees: observation, action and reward are in standard
-deviations of the agent's experience.
+hold the memory constant inside the convolutions. Inputs that are constant in time are the memory
+and a Gaussian's log standard deviation. They count as a separate input at each position, so that
+all kinds compare. Inputs are those that the loss sees: observation, action and reward are in
+standard deviations of the agent's experience.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from epg_tf.loss.inputs import LossInputs
 from epg_tf.loss.learned_loss import LossNetwork
 
 _PAPERS_POSITION = 25  # t in Fig. 9
-_PHASE = 8  # early and late each have one of so many parts of the updates
+_PHASE = 8  # the early and the late phase each have 1 / _PHASE of the updates
 
 
 class Sensitivity(NamedTuple):

@@ -28,7 +28,7 @@ from epg_tf.tasks.family import Task
 
 TOGETHER = "learning"  # the film of all stages
 
-_SIDES = {1: 400, 4: 240, 9: 200}  # a tile's side in pixels, by the most tasks
+_SIDES = {1: 400, 4: 240, 9: 200}  # a tile's side in pixels, by the largest number of tasks
 _TITLE_SIZE, _CAPTION_SIZE = 20, 13
 _GAP, _WIDE_GAP = 4, 16
 

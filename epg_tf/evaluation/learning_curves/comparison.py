@@ -28,9 +28,9 @@ class Comparison:
     Attributes:
         loss: The evolved loss.
         methods: Names in `METHODS`. "evolved" is the loss, "phi_zero" the same architecture with
-            all parameters 0, which leaves the confinement. "random_loss" draws fresh losses, the
-            first of which the evolution started from. "ppo" is our PPO with the networks and
-            minibatches of the loss's agents; "tf_agents_ppo" and "tf_agents_sac" are TF-Agents'.
+            all parameters 0, which leaves the confinement. "random_loss" draws fresh parameters;
+            the evolution started from the first. "ppo" is our PPO with the networks and minibatches
+            of the loss's agents; "tf_agents_ppo" and "tf_agents_sac" are those of TF-Agents.
             "rl2", "e_rl2", "maml" and "es_maml" need an entry in `rivals`. "teacher", the loss's
             teacher, and "cloned", its clone, act without learning; "no_action" never acts.
         num_tasks: The number of held-out tasks.
@@ -98,7 +98,7 @@ class Comparison:
             )
 
     def _check_rivals(self) -> None:
-        """Checks that each meta-trained method has a rival, and that all rivals are used and fit."""
+        """Checks that meta-trained methods have rivals, and that rivals are compared and fit."""
         for method in self.methods:
             if METHODS[method].is_meta_trained and method not in self.rivals:
                 raise ValueError(

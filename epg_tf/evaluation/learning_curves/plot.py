@@ -16,10 +16,10 @@ from epg_tf.evaluation.methods import METHODS, WITH_REWARD
 from epg_tf.statistics import Estimate, ranked
 
 _SINGLE_TASKS = 6
-_COLUMNS = {1: 1, 2: 2, 4: 2}  # by number of single tasks; three otherwise
+_COLUMNS = {1: 1, 2: 2, 4: 2}  # columns by number of single tasks; three otherwise
 _LONGEST_LEGEND = 80  # characters on a line
-# The y-axis covers the methods with reward. For one that falls lower by more than their height (a
-# random loss may end a hundred times lower), the axis grows by this part of the height only.
+# The y-axis covers the methods with reward. For a method that falls more than their height below
+# them (a random loss may end a hundred times lower), it grows by this part of the height only.
 _A_LITTLE_WAY = 0.25
 
 

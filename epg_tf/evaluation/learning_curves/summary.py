@@ -52,8 +52,8 @@ def fingerprint(comparison: Comparison) -> dict[str, Any]:
 def labels(comparison: Comparison) -> dict[str, str]:
     """Returns the labels of the methods in tables and pictures.
 
-    Labels mention the reward of a loss, settings of our PPO alone, a teacher that sees the task, and
-    the number of steps that its clone is fitted to.
+    Labels mention a loss's reward, settings of our PPO alone, and a teacher that sees the task. For
+    a clone they give the number of steps that it is fitted to.
     """
     names = labels_of(comparison.methods, comparison.loss.reward_words, comparison.loss.made)
     teacher = comparison.loss.teacher

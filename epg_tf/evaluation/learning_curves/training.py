@@ -88,7 +88,7 @@ class AgentTraining:
         return Runs(all_curves.reshape(*shape, -1), all_diverged.reshape(shape))
 
     def _batches(self) -> Iterator[list[int]]:
-        """Yields this rank's agents in batches of one size; copies of the last agent fill the last."""
+        """Yields this rank's agents in batches of one size; copies of the last fill it up."""
         size = math.ceil(len(self._share) / self.num_batches)
         for start in range(0, len(self._share), size):
             batch = list(self._share[start : start + size])

@@ -58,7 +58,7 @@ def _render(process: RenderProcess) -> None:
     import pathlib
 
     from epg_tf.evaluation.films.files import Show, table
-    from epg_tf.evaluation.films.showcase import Showcase
+    from epg_tf.evaluation.films.showcase import FilmPlan
     from epg_tf.evaluation.results_folder import ResultsFolder
     from epg_tf.ranks import Ranks
     from epg_tf.run.progress import progress_bar
@@ -66,8 +66,8 @@ def _render(process: RenderProcess) -> None:
     ranks = Ranks()
     with command_line.one_sentence(ranks):
         held_out_flags.refuse_ranks(ranks.size, "render")
-        num_tasks = held_out_flags.num_tasks(Showcase.num_tasks)
-        showcase = Showcase(held_out_flags.read_loss(), num_tasks, _SECONDS.value)
+        num_tasks = held_out_flags.num_tasks(FilmPlan.num_tasks)
+        showcase = FilmPlan(held_out_flags.read_loss(), num_tasks, _SECONDS.value)
         root = pathlib.Path(config_flags.ROOT_DIR.value or "")
         ResultsFolder(root, "render", showcase.fingerprint).open()
     show = Show(showcase, root)

@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
     # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
     from epg_tf import config
     from epg_tf.evolved_loss.load import loss_to_start_from
-    from epg_tf.inner_loop.memory import require_memory
+    from epg_tf.inner_loop.footprint import require_memory
     from epg_tf.outer_loop.stop import StopRequest
     from epg_tf.ranks import RankLost, Ranks
     from epg_tf.run.folder import RunFolder

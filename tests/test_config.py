@@ -11,7 +11,7 @@ import pytest
 
 from epg_tf import config
 from epg_tf.files import differs_from_run, flatten, plain
-from epg_tf.inner_loop.memory import require_memory
+from epg_tf.inner_loop.footprint import require_memory
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.ranks import Ranks

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from epg_tf import config
-from epg_tf.agent.agents import widened
+from epg_tf.agent.agents import pad_workers
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.batch import make_update_batch, refreshed_statistics, start_statistics
 from epg_tf.inner_loop.learner import Learner
@@ -138,7 +138,7 @@ def test_every_quantity(case, num_workers, slot):
     alpha = float(data["alpha"])
     for u in range(3):
         phi[slot] = our_phi(data["theta"], constant_column(u))
-        learner.loss.assign(widened(phi, learner.agents.num_workers))
+        learner.loss.assign(pad_workers(phi, learner.agents.num_workers))
         experience = experience_of(data, u, num_workers, slot)
         statistics = refreshed_statistics(settings, statistics, experience, None)
         for name, columns in (("observation", slice(0, 11)), ("action", slice(11, 14))):
@@ -148,7 +148,7 @@ def test_every_quantity(case, num_workers, slot):
         seen = [batch.observation, batch.action, batch.reward, batch.termination]
         close(np.concatenate(seen, axis=2)[slot], data[f"u{u}_traj"][:, _TRAJECTORY], f"inputs {u}")
         batch.permutation[slot] = data[f"u{u}_perm"]
-        wide = learner.with_ghosts(batch)
+        wide = learner.padded(batch)
         before = learner.agents.policy(wide.observation)
         targets = learner.objective.targets(wide, before)
         ours = np.stack([targets.advantage[slot], targets.value[slot]])[:, data[f"u{u}_perm"]]

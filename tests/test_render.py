@@ -38,7 +38,7 @@ from epg_tf.evaluation.films.episodes import (
 from epg_tf.evaluation.films.exploration import TravelRecorder, rewarded_direction, turning_points
 from epg_tf.evaluation.films.files import Show, table
 from epg_tf.evaluation.films.frames import StageFilm, write_films
-from epg_tf.evaluation.films.showcase import Showcase
+from epg_tf.evaluation.films.showcase import FilmPlan
 from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.lifetime import Workers
@@ -154,7 +154,7 @@ def test_films_run_in_real_time(seconds_per_step, steps, num_shots):
 def test_stages_play_from_the_same_states_as_they_would_have_acted():
     settings = settings_of("reacher")
     loss = EvolvedLoss(pathlib.Path(), np.zeros(1, np.float32), settings, "")
-    seeds = Showcase(loss, num_tasks=3).seeds
+    seeds = FilmPlan(loss, num_tasks=3).seeds
     workers = Workers(settings.inner_loop, settings.family, 3)
     stages = {}
     for name, scale in (("before", 1.0), ("after", 100.0)):
@@ -467,7 +467,7 @@ def test_families_of_users_are_shown_and_robots_that_stay_explore_nothing(render
     settings = dataclasses.replace(settings, family=Pendulum())
     phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(0)
     loss = EvolvedLoss(tmp_path, phi, settings, "# a config")
-    show = Show(Showcase(loss, num_tasks=1, seconds=0.1), tmp_path)
+    show = Show(FilmPlan(loss, num_tasks=1, seconds=0.1), tmp_path)
     assert not show.travels
     ticks = []
     summary = show.write(render_process, ticks.append, ["render"])

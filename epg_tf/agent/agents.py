@@ -81,7 +81,7 @@ class Agents:
         """
         for network in self.networks.values():
             drawn = draw_weights(network, generators)
-            network.set_weights([widened(weight, self.num_workers) for weight in drawn])
+            network.set_weights([pad_workers(weight, self.num_workers) for weight in drawn])
 
     @property
     def networks(self) -> dict[str, tf.keras.Model]:
@@ -89,7 +89,7 @@ class Agents:
         return {name: getattr(self, name) for name in ("policy", "memory", "value_function")}
 
 
-def widened(array: np.ndarray, width: int) -> np.ndarray:
+def pad_workers(array: np.ndarray, width: int) -> np.ndarray:
     """Returns an array [W, ...] extended to `width` rows, copies of the last one."""
     if len(array) == width:
         return array

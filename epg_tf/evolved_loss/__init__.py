@@ -1,1 +1,1 @@
-"""A loss to take away: read, exported, described."""
+"""Evolved losses as files: loading, exporting and describing them."""

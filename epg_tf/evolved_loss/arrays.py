@@ -1,6 +1,6 @@
-"""The parameters of a loss as arrays by name: what epg_tf itself, and any other framework, reads.
+"""The parameters of a loss as arrays by name, for epg_tf and any other framework.
 
-`loss.npz` holds plain numbers, and reading it executes nothing; a SavedModel is a program, which
+`loss.npz` holds plain numbers, and reading it executes nothing. A SavedModel is a program, which
 TensorFlow executes.
 """
 
@@ -17,14 +17,14 @@ from epg_tf.loss.learned_loss import LossNetwork
 
 
 def named_arrays(network: LossNetwork) -> dict[str, np.ndarray]:
-    """The weights of a lone worker's loss, float32.
+    """Returns the weights of a single worker's loss, float32.
 
     Args:
-        network: The loss, for one worker.
+        network: The loss of one worker.
 
     Returns:
-        For each layer of `LossNetwork.layers_by_name` its `NAME.kernel`, [inputs, units], of a
-        convolution [width, inputs, units], and its `NAME.bias`, [units], in the order of phi.
+        `NAME.kernel` and `NAME.bias` of each layer in `LossNetwork.layers_by_name`, in the order of
+        phi. A kernel is [inputs, units], a convolution's [width, inputs, units], a bias [units].
     """
     arrays = {}
     for name, layer in network.layers_by_name.items():
@@ -34,17 +34,17 @@ def named_arrays(network: LossNetwork) -> dict[str, np.ndarray]:
 
 
 def read_phi(folder: pathlib.Path, phi_crc32: int | None) -> np.ndarray:
-    """The parameters that `loss.npz` holds, as one vector.
+    """Reads the parameters in `loss.npz` as one vector.
 
     Args:
-        folder: Of an exported loss.
-        phi_crc32: What `loss.json` says their checksum is; None where it does not say.
+        folder: The folder of an exported loss.
+        phi_crc32: The checksum of the parameters in `loss.json`; None to skip its check.
 
     Returns:
         phi [P] float32.
 
     Raises:
-        ValueError: If the file is damaged, or is not that of `loss.json`.
+        ValueError: If the file is damaged, or has another checksum.
     """
     file = folder / ARRAYS_FILE
     try:

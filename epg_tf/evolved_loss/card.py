@@ -1,4 +1,4 @@
-"""The model card of an evolved loss: what it is, how to use it, what to expect of it (Markdown)."""
+"""The model card of an evolved loss in Markdown: origin, use, scores and limits."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import jinja2
 
 from epg_tf.evolved_loss.scores import score_head, score_row
 
-# What a family says of itself (`tasks.family.Description`), part by part.
+# Headings of the parts of a `tasks.family.Description`.
 WORDS_FOR = {"observation": "Observation", "reward": "Reward", "end": "End of an episode"}
 
 
 def model_card(description: Mapping[str, Any], config_text: str) -> str:
-    """The card of an exported loss.
+    """Returns the card of an exported loss.
 
     Args:
-        description: What its `loss.json` holds, `provenance` and `scores` (or None) included.
+        description: The content of its `loss.json`, with `provenance` and `scores` (or None).
         config_text: The config of its run, as gin.
 
     Returns:
@@ -54,7 +54,7 @@ def model_card(description: Mapping[str, Any], config_text: str) -> str:
 
 
 def _early_update(description: Mapping[str, Any]) -> int:
-    """The update that early scores are after: an evaluation of before does not say it."""
+    """Returns the update of the early scores; K for evaluations that do not record it."""
     known = (description["scores"] or {}).get("early_update")
     return known or description["inner_update"]["num_updates"]
 
@@ -64,7 +64,7 @@ def _taught_where(num_epochs: int | None) -> str:
 
 
 def _name(family: Mapping[str, Any]) -> str:
-    """The name of a family, and of the one that it wraps."""
+    """Returns the name of a family; that of a wrapped family follows in brackets."""
     wrapped = [_name(value) for value in family["settings"].values() if _is_family(value)]
     return f"{family['name']}({', '.join(wrapped)})" if wrapped else family["name"]
 
@@ -74,7 +74,7 @@ def _is_family(value: Any) -> bool:
 
 
 def families(family: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """A family as `loss.json` has it, and after it the one that it wraps."""
+    """Yields a family from `loss.json`, and then the family that it wraps."""
     yield family
     for value in family["settings"].values():
         if _is_family(value):
@@ -82,7 +82,7 @@ def families(family: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _settings(family: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Names and values, those of a wrapped family after the wrapper's."""
+    """Yields names and values of a family's settings, including those of a wrapped family."""
     for name, value in family["settings"].items():
         if _is_family(value):
             yield f"{family['name']}.{name}", value["name"]
@@ -92,7 +92,7 @@ def _settings(family: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _numbers(description: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What the rules name, as paths in the description and values."""
+    """Yields the quantities that the rules mention, as paths in the description and values."""
     for name in ("buffer_size", "steps_per_update"):
         yield name, description[name]
     for part in ("policy", "memory", "normalisation", "inner_update"):

@@ -1,7 +1,7 @@
-"""What somebody needs to know to use an evolved loss, as data: the content of `loss.json`.
+"""The content of `loss.json`: an evolved loss and its use, described as data.
 
-Everything that acting, normalising and learning have to do for the loss to be met with what it was
-evolved for. Numbers are numbers; what only words can say is under `rule`.
+It specifies how agents must act, normalise and learn, so that the loss gets the inputs that it was
+evolved for. Numbers are numbers; keys that end in `rule` hold text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FORMAT = 1
 
 
 def describe(settings: InnerLoop, family: TaskFamily, phi: np.ndarray) -> dict[str, Any]:
-    """The description of a loss.
+    """Returns the description of a loss.
 
     Args:
         settings: The inner loop that it was evolved in.
@@ -34,7 +34,7 @@ def describe(settings: InnerLoop, family: TaskFamily, phi: np.ndarray) -> dict[s
         phi: The parameters, [P].
 
     Returns:
-        What `loss.json` holds, ready for JSON.
+        The content of `loss.json`, ready for JSON.
     """
     return {
         "format": _FORMAT,
@@ -99,7 +99,7 @@ def _inputs(settings: InnerLoop, family: TaskFamily) -> list[dict[str, Any]]:
 
 
 def _not_seen(settings: InnerLoop, family: TaskFamily) -> list[str]:
-    """What a step has and the loss is not shown."""
+    """Returns the names of a step's quantities that the loss does not get."""
     shown = {*settings.learned_loss.inputs, *given_shapes(settings, family), "gated_observation"}
     return [name for name in PER_STEP_INPUTS if name not in shown]
 

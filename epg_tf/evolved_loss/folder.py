@@ -1,4 +1,4 @@
-"""The folder of a loss that was exported: what is in it, and those that ship, by name."""
+"""The folder of an exported loss: its files, and the shipped ones by name."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _ENDINGS = ("", "_taught", "_evolved")  # the stronger loss of a task comes firs
 
 
 def read_description(path: pathlib.Path) -> dict[str, Any]:
-    """What the `loss.json` of a loss says; nothing where there is none.
+    """Reads the `loss.json` of a loss; returns an empty dictionary if there is none.
 
     Raises:
-        ValueError: If there is one that does not say what such a file says.
+        ValueError: If the file is damaged or lacks a required key.
     """
     file = path / DESCRIPTION_FILE
     description = read_json(file)
@@ -31,20 +31,20 @@ def read_description(path: pathlib.Path) -> dict[str, Any]:
 
 
 def shipped_losses() -> dict[str, pathlib.Path]:
-    """The folders of the losses that ship, by name."""
+    """Returns the folders of the shipped losses by name."""
     found = sorted((SHIPPED / "losses").glob(f"*/{DESCRIPTION_FILE}"))
     return {file.parent.name: file.parent for file in found}
 
 
 def find_loss(name: str) -> pathlib.Path:
-    """The folder of a loss.
+    """Returns the folder of a loss.
 
     Args:
-        name: A path, or the name of a loss that ships, such as "reacher". The name of a
-            task alone means the taught loss where there is one, else the evolved one.
+        name: A path, or the name of a shipped loss, such as "reacher". The name of a
+            task alone means its taught loss if there is one, else its evolved loss.
 
     Returns:
-        The path itself where there is something, or nothing ships by that name.
+        The path itself if it exists or if no shipped loss has that name.
     """
     shipped = shipped_losses()
     known = next((shipped[name + end] for end in _ENDINGS if name + end in shipped), None)

@@ -1,4 +1,4 @@
-"""An evolved loss as the command lines take it: from a run, a checkpoint or an export."""
+"""Loading an evolved loss from a run, a checkpoint or an export, as --loss names it."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class EvolvedLoss:
     """A loss, and the config that it was evolved with.
 
     Attributes:
-        path: Where it was read from.
-        phi: Its parameters, [P] float32.
-        settings: Of the run that evolved it, with what the user changed.
+        path: The folder or the checkpoint file that it was read from.
+        phi: The parameters, [P] float32.
+        settings: The settings of the run that evolved it, with the user's changes.
         config_text: The same, as gin.
-        epoch: After which epoch; None for a SavedModel that does not say.
-        env_steps: Environment steps spent on it; None for a SavedModel that does not say.
-        made: How it came to be: "evolved", "taught" or "taught, then evolved".
-        teacher: What taught it; None if it was read from no checkpoint with a teacher's networks.
+        epoch: The epochs that led to it; None if an export does not record them.
+        env_steps: The environment steps that led to it; None if an export does not record them.
+        made: The origin: "evolved", "taught" or "taught, then evolved".
+        teacher: The trained teacher; None unless read from a checkpoint with its networks.
     """
 
     path: pathlib.Path
@@ -53,33 +53,33 @@ class EvolvedLoss:
 
     @property
     def phi_crc32(self) -> int:
-        """Tells this loss from others."""
+        """The checksum of the parameters, which identifies this loss."""
         return crc32_of(self.phi)
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """What fixes all that may be found out about the loss, by the names that a user knows."""
+        """The settings that determine all results about the loss, by the names that users know."""
         path, crc32 = str(self.path), self.phi_crc32
         return {"--loss": path, "crc32 of phi": crc32, **flatten(self.settings)}
 
     @property
     def inner_loop(self) -> InnerLoop:
-        """What a lifetime is like."""
+        """The settings of a lifetime."""
         return self.settings.inner_loop
 
     @property
     def sees_reward(self) -> bool:
-        """Whether the loss has to be shown rewards."""
+        """True if the loss takes rewards as input."""
         return self.settings.inner_loop.learned_loss.sees_reward
 
     @property
     def guidance(self) -> float:
-        """The alpha of Eq. 6 for its agents: if it sees rewards, what evolution ended with."""
+        """The alpha of Eq. 6 for its agents: the run's last one if the loss sees rewards, else 0."""
         return self.settings.guidance_in_use
 
     @property
     def reward_words(self) -> str:
-        """What its agents know of the reward, for labels."""
+        """The agents' access to the reward, in words for labels."""
         if not self.sees_reward:
             return "no reward"
         return "sees reward" + (f" + PPO with α = {self.guidance:g}" if self.guidance else "")
@@ -94,17 +94,17 @@ def load(
     """Reads a loss.
 
     Args:
-        path: The folder of a run, whose latest checkpoint counts, a checkpoint of a run, the
-            folder of an exported loss, or the name of one that ships.
-        gin_files: Presets to read after the loss's own config.
+        path: The folder of a run (its latest checkpoint counts), a checkpoint of a run, the
+            folder of an exported loss, or the name of a shipped one.
+        gin_files: Presets to read after the loss's config.
         bindings: Bindings to read after those.
-        flag: Which flag the path came from.
+        flag: The flag that gave the path, for errors.
 
     Returns:
         The loss and its config.
 
     Raises:
-        ValueError: In one sentence, if there is no loss, or it does not fit the config's sizes.
+        ValueError: If there is no loss, or it does not fit the config's sizes; in one sentence.
     """
     folder = find_loss(path)
     run = run_of(folder)
@@ -146,12 +146,12 @@ def load(
 
 
 def loss_to_start_from(settings: MetaTraining) -> EvolvedLoss | None:
-    """The loss that a run is to start from; None for a fresh one.
+    """Returns the loss that a run starts from; None for a fresh one.
 
-    Reads that loss's config: what gin held before is gone afterwards.
+    Reads that loss's config, which replaces gin's present content.
 
     Raises:
-        ValueError: In one sentence, if there is no such loss, or it is not built like the run's.
+        ValueError: If there is no such loss, or it does not fit the run; in one sentence.
     """
     if settings.start_from is None:
         return None
@@ -178,7 +178,7 @@ def loss_to_start_from(settings: MetaTraining) -> EvolvedLoss | None:
 
 
 def _differences(name: str, there: Any, here: Any) -> str:
-    """Which of a record's settings differ, or how the setting itself does."""
+    """Describes the fields in which two records differ, or the two values of a plain setting."""
     if not dataclasses.is_dataclass(here):
         return f"`InnerLoop.{name}` is {there} there and {here} here"
     fields = [field.name for field in dataclasses.fields(here)]
@@ -191,10 +191,10 @@ def _differences(name: str, there: Any, here: Any) -> str:
 
 
 def run_of(path: pathlib.Path) -> pathlib.Path | None:
-    """The folder of the run that a loss belongs to, if it still lies in it.
+    """Returns the folder of the run that holds a loss; None if the loss lies elsewhere.
 
     Args:
-        path: The run's own folder, a checkpoint of it (RUN/checkpoints/epoch_000001.npz) or a loss
+        path: The run's folder, a checkpoint in it (RUN/checkpoints/epoch_000001.npz) or a loss
             that it exported (RUN/export/best).
     """
     for folder in (path, path.absolute().parent.parent):
@@ -204,9 +204,9 @@ def run_of(path: pathlib.Path) -> pathlib.Path | None:
 
 
 def _known_to_run(run: pathlib.Path | None, phi: np.ndarray) -> dict[str, Any]:
-    """How a loss that a run exported came to be: `epoch`, `env_steps` and `made`, as far as known.
+    """Returns `epoch`, `env_steps` and `made` of a loss that a run exported.
 
-    Nothing is known of a loss that the run's latest checkpoint does not have.
+    The result is empty if the run's latest checkpoint does not have this loss.
     """
     checkpoint = None if run is None else CheckpointFolder(run / "checkpoints").latest()
     if checkpoint is None:
@@ -220,12 +220,12 @@ def _known_to_run(run: pathlib.Path | None, phi: np.ndarray) -> dict[str, Any]:
 
 
 def _exported_phi(folder: pathlib.Path, flag: str) -> np.ndarray:
-    """The parameters from arrays, or from the SavedModel of a loss that has none yet."""
+    """Reads the parameters from arrays, or from the SavedModel of an older loss without arrays."""
     if (folder / ARRAYS_FILE).is_file():
         return read_phi(folder, read_description(folder).get("phi_crc32"))
     try:
         variables = tf.saved_model.load(str(folder)).phi
-    except Exception as error:  # of many kinds, all of them about the files
+    except Exception as error:  # TensorFlow raises many types on bad files
         raise ValueError(
             f"`{flag}` (={folder}) must be a SavedModel that epg_tf exported; it is damaged, or of "
             "something else."

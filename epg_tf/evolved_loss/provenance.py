@@ -1,4 +1,4 @@
-"""Where a loss comes from, for the record that goes out with it."""
+"""The provenance of a loss, for the record that is exported with it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _STACK = ("epg_tf", "tf-agents", "numpy", "mujoco", "gymnasium")
 
 
 def provenance(loss: EvolvedLoss) -> dict[str, Any]:
-    """What is known of how a loss was made.
+    """Returns the known facts about the training of a loss.
 
     Args:
-        loss: As it was read; its own config, not overridden.
+        loss: The loss with its own config, not overridden.
 
     Returns:
-        `made`, how it came to be (see `EvolvedLoss`); `taught_epochs`, the epochs of its run in
-        which it was taught, and `teacher`, by whom, or None; `epoch` and `env_steps`, what was
-        spent on it, or None where nothing tells; `seed` and `num_workers` of the run; `num_updates`
-        and `guidance`, K and alpha of Eq. 6 in the last of those epochs (or of the run, where the
-        epoch is not known), and `guide`, what the latter is the weight of; `command`, which evolves
-        the loss again from a folder with its config, or None; `versions`, of what it was exported
-        with.
+        `made`: the origin (see `EvolvedLoss`). `taught_epochs`: the number of taught epochs in its
+        run. `teacher`: the teacher's class, or None. `epoch` and `env_steps`: those that led to the
+        loss; None if unknown. `seed` and `num_workers`: those of the run. `num_updates` and
+        `guidance`: K and alpha of Eq. 6 in its last epoch, or in the run's last one if `epoch` is
+        unknown. `guide`: the surrogate that alpha weighs. `command`: evolves the loss again from a
+        folder with its config; None if `epoch` is unknown. `versions`: those of the software that
+        exported it.
     """
     known = read_description(loss.path).get("provenance")
-    if known:  # exported before, by a stack that may have been another
+    if known:  # of an earlier export, perhaps by other versions
         return known
     settings = loss.settings
     epoch, env_steps = loss.epoch, loss.env_steps
@@ -53,7 +53,7 @@ def provenance(loss: EvolvedLoss) -> dict[str, Any]:
         else None,
         "versions": {
             "python": platform.python_version(),
-            "tensorflow": tf.__version__,  # a package of another name with and without GPUs
+            "tensorflow": tf.__version__,  # its package's name depends on GPUs
             **{name: _version(name) for name in _STACK},
         },
     }
@@ -63,4 +63,4 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"  # as epg_tf, where it is used from a checkout
+        return "not installed"  # such as epg_tf itself in a checkout

@@ -1,8 +1,8 @@
-"""The evolved loss as a SavedModel: plain TensorFlow, no epg_tf needed to use it.
+"""The evolved loss as a SavedModel, whose use needs plain TensorFlow and no epg_tf.
 
-Its two functions take the buffer of one agent or of several and are differentiable after loading:
-the gradient with respect to the policy's output and the memory is what trains an agent.
-`description` says the rest, in the `loss.json` at the SavedModel's side.
+Its two functions take the buffer of one agent or of several, and are differentiable after loading.
+Agents learn from the gradient with respect to the policy's output and the memory. `loss.json`
+beside the SavedModel, made by `description`, explains the rest.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ Tensors = dict[str, tf.Tensor]
 
 
 class ExportedLoss(tf.Module):
-    """One learned loss with its parameters fixed in it.
+    """One learned loss with fixed parameters.
 
-    `loss` gives L_phi, the mean over the M newest steps: a number for one agent, [agents] for
-    several. `per_step_loss` gives L_t of all N steps of the buffer, oldest first, [N] or
-    [agents, N]; the loss of a minibatch is the mean over its steps. Both take by name what
-    `given_shapes` lists, with or without a leading axis of agents:
+    `loss` returns L_phi, the mean over the M newest steps: a number for one agent, [agents] for
+    several. `per_step_loss` returns L_t of all N steps, oldest first, [N] or [agents, N]. The loss
+    of a minibatch is the mean over its steps. Both take the inputs in `given_shapes` by name, with
+    or without a leading axis of agents:
 
-    * `observation` [N, S], `action` [N, A] (one-hot, where actions are numbers), normalised;
-      `termination` [N, 1]; `memory` [1, units]; `reward` [N, 1]. Of these, what the loss sees.
-    * the policy's output: `policy_mean` [N, A] and `policy_log_std` [1, A], or
-      `policy_log_probabilities` [N, number of actions];
-    * `mask` [N, 1] where N > M: 1 for a step, 0 before the first, where any numbers will do.
+    * Inputs that the loss sees: `observation` [N, S], `action` [N, A] (one-hot for a finite set),
+      `termination` [N, 1], `memory` [1, units], `reward` [N, 1]. `loss.json` says which to normalise.
+    * The policy's output: `policy_mean` [N, A] and `policy_log_std` [1, A], or
+      `policy_log_probabilities` [N, number of actions].
+    * `mask` [N, 1] if N > M: 1 for a step, 0 before the first step, where any numbers will do.
     """
 
     def __init__(
@@ -50,16 +50,16 @@ class ExportedLoss(tf.Module):
         shapes: Mapping[str, tuple[int, int]],
         phi: np.ndarray,
     ):
-        """Fixes the parameters in a network.
+        """Builds a network with fixed parameters.
 
         Args:
-            architecture: The network's.
+            architecture: The architecture of the network.
             num_newest: M.
-            shapes: What the loss takes of one agent, name to shape, as `given_shapes` lists it.
+            shapes: The shapes of one agent's inputs by name, from `given_shapes`.
             phi: The parameters, [P].
 
         Raises:
-            ValueError: If there are more or fewer of them than the network has.
+            ValueError: If the network has more or fewer parameters.
         """
         super().__init__()
         network = architecture.build(1)
@@ -69,7 +69,7 @@ class ExportedLoss(tf.Module):
         def inputs_of(tensors: Tensors) -> LossInputs:
             outputs = tuple(tensors[name] for name in policy)
             num_agents = tf.shape(outputs[0])[0]
-            # What the loss does not see has to be there and is not looked at.
+            # `LossInputs` requires these; the network does not read what the loss does not see.
             unseen = tf.zeros([num_agents, length, 1])
             named = dict.fromkeys(("observation", "action", "termination", "memory"), unseen)
             named |= {name: tensors[name] for name in shapes if name not in policy}
@@ -87,7 +87,7 @@ class ExportedLoss(tf.Module):
             )
         network.assign(phi[np.newaxis])
         self.phi = network.phi_variables
-        self.arrays = functools.partial(named_arrays, network)  # a Keras model would be saved too
+        self.arrays = functools.partial(named_arrays, network)  # hides the Keras model from saving
         self.loss = _for_one_or_several(
             lambda **tensors: network(inputs_of(tensors), num_newest),  # pyright: ignore[reportCallIssue]
             shapes,
@@ -98,7 +98,7 @@ class ExportedLoss(tf.Module):
         self._shapes = shapes
 
     def of_several(self) -> dict[str, Any]:
-        """Both functions of several agents, as the signatures that TensorFlow Serving asks for."""
+        """Returns both functions for several agents, as signatures for TensorFlow Serving."""
         specs = _specs(self._shapes, None)
         return {
             "loss": self.loss.get_concrete_function(**specs),
@@ -114,18 +114,18 @@ def export_loss(
     more: Mapping[str, Any] | None = None,
     texts: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes a SavedModel, its arrays and its description, and replaces an older one by them.
+    """Writes a SavedModel, its arrays and its description; replaces an older export.
 
     Args:
         settings: The settings of the lifetimes that the loss is for.
-        family: For the sizes of observations and actions.
+        family: The tasks that the loss is for.
         phi: The parameters, [P].
         path: The SavedModel's folder.
-        more: What else the description is to say.
-        texts: Further files to put into it, name to content.
+        more: Further entries of the description.
+        texts: Further files, name to content.
 
     Raises:
-        OSError: If the folder cannot be written; then there is nothing of it.
+        OSError: If the folder cannot be written; no part of the new one remains.
     """
     description = describe(settings, family, phi) | dict(more or {})
     shapes = given_shapes(settings, family)
@@ -142,8 +142,8 @@ def export_loss(
 def _for_one_or_several(
     function: Callable[..., tf.Tensor], shapes: Mapping[str, tuple[int, int]]
 ) -> Any:
-    """A function of several agents' tensors, made to take one agent's too, and traced for both."""
-    # Saving traces anew; a function that is concrete already makes that, and the export, cheap.
+    """Returns a function of several agents' tensors that also takes one agent's, traced for both."""
+    # Saving traces functions again, which is cheap if they call one that is already concrete.
     of_several = tf.function(function, autograph=False).get_concrete_function(
         **_specs(shapes, None)
     )

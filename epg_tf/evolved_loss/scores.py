@@ -1,4 +1,4 @@
-"""What an evaluation said of a loss, for the record that goes out with it."""
+"""The scores of a loss in an evaluation, for the record that is exported with it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def read_scores(folder: pathlib.Path, phi_crc32: int) -> dict[str, Any]:
     """Reads the scores of a loss from a folder that `epg_tf.evaluate` wrote.
 
     Args:
-        folder: The folder, with `summary.json` in it.
-        phi_crc32: The checksum of the loss that the scores have to be of.
+        folder: The folder, which holds `summary.json`.
+        phi_crc32: The checksum of the loss.
 
     Returns:
-        `methods`, as in `summary.json`, and what they were given: `command`, `num_updates`,
+        `methods`, as in `summary.json`, and the conditions: `command`, `num_updates`,
         `steps_per_update`, `labels`, `sees_reward`, `guidance`, `early_update`.
 
     Raises:
-        ValueError: In one sentence, if there are none, or they are those of another loss.
+        ValueError: If there are no scores, or those of another loss; in one sentence.
     """
     try:
         summary = json.loads((folder / "summary.json").read_text())
@@ -46,11 +46,11 @@ def read_scores(folder: pathlib.Path, phi_crc32: int) -> dict[str, Any]:
 
 
 def score_head(methods: Mapping[str, Any], early_update: int | None) -> tuple[str, ...]:
-    """What the columns of a table of scores are called, after that of the methods.
+    """Returns the column heads of a table of scores, except for the column of methods.
 
     Args:
         methods: The scores by method, as in `summary.json`.
-        early_update: The update that their `early_*` are after, where it is known.
+        early_update: The update of the `early_*` scores; None if unknown.
     """
     after = "early" if early_update is None else f"after {early_update:,} updates"
     early = (after,) if any("early_iqm" in result for result in methods.values()) else ()
@@ -60,7 +60,7 @@ def score_head(methods: Mapping[str, Any], early_update: int | None) -> tuple[st
 
 
 def score_row(label: str, result: Mapping[str, Any]) -> tuple[str, ...]:
-    """A method's row in a table of scores: its label, intervals, probability, updates."""
+    """Returns a method's row in a table of scores: label, intervals, probability, updates."""
     intervals = [
         interval(*(result[f"{of}_{name}"] for name in ("iqm", "low", "high")))
         for of in ("early", "final", "auc")

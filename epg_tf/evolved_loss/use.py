@@ -1,4 +1,4 @@
-"""A loss to be used from Python, by name or folder, made of nothing but numbers."""
+"""Loading a loss by name or folder for use from Python, without executing its files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from epg_tf.loss.learned_loss import LearnedLoss
 
 @dataclasses.dataclass(frozen=True)
 class LoadedLoss:
-    """A loss to be used.
+    """A loss that is ready for use.
 
     Attributes:
         module: The TensorFlow module, which holds the parameters.
-        arrays: The parameters by name, as `loss.npz` has them.
-        phi: The same as one vector, [P] float32.
+        arrays: The parameters by name, as in `loss.npz`.
+        phi: The parameters as one vector, [P] float32.
         description: The content of `loss.json`.
     """
 
@@ -38,23 +38,23 @@ class LoadedLoss:
     description: dict[str, Any]
 
     def loss(self, **inputs: tf.Tensor) -> tf.Tensor:
-        """L_phi, differentiable, of tensors by name; see `ExportedLoss`."""
+        """Returns L_phi of tensors by name, differentiable; see `ExportedLoss`."""
         return self.module.loss(**inputs)
 
     def per_step_loss(self, **inputs: tf.Tensor) -> tf.Tensor:
-        """L_t of all N steps of the buffer, differentiable; see `ExportedLoss`."""
+        """Returns L_t of all N steps of the buffer, differentiable; see `ExportedLoss`."""
         return self.module.per_step_loss(**inputs)
 
 
 def load_loss(name: str | pathlib.Path) -> LoadedLoss:
-    """Loads a loss to be used, in TensorFlow; `arrays` are for any other framework.
+    """Loads a loss for use in TensorFlow; its `arrays` serve any other framework.
 
-    It is made of the numbers in `loss.npz` and the architecture in `loss.json`; nothing that came
-    with the loss is executed.
+    It is built from the numbers in `loss.npz` and the architecture in `loss.json`. No file of the
+    loss is executed.
 
     Args:
-        name: One of the losses that ship ("reacher", `python -m epg_tf.losses` lists them), or a
-            folder that epg_tf.export wrote.
+        name: The name of a shipped loss, such as "reacher" (`python -m epg_tf.losses` lists them),
+            or a folder that epg_tf.export wrote.
 
     Raises:
         ValueError: If there is no such loss, or it is damaged.

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from epg_tf.agent.adam import WorkerAdam, all_finite
-from epg_tf.agent.agents import Agents, widened
+from epg_tf.agent.agents import Agents, pad_workers
 from epg_tf.inner_loop.batch import UpdateBatch
 from epg_tf.inner_loop.objective import Given, Objective, build
 from epg_tf.inner_loop.settings import InnerLoop
@@ -77,17 +77,17 @@ class Learner:
     def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
         self.agents.reset(generators)
-        self.loss.assign(widened(phi, self.agents.num_workers))
+        self.loss.assign(pad_workers(phi, self.agents.num_workers))
         for optimizer in self.optimizers.values():
             optimizer.reset()
 
-    def take_over(self) -> None:
+    def invalidate(self) -> None:
         """Takes note that the caller has changed the agents or their optimisers."""
 
-    def with_ghosts(self, batch: UpdateBatch) -> UpdateBatch:
+    def padded(self, batch: UpdateBatch) -> UpdateBatch:
         """Pads a batch of W workers to the number of agents."""
         width = self.agents.num_workers
-        return UpdateBatch(*(None if a is None else widened(a, width) for a in batch))
+        return UpdateBatch(*(None if a is None else pad_workers(a, width) for a in batch))
 
     def policy_weights(self) -> list[np.ndarray]:
         """Returns the policies' weights, [W, ...] each, in the order of the Keras model."""
@@ -124,20 +124,20 @@ class Learner:
         Returns:
             The gradient by the policies' parameters, in the order of `policy_weights`, [W, number].
         """
-        batch, alpha = self.with_ghosts(batch), tf.constant(guidance, tf.float32)
+        batch, alpha = self.padded(batch), tf.constant(guidance, tf.float32)
         gradient = self._policy_gradient(batch, alpha, guidance < 1.0, guidance > 0.0)
         return self._as_arrays(gradient)
 
-    def seen(self, batch: UpdateBatch) -> LossInputs:
+    def loss_inputs(self, batch: UpdateBatch) -> LossInputs:
         """Returns the inputs of the loss before an update, [W, ...] each; None for the others."""
-        inputs = self._as_arrays(self._seen(self.with_ghosts(batch)))
+        inputs = self._as_arrays(self._loss_inputs(self.padded(batch)))
         return LossInputs(**dict.fromkeys(LossInputs._fields, None) | inputs)
 
     def _take_steps(
         self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Takes the gradient steps of an update; returns `loss` and `diverged`, [W] each."""
-        batch, alpha = self.with_ghosts(batch), tf.constant(guidance, tf.float32)
+        batch, alpha = self.padded(batch), tf.constant(guidance, tf.float32)
         taken = self._update(batch, alpha, guidance < 1.0, guidance > 0.0, networks)
         return self._as_arrays(taken)
 
@@ -186,7 +186,7 @@ class Learner:
         return tf.nest.map_structure(lambda tensor: tensor.numpy()[: self._num_workers], tensors)
 
     @tf.function(jit_compile=True, autograph=False)
-    def _seen(self, batch: UpdateBatch) -> dict:
+    def _loss_inputs(self, batch: UpdateBatch) -> dict:
         inputs = self.objective.inputs(batch, self.agents.policy(batch.observation))
         seen = ("policy", "memory", *self.loss.settings.inputs)
         return {

@@ -134,7 +134,7 @@ def _restore_learner(learner: Learner, state: Arrays) -> None:
     for name, adam in learner.optimizers.items():
         m, v = (_in_order(f"{name}_{x}", len(adam.variables), state) for x in "mv")
         adam.restore(float(state[f"{name}_count"]), m, v)
-    learner.take_over()
+    learner.invalidate()
 
 
 def _numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -249,9 +249,9 @@ class LossNetwork(tf.keras.Model):
 
     def call(self, inputs: LossInputs, num_newest: int) -> tf.Tensor:
         """Returns L_phi, the mean of L_t over the `num_newest` = M newest steps, [W]."""
-        length = inputs.observation.shape[1]
+        length = inputs.policy[0].shape[1]
         rows = tf.range(length - num_newest, length)[tf.newaxis]
-        rows = tf.tile(rows, [tf.shape(inputs.observation)[0], 1])
+        rows = tf.tile(rows, [tf.shape(inputs.policy[0])[0], 1])
         return tf.reduce_mean(self.per_step(inputs, rows), axis=1)
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:

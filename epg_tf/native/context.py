@@ -25,7 +25,7 @@ class Contexts(NamedTuple):
         kernels: Kernels [width, in, out], flat and concatenated, [W, ...] float32.
         constant: Terms [L, C] that no gradient step changes, flat and concatenated, [W, ...]
             float32: the biases, plus constant inputs times kernel in the first convolution.
-        to_steady: The first kernel's rows for time-invariant inputs (see `Losses`), summed over
+        to_per_update: The first kernel's rows for time-invariant inputs (see `Losses`), summed over
             each frame, [W, L, D, C] float32; [W, 1, D, C] if all frames are alike.
         mask: 1 for a step of the buffer, 0 for padding, [W, N] float32.
         pooled: True to average over positions.
@@ -36,14 +36,14 @@ class Contexts(NamedTuple):
     shapes: np.ndarray
     kernels: np.ndarray
     constant: np.ndarray
-    to_steady: np.ndarray
+    to_per_update: np.ndarray
     mask: np.ndarray
     pooled: bool
     to_hidden: np.ndarray
 
 
 @compiled
-def add_context(contexts, losses, w, mean, steady, masked, reached, slopes, common):
+def add_context(contexts, losses, w, mean, per_update, masked, reached, slopes, common):
     """Adds the contribution of worker w's context to the hidden layer's input.
 
     Args:
@@ -51,7 +51,7 @@ def add_context(contexts, losses, w, mean, steady, masked, reached, slopes, comm
         losses: The losses, which set the activation.
         w: The worker.
         mean: The policy's means on the whole buffer, [N, A].
-        steady: The time-invariant inputs, [D].
+        per_update: The time-invariant inputs, [D].
         masked: Overwritten with the means, 0 on padding, [N, A].
         reached: Overwritten with the convolutions' outputs, laid out like `Contexts.constant`.
         slopes: Overwritten with the slopes of their activations.
@@ -70,7 +70,7 @@ def add_context(contexts, losses, w, mean, steady, masked, reached, slopes, comm
         copy(contexts.constant[w, at:end], flat)
         values = flat.reshape((length, channels))
         if layer == 0:
-            _add_steady(contexts.to_steady[w], steady, values)
+            _add_per_update(contexts.to_per_update[w], per_update, values)
         kernel, at_kernel = _kernel(contexts.kernels[w], at_kernel, width * fan_in, channels)
         add_frames(before, stride * fan_in, kernel, values)
         activate(flat, slopes[at:end], losses.smooth, losses.slope)
@@ -131,7 +131,7 @@ def add_context_gradient(contexts, w, slopes, total_slopes, errors, of_masked, e
             for i in range(width * fan_in):
                 earlier[position * stride * fan_in + i] += dot(kernel[i], mine[position])
         if layer == 0:
-            _add_steady_gradient(contexts.to_steady[w], mine, of_log_std)
+            _add_per_update_gradient(contexts.to_per_update[w], mine, of_log_std)
         end = at
     for t in range(error.shape[0]):
         for a in range(error.shape[1]):
@@ -146,25 +146,25 @@ def _kernel(flat, at, fan_in, fan_out):
 
 
 @compiled
-def _add_steady(to_steady, steady, values):
+def _add_per_update(to_per_update, per_update, values):
     """Adds the time-invariant inputs times their kernel rows to the first convolution, [L, C]."""
     shared = np.zeros(values.shape[1], np.float32)
     for position in range(values.shape[0]):
-        if position < to_steady.shape[0]:
+        if position < to_per_update.shape[0]:
             shared[:] = np.float32(0.0)
-            add_product(steady, to_steady[position], shared)
+            add_product(per_update, to_per_update[position], shared)
         for c in range(values.shape[1]):
             values[position, c] += shared[c]
 
 
 @compiled
-def _add_steady_gradient(to_steady, errors, of_log_std):
+def _add_per_update_gradient(to_per_update, errors, of_log_std):
     """Adds the gradient of log std that the first convolution's errors [L, C] give."""
     shared = np.zeros(errors.shape[1], np.float32)
     for position in range(errors.shape[0] - 1, -1, -1):
         for c in range(errors.shape[1]):
             shared[c] += errors[position, c]
-        if position < to_steady.shape[0]:
+        if position < to_per_update.shape[0]:
             for a in range(of_log_std.shape[0]):
-                of_log_std[a] += dot(to_steady[position, a], shared)
+                of_log_std[a] += dot(to_per_update[position, a], shared)
             shared[:] = np.float32(0.0)

@@ -73,8 +73,8 @@ def descend(parameters, losses, contexts, observation, minibatches, rates, loss,
     outputs = np.empty((num_layers + 1, count * widest), np.float32)
     errors = np.empty((2, count * widest), np.float32)
     memory = np.empty(widest * widest, np.float32)
-    steady = np.empty(num_actions + units, np.float32)
-    of_steady = np.empty(num_actions + units, np.float32)
+    per_update = np.empty(num_actions + units, np.float32)
+    of_per_update = np.empty(num_actions + units, np.float32)
     hidden, slopes = np.empty(width, np.float32), np.empty(width, np.float32)
     common, total_slopes = np.empty(width, np.float32), np.empty(width, np.float32)
     reached = np.empty((3, contexts.constant.shape[1]), np.float32)  # outputs, slopes, errors
@@ -97,33 +97,35 @@ def descend(parameters, losses, contexts, observation, minibatches, rates, loss,
                     at = b if has_context else rows[b]
                     outputs[0, b * sizes[0] + i] = observation[w, at, i]
             forward(theta, places, sizes, parameters.squashed, outputs, memory, count)
-            copy(log_std, steady[:num_actions])
-            _remember(theta[end:], steady[num_actions:])
+            copy(log_std, per_update[:num_actions])
+            _remember(theta[end:], per_update[num_actions:])
             common[:] = np.float32(0.0)
-            add_product(steady, losses.to_steady[w], common)
+            add_product(per_update, losses.to_per_update[w], common)
             if has_context:
                 add_context(
-                    contexts, losses, w, mean, steady, masked, reached[0], reached[1], common
+                    contexts, losses, w, mean, per_update, masked, reached[0], reached[1], common
                 )
             error[:] = np.float32(0.0)
             total_loss += add_loss_gradient(
                 losses, w, rows, in_outputs, common, mean, error, hidden, slopes, total_slopes
             )
-            for i in range(steady.shape[0]):
-                of_steady[i] = dot(total_slopes, losses.to_steady[w, i])
+            for i in range(per_update.shape[0]):
+                of_per_update[i] = dot(total_slopes, losses.to_per_update[w, i])
             for a in range(num_actions):
-                of_steady[a] += losses.log_std_penalty
+                of_per_update[a] += losses.log_std_penalty
                 total_loss += losses.log_std_penalty * log_std[a]
             if has_context:
                 add_context_gradient(
                     *(contexts, w, reached[1], total_slopes, reached[2], masked),
-                    *(error, of_steady[:num_actions]),
+                    *(error, of_per_update[:num_actions]),
                 )
             backward(
                 theta, places, sizes, parameters.squashed, outputs, errors, gradient, memory, count
             )
-            copy(of_steady[:num_actions], gradient[end - num_actions : end])
-            _remember_gradient(steady[num_actions:], of_steady[num_actions:], gradient[end:])
+            copy(of_per_update[:num_actions], gradient[end - num_actions : end])
+            _remember_gradient(
+                per_update[num_actions:], of_per_update[num_actions:], gradient[end:]
+            )
             rate, memory_rate = rates[0, k], rates[1, k]
             if not descend_once(
                 parameters.adam, theta, gradient, now, following, step, rate, memory_rate, end

@@ -13,7 +13,7 @@ from epg_tf.native.compiler import compiled
 class Losses(NamedTuple):
     """phi of W losses, for single steps.
 
-    Time-invariant inputs (`steady`) are equal at all steps, but every gradient step changes them.
+    Time-invariant inputs (`per_update`) are equal at all steps; gradient steps change them.
     They are the policy's log standard deviation, then the memory if it is trained: D numbers.
 
     Attributes:
@@ -22,7 +22,7 @@ class Losses(NamedTuple):
         factors: The bilinear term's multipliers of the policy's mean, [W, M, A] float32;
             [W, M, 0] without that term.
         to_mean: The hidden kernel's rows for the policy's mean, [W, A, H] float32.
-        to_steady: The hidden kernel's rows for time-invariant inputs, [W, D, H] float32.
+        to_per_update: The hidden kernel's rows for time-invariant inputs, [W, D, H] float32.
         out: The kernel from the hidden layer to the loss, [W, H] float32.
         bias: The bias of the loss, [W] float32.
         smooth: True for SiLU in hidden layers, False for leaky ReLU.
@@ -34,7 +34,7 @@ class Losses(NamedTuple):
     features: np.ndarray
     factors: np.ndarray
     to_mean: np.ndarray
-    to_steady: np.ndarray
+    to_per_update: np.ndarray
     out: np.ndarray
     bias: np.ndarray
     smooth: bool

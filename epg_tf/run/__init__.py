@@ -1,1 +1,1 @@
-"""A run as an artefact: its folder, what is written to it and what is read back."""
+"""A run on disk: its folder, its records and their readers."""

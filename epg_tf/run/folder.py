@@ -1,4 +1,4 @@
-"""The folder of a run: what rank 0 writes to it, from the first epoch to the exported losses."""
+"""The folder of a run, to which rank 0 writes checkpoints, records and exported losses."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _EPOCHS_PER_EXPORT = 10
 
 
 class RunFolder:
-    """Rank 0's folder of a run; on the other ranks it writes nothing.
+    """The folder of a run. Only rank 0 writes to it.
 
-    Another run is kept out of the folder from when it is made until the `with` statement ends.
+    A lock keeps other runs out from construction until the `with` statement ends.
 
     Attributes:
-        partial_epochs: Where all ranks keep an epoch that is under way.
+        partial_epochs: The folder of all ranks' snapshots of an unfinished epoch.
     """
 
     def __init__(
@@ -37,18 +37,18 @@ class RunFolder:
         config_text: Callable[[], str] = str,
         command: Sequence[str] = (),
     ):
-        """Checks that the run can live in the folder, and reads where it stands.
+        """Checks that the run can use the folder, and reads its latest checkpoint.
 
         Args:
-            root_dir: The folder; made where it is missing.
+            root_dir: The folder; created if missing.
             settings: The settings of the run.
-            ranks: The processes that share it.
-            config_text: The complete config, for the records.
+            ranks: The processes that share the run.
+            config_text: Returns the complete config, for the records.
             command: The command line, for the records.
 
         Raises:
-            ValueError: On all ranks alike, if the folder cannot be written to or holds a run with
-                another config.
+            ValueError: On all ranks alike, if the folder is not writable, is in use, or holds a
+                run with another config.
         """
         if not root_dir:
             raise ValueError("`--root_dir` (='') must name a folder.")
@@ -69,21 +69,21 @@ class RunFolder:
             raise ValueError(problem)
 
     def open(self, start: EvolutionState, start_made: str | None = None) -> Checkpoint | None:
-        """Opens the records where the run stands.
+        """Opens the records at the latest checkpoint, and exports its losses if they are outdated.
 
         Args:
-            start: The state of a run that has not begun.
-            start_made: How the loss came to be that it starts from; None for a fresh one.
+            start: The initial state of a new run.
+            start_made: The origin of the loss that a new run starts from; None for a fresh loss.
 
         Returns:
-            The latest checkpoint, or one of the start; None on ranks other than the first.
+            The latest checkpoint, or an initial one; None on ranks other than the first.
         """
         if not self._ranks.is_first:
             return None
         checkpoint = self._latest or Checkpoint(
             start, start.phi, math.nan, math.inf, 0, self._config, made=start_made or ""
         )
-        checkpoint = dataclasses.replace(checkpoint, config=self._config)  # the run's may be older
+        checkpoint = dataclasses.replace(checkpoint, config=self._config)  # may lack new settings
         self._reporter = Reporter(
             self._root,
             self._settings,
@@ -97,22 +97,22 @@ class RunFolder:
         return checkpoint
 
     def __enter__(self) -> RunFolder:
-        """Nothing more; `open` opens the records."""
+        """Returns the folder; `open` opens the records."""
         return self
 
     def __exit__(self, *exception) -> None:
-        """Closes the records, and lets other runs in."""
+        """Closes the records and releases the lock."""
         if self._reporter is not None:
             self._reporter.close()
         self._lock.release()
 
     def show_steps(self, num_steps: int) -> None:
-        """Moves the progress bar on by environment steps."""
+        """Advances the progress bar by environment steps."""
         if self._reporter is not None:
             self._reporter.show_steps(num_steps)
 
     def record_epoch(self, record: EpochRecord) -> None:
-        """Writes down an epoch, with its checkpoint, and now and then its losses."""
+        """Writes an epoch's records and checkpoint; exports losses every tenth epoch and the last."""
         if self._reporter is None:
             return
         checkpoint, epoch = record.checkpoint, record.checkpoint.state.epoch
@@ -130,11 +130,11 @@ class RunFolder:
     def record_comparison(
         self, checkpoint: Checkpoint, compare: Callable[[], dict[str, list[float]]]
     ) -> None:
-        """Writes down, and says, what the first and the last loss teach on held-out tasks.
+        """Compares the first and the last loss on held-out tasks; writes and prints the result.
 
         Args:
-            checkpoint: Where the last loss comes from.
-            compare: Trains the agents; called unless the folder has the answer already.
+            checkpoint: The checkpoint of the last loss.
+            compare: Trains the agents; called only if the folder lacks the result of this epoch.
         """
         path, epoch = self._root / "held_out.json", checkpoint.state.epoch
         known = read_json(path) if self._reporter is not None else None
@@ -145,7 +145,7 @@ class RunFolder:
             self._reporter.say_comparison(result)
 
     def _is_exported(self) -> bool:
-        """Whether the exported losses are as new as the latest checkpoint."""
+        """Returns True if the exported losses are as new as the latest checkpoint."""
         exports = [self._root / "export" / name for name in ("latest", "best")]
         saved = self._checkpoints.time_of_latest()
         return all(path.is_dir() and path.stat().st_mtime >= saved for path in exports)
@@ -157,7 +157,7 @@ class RunFolder:
             )
 
     def _problem(self) -> str | None:
-        """Takes the folder and reads where the run stands; what is wrong with it, as a sentence."""
+        """Locks the folder and reads its checkpoint; returns a sentence if something is wrong."""
         problem = self._lock.take()
         if problem is not None:
             return problem

@@ -1,4 +1,4 @@
-"""A folder that one run at a time writes to."""
+"""A lock that lets one run at a time write to a folder."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pathlib
 
 
 class FolderLock:
-    """Keeps other runs out of a folder from `take` until `release`, or until nobody holds it."""
+    """A lock on a folder, held from `take` until `release` or the deletion of this object."""
 
     def __init__(self, root: pathlib.Path):
         self._root = root
         self._file: int | None = None
 
     def take(self) -> str | None:
-        """Takes the folder, made where it is missing; what is wrong with it, as a sentence."""
+        """Creates the folder if missing and locks it; returns a sentence if something is wrong."""
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             probe = self._root / f".writable_{os.getpid()}"
@@ -34,11 +34,11 @@ class FolderLock:
         return None
 
     def release(self) -> None:
-        """Lets other runs in."""
+        """Releases the lock."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     def __del__(self) -> None:
-        """Lets other runs in where a run was only looked at."""
+        """Releases the lock if `release` was never called."""
         self.release()

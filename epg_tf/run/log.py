@@ -1,4 +1,4 @@
-"""What a run writes down line by line: its commands and the metrics of its epochs."""
+"""The line-by-line records of a run: its commands and the metrics of its epochs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from epg_tf.files import COMMANDS_FILE, METRICS_FILE, write_text
 
 
 def append_metrics(path: pathlib.Path, metrics: Mapping[str, float]) -> None:
-    """Adds an epoch to metrics.jsonl; JSON has no NaN, so a number that is not finite is null."""
+    """Appends an epoch to metrics.jsonl; JSON has no NaN, so null stands for non-finite numbers."""
     clean = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
     with open(path, "a") as file:
         file.write(json.dumps(clean) + "\n")
 
 
 def last_metrics(root: pathlib.Path) -> dict[str, float | None]:
-    """The metrics of the last epoch that a run has written down; none before the first."""
+    """Returns the metrics of the last recorded epoch; empty before the first."""
     path = root / METRICS_FILE
     lines = path.read_text().splitlines() if path.exists() else []
     return json.loads(lines[-1]) if lines else {}
 
 
 def note_command(root: pathlib.Path, num_ranks: int, command: Sequence[str]) -> None:
-    """Adds the command line to those that the run was started and carried on with."""
+    """Appends the command line to commands.txt unless it equals the last one."""
     path = root / COMMANDS_FILE
     launcher = ["horovodrun", "-np", str(num_ranks)] if num_ranks > 1 else []
     known = path.read_text().splitlines() if path.exists() else []
@@ -36,7 +36,7 @@ def note_command(root: pathlib.Path, num_ranks: int, command: Sequence[str]) -> 
 
 
 def forget_after(path: pathlib.Path, epoch: int) -> None:
-    """Drops from metrics.jsonl what was written of epochs that no checkpoint remembers."""
+    """Removes epochs after `epoch`, the last checkpoint's, from metrics.jsonl."""
     if not path.exists():
         return
     kept = []

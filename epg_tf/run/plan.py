@@ -1,4 +1,4 @@
-"""What a run would come to: steps, time on this machine and memory, before there is a folder."""
+"""The estimated cost of a run, before it starts: steps, time on this machine and memory."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from epg_tf.seeds import validation_seed
 
 _TIMED_UPDATES = 4
 _YEAR = 365.25 * 24 * 3600  # seconds
-_MOST_EPOCHS = 100_000  # that are looked at one by one; those after them count as the last one
+_MOST_EPOCHS = 100_000  # counted one by one; each later epoch counts like the last one
 
 
 def plan(settings: MetaTraining, ranks: Ranks) -> dict[str, Any]:
-    """Plans a run from its first epoch on.
+    """Estimates the cost of a run from its first epoch on.
 
-    Every rank lives a few updates of its workers, with a fresh loss, to see how long they take.
+    Every rank times a few updates of its workers with a fresh loss.
 
     Args:
         settings: The settings of the run.
-        ranks: The processes that would share it.
+        ranks: The processes that would share the run.
 
     Returns:
         `family`, `num_parameters` of the loss, `num_epochs`, `taught_epochs`, `num_workers`,
-        `num_ranks`, `env_steps` of training, `validation_env_steps`, `seconds`, which the lifetimes
-        of both would take here (what a teacher or the comparison at the end takes comes on top),
-        and `bytes_per_rank`, the most that a rank has held so far.
+        `num_ranks`, `env_steps` of training, `validation_env_steps`, `bytes_per_rank` (the peak so
+        far) and `seconds` on this machine. `seconds` covers the steps of training and validation,
+        but neither the fits by a teacher nor the final comparison.
     """
     share, threads = ranks.share(settings.num_workers), ranks.threads(settings.threads_per_rank)
     workers = WorkerGroups(settings.inner_loop, settings.family, len(share), threads)
@@ -67,7 +67,7 @@ def plan(settings: MetaTraining, ranks: Ranks) -> dict[str, Any]:
 
 
 def in_words(planned: dict[str, Any]) -> str:
-    """A plan, for people."""
+    """Formats a plan for people."""
     taught = planned["taught_epochs"]
     seconds = planned["seconds"]
     duration = (

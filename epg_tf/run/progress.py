@@ -1,4 +1,4 @@
-"""Progress: a bar where a terminal is, and where none is a line now and then."""
+"""Progress bars: redrawn in place on a terminal, a line every 15 seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, TextIO
 
 import tqdm
 
-_SECONDS = 0.5  # between two looks of a bar
+_SECONDS = 0.5  # between two refreshes of a bar
 _SECONDS_IN_FILES = 15.0
 
 
 class _Lines(io.TextIOBase):
-    """Writes each look of a bar as a line of its own, once.
+    """A stream that writes each refresh of a bar as one line, without repeats.
 
-    A file or horovodrun's output, which puts the rank in front of whatever it is given, has no use
-    for a bar that is drawn over and over in the same place.
+    Files cannot redraw a bar in place, nor can horovodrun's output, which prefixes each line with
+    the rank.
     """
 
     def __init__(self, file: TextIO):
@@ -34,12 +34,12 @@ class _Lines(io.TextIOBase):
 
 
 def progress_bar(total: float, bar_format: str, **options: Any) -> tqdm.tqdm:
-    """A bar on stderr.
+    """Returns a bar on stderr.
 
     Args:
-        total: How much there is to do.
+        total: The amount of work.
         bar_format: See `tqdm.tqdm`.
-        **options: Others of `tqdm.tqdm`'s.
+        **options: Other options of `tqdm.tqdm`.
     """
     is_terminal = sys.stderr.isatty()
     return tqdm.tqdm(

@@ -1,4 +1,4 @@
-"""A run as its folder tells it, read without TensorFlow: config, metrics, where it stands."""
+"""The records of a run, read from its folder without TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from epg_tf.files import CONFIG_FILE, METRICS_FILE, SETTINGS_FILE, crc32_of, rea
 from epg_tf.loss.inputs import REWARD_INPUTS
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 
-# What reports are made of, and since when it has been there.
+# The columns of metrics.jsonl that reports use.
 _METRICS = (
     "epoch",
     "env_steps",
@@ -35,15 +35,15 @@ _METRICS = (
 
 @dataclasses.dataclass(frozen=True)
 class RunRecords:
-    """What a run has left so far.
+    """The records of a run so far.
 
     Attributes:
-        root: Its folder.
-        config_text: Its complete config, as gin.
-        config: The same as values by name, records by their class (see `files.flatten`).
-        metrics: By the names of `metrics.jsonl`, [epochs]; NaN where a number was not finite.
-        checkpoint: The latest; None before there is one.
-        held_out: What the comparison at its end said (`held_out.json`); None without one.
+        root: The folder.
+        config_text: The complete config, as gin.
+        config: The same as values by name; nested records go by class (see `files.flatten`).
+        metrics: Arrays [epochs] by the names in `metrics.jsonl`; NaN if a number was not finite.
+        checkpoint: The latest checkpoint; None before the first.
+        held_out: The comparison at the end of the run (`held_out.json`); None without one.
     """
 
     root: pathlib.Path
@@ -55,20 +55,20 @@ class RunRecords:
 
     @property
     def num_epochs(self) -> int:
-        """How many are done."""
+        """The number of completed epochs."""
         return int(self.metrics["epoch"][-1])
 
     @property
     def hours(self) -> float:
-        """What was spent on them."""
+        """The hours that all completed epochs took."""
         return float(np.nansum(self.metrics["seconds"])) / 3600.0
 
     @property
     def best(self) -> int | None:
-        """The place in `metrics` of the epoch that `export/best` is the best by; None without one.
+        """The position in `metrics` of the epoch whose return made `export/best` the best, or None.
 
-        Where the run looks at phi on validation tasks that is the epoch which that loss came of,
-        else the one that began with it.
+        In a run with validation, this epoch ended with that loss. Otherwise it began with that
+        loss.
         """
         epoch = self.checkpoint.best_epoch if self.checkpoint is not None else None
         if epoch is None:
@@ -79,12 +79,12 @@ class RunRecords:
 
     @property
     def sees_reward(self) -> bool:
-        """Whether the loss is shown rewards."""
+        """True if the loss takes rewards as input."""
         seen = self.setting("inner_loop.learned_loss.inputs") or ()
         return not set(REWARD_INPUTS).isdisjoint(seen)
 
     def losses(self) -> dict[int, str]:
-        """The losses that the run has now, by the crc32 that results of a loss remember."""
+        """Returns the run's best and latest loss in words, by the crc32 of their parameters."""
         if self.checkpoint is None:
             return {}
         latest = f"the loss of epoch {self.checkpoint.state.epoch}, the latest"
@@ -94,9 +94,9 @@ class RunRecords:
         }
 
     def setting(self, path: str) -> Any:
-        """A value by the way to it from the root, such as "inner_loop.learned_loss.inputs".
+        """Returns a value by its path from the root, such as "inner_loop.learned_loss.inputs".
 
-        None where the config has no such value.
+        None if the config has no such value.
         """
         value: Any = "meta_train"
         for name in path.split("."):
@@ -104,28 +104,28 @@ class RunRecords:
         return value
 
     def settings_of(self, record: Any) -> dict[str, Any]:
-        """Names and values of the settings of a record such as "RandomReacher"."""
+        """Returns names and values of the settings of a record such as "RandomReacher"."""
         prefix = f"{record}."
         return {name: value for name, value in self.config.items() if name.startswith(prefix)}
 
 
 def family_of(records: RunRecords) -> str:
-    """Which tasks a run is about."""
+    """Returns the name of a run's task family."""
     return records.setting("family") or "unknown tasks"
 
 
 def read_run(root: pathlib.Path) -> RunRecords:
-    """Reads the folder of a run, which may still go on.
+    """Reads the folder of a run, which may be in progress.
 
     Args:
         root: The folder.
 
     Returns:
-        What is there.
+        The records.
 
     Raises:
-        ValueError: In one sentence, if it is not a run's, or no epoch is complete, or its latest
-            checkpoint is damaged.
+        ValueError: If the folder is not a run's, if it has no complete epoch, or if its latest
+            checkpoint is damaged; the message is one sentence.
     """
     if not root.is_dir():
         raise ValueError(f"`--root_dir` (={root}) must be an existing folder.")
@@ -151,7 +151,7 @@ def read_run(root: pathlib.Path) -> RunRecords:
 def _read_metrics(lines: list[str]) -> dict[str, np.ndarray]:
     rows = []
     for number, line in enumerate(lines, 1):
-        # A line is cut short where the run was killed, or is just being written.
+        # A line is incomplete if the run was killed or is just writing it.
         try:
             metrics = json.loads(line)
             rows.append([_number(metrics, name) for name in _METRICS])
@@ -162,6 +162,6 @@ def _read_metrics(lines: list[str]) -> dict[str, np.ndarray]:
 
 
 def _number(metrics: Mapping[str, Any], name: str) -> float:
-    # A run that validates nothing does not have it.
+    # Metrics without validation are accepted too.
     value = metrics.get(name) if name == "validation_return" else metrics[name]
     return np.nan if value is None else float(value)

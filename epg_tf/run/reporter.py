@@ -1,4 +1,4 @@
-"""What a run says of itself: progress bar, metrics.jsonl and TensorBoard."""
+"""The output of a run: progress bar, metrics.jsonl and TensorBoard."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from epg_tf.run.log import append_metrics, forget_after, note_command
 from epg_tf.run.progress import progress_bar
 from epg_tf.text import number
 
-# What only some runs and some epochs have.
+# Metrics that only some runs or some epochs have.
 _NOT_ALWAYS = (
     "outer_learning_rate",
     "validation_return",
@@ -41,7 +41,7 @@ _BAR = "{desc} {percentage:3.0f}%|{bar:20}| epoch {n:.1f}/{total} [{elapsed}<{re
 
 
 class Reporter:
-    """Rank 0's records of a run."""
+    """The writer of a run's records, on rank 0."""
 
     def __init__(
         self,
@@ -52,13 +52,13 @@ class Reporter:
         config_text: str,
         command: Sequence[str] = (),
     ):
-        """Opens the records of a run that stands at `checkpoint`.
+        """Opens the records of a run at a checkpoint.
 
         Args:
             root: The run's folder.
             settings: The settings of the run.
-            num_ranks: How many processes share it.
-            checkpoint: Where it stands.
+            num_ranks: The number of processes that share the run.
+            checkpoint: The latest or initial checkpoint.
             config_text: The complete config, as gin.
             command: The command line.
         """
@@ -66,9 +66,9 @@ class Reporter:
         self._settings = settings
         self._metrics = root / METRICS_FILE
         epoch = checkpoint.state.epoch
-        self._epoch = epoch + 1  # the one at hand
+        self._epoch = epoch + 1  # the one in progress
         done = epoch >= settings.num_epochs
-        # A run that has nothing to add leaves no empty file of events behind.
+        # A run with nothing to add should not leave an empty events file.
         quiet = done and not settings.compare_at_end
         self._events = (
             tf.summary.create_noop_writer()
@@ -108,14 +108,14 @@ class Reporter:
         )
 
     def show_steps(self, num_steps: int) -> None:
-        """Moves the bar by so many of an epoch's environment steps."""
+        """Advances the bar by environment steps of the epoch in progress."""
         self._bar.update(num_steps / self._settings.env_steps_in(self._epoch))
 
     def record_epoch(self, record: EpochRecord) -> None:
-        """Writes one epoch to metrics.jsonl, TensorBoard and the bar; docs/files.md explains."""
+        """Writes an epoch's metrics (see docs/files.md) to metrics.jsonl, TensorBoard and the bar."""
         checkpoint, workers, logs = record.checkpoint, record.workers, record.logs
         state, returns = checkpoint.state, workers["returns"]
-        # Of those that did not diverge; where all did, NaN.
+        # The returns of agents that did not diverge; NaN if all did.
         finite = returns[np.isfinite(returns)] if np.isfinite(returns).any() else np.array([np.nan])
         metrics = {
             "epoch": state.epoch,
@@ -160,7 +160,7 @@ class Reporter:
         self._bar.update(0)
 
     def say_comparison(self, result: dict) -> None:
-        """One line: what the loss taught at the start, and what it teaches now."""
+        """Prints the held-out returns with the first and with the last loss."""
         first, last = (float(np.median(result[name])) for name in ("first", "last"))
         self._bar.close()
         with self._events.as_default(step=result["epoch"]):
@@ -183,5 +183,5 @@ class Reporter:
 
 
 def _shown(value: Any) -> bool | int | float | str:
-    """A setting as TensorBoard's table of hyperparameters takes it."""
+    """Converts a setting for TensorBoard's table of hyperparameters."""
     return value if isinstance(value, bool | int | float | str) else str(value)

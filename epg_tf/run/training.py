@@ -1,4 +1,4 @@
-"""A run from its start, or from where it stands, to its last epoch, written down as it goes."""
+"""A whole run: from its start or latest checkpoint to its last epoch, with records."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def train(
     start_phi: np.ndarray | None = None,
     start_made: str | None = None,
 ) -> bool:
-    """Evolves a loss, or goes on where the run stands.
+    """Evolves a loss from the start of the run or from its latest checkpoint.
 
     Args:
         settings: The settings of the run.
         ranks: The processes that share its workers.
-        run: Where it is written down.
-        stop: Where a signal that comes meanwhile is noted.
-        start_phi: The loss that `settings.start_from` names, [P].
-        start_made: How that loss came to be; see `Checkpoint.made`.
+        run: The folder of the run.
+        stop: The request to stop that a signal makes.
+        start_phi: The loss that `settings.start_from` names, [P]; None for a fresh one.
+        start_made: The origin of that loss; see `Checkpoint.made`.
 
     Returns:
-        Whether all epochs are done; False if a signal has stopped it at the end of an earlier one.
+        True if all epochs are done; False if a signal stopped the run after an earlier one.
     """
     share, threads = ranks.share(settings.num_workers), ranks.threads(settings.threads_per_rank)
     workers = WorkerGroups(settings.inner_loop, settings.family, len(share), threads)

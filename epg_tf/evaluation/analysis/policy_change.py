@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.agent.agents import widened
+from epg_tf.agent.agents import pad_workers
 from epg_tf.agent.networks import Policy
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
@@ -32,7 +32,7 @@ class PolicyChange:
         self._compare()
         newest = update.batch.observation[:, -update.experience.length :]
         self._num_workers = len(newest)
-        observation = tf.constant(widened(newest, agents.num_workers))
+        observation = tf.constant(pad_workers(newest, agents.num_workers))
         self._last = observation, self._output(observation)
 
     def finish(self) -> np.ndarray:

@@ -66,7 +66,7 @@ class SensitivityOverLearning:
         num_workers = len(update.batch.observation)
         norms = [
             norm.numpy()[:num_workers].astype(np.float64)
-            for norm in self._norms(self._learner.with_ghosts(update.batch))
+            for norm in self._norms(self._learner.padded(update.batch))
         ]
         for name in wanted:
             before = self._sums.get(name, [0.0, 0.0])

@@ -27,7 +27,7 @@ from epg_tf.evaluation.films.exploration import (
 from epg_tf.evaluation.films.frames import StageFilm, write_films
 from epg_tf.evaluation.films.plot_bodies import plot_bodies
 from epg_tf.evaluation.films.plot_exploration import plot_exploration
-from epg_tf.evaluation.films.showcase import Showcase
+from epg_tf.evaluation.films.showcase import FilmPlan
 from epg_tf.evaluation.methods import labels_of
 from epg_tf.files import CONFIG_FILE, write_json, write_npz, write_text
 from epg_tf.inner_loop.lifetime import Update, Workers
@@ -52,7 +52,7 @@ class Show:
         travels: True if the robot can leave its place, so that there is exploration to show.
     """
 
-    def __init__(self, showcase: Showcase, root: pathlib.Path):
+    def __init__(self, showcase: FilmPlan, root: pathlib.Path):
         """Samples the tasks, and writes nothing.
 
         Args:

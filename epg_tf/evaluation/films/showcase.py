@@ -21,7 +21,7 @@ _LONGEST = 60.0  # s
 
 
 @dataclasses.dataclass(frozen=True)
-class Showcase:
+class FilmPlan:
     """The settings of films.
 
     Attributes:

@@ -1,1 +1,1 @@
-"""A run, or several, on one page."""
+"""Reports: a run, several runs or several losses on one HTML page."""

@@ -1,6 +1,6 @@
-"""What other commands have found out about a loss, as sentences and tables of a report.
+"""The results of other commands on a loss, as sentences and tables of a report.
 
-It is read as data, and may be of another version: whoever reads takes any error for "unreadable".
+Records are read as data. They may be of another version, so callers treat errors as "unreadable".
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from epg_tf.evaluation.methods import METHODS
 from epg_tf.evolved_loss.scores import score_head, score_row
 from epg_tf.text import Table, count, interval, number
 
-_FEW_DIGITS = 2  # of what is known no better
+_FEW_DIGITS = 2  # for numbers that are not known more precisely
 _STAGES = ("before", "during", "after")
 
 
 class Content(NamedTuple):
-    """What a complete part says.
+    """The content of a complete part.
 
     Attributes:
-        sentences: About all of it.
-        tables: By name.
+        sentences: Sentences about the whole part.
+        tables: Tables by name.
     """
 
     sentences: list[str]
@@ -29,7 +29,7 @@ class Content(NamedTuple):
 
 
 def read_evaluation(record: Mapping[str, Any]) -> Content:
-    """What the `summary.json` of `epg_tf.evaluate` says."""
+    """Returns the content of a `summary.json` of `epg_tf.evaluate`."""
     about = record["provenance"]
     labels = about["labels"]
     methods = [method for method in METHODS if method in labels]
@@ -56,7 +56,7 @@ def read_evaluation(record: Mapping[str, Any]) -> Content:
 
 
 def read_analysis(record: Mapping[str, Any]) -> Content:
-    """What the `summary.json` of `epg_tf.analyze` says."""
+    """Returns the content of a `summary.json` of `epg_tf.analyze`."""
     about = record["provenance"]
     labels = about["labels"]
     correlation = record["gradient_correlation"]
@@ -116,7 +116,7 @@ def read_analysis(record: Mapping[str, Any]) -> Content:
 
 
 def read_videos(record: Mapping[str, Any]) -> Content:
-    """What the `summary.json` of `epg_tf.render` says."""
+    """Returns the content of a `summary.json` of `epg_tf.render`."""
     stages = {name: record["stages"][name] for name in _STAGES if name in record["stages"]}
     rows = []
     for name, stage in stages.items():
@@ -134,14 +134,14 @@ def read_videos(record: Mapping[str, Any]) -> Content:
 
 
 def read_loss(record: Mapping[str, Any]) -> Content:
-    """What the `loss.json` of `epg_tf.export` says."""
+    """Returns the content of a `loss.json` of `epg_tf.export`."""
     sees = "the reward" if record["sees_reward"] else "no reward"
     sentences = [f"A loss of {count(record['num_parameters'])} parameters, which is shown {sees}."]
     return Content(sentences, {"inputs": inputs_table(record)})
 
 
 def inputs_table(description: Mapping[str, Any]) -> Table:
-    """What a loss takes, from its `loss.json`."""
+    """Returns a table of a loss's inputs, from its `loss.json`."""
     yes = {True: "yes", False: "no"}
     rows = [
         (

@@ -1,4 +1,4 @@
-"""Several losses on one page: what each is for, what it teaches, and how to use it."""
+"""A gallery of losses on one page: the tasks, scores and use of each."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Exhibit(NamedTuple):
     """A loss of the gallery.
 
     Attributes:
-        name: Of its folder, or of its run's.
-        family: What its tasks are called.
-        summary: What they are, in a sentence; empty where it was not written down.
-        facts: How it came to be.
-        scores: What agents got on held-out tasks, beside others; None where that is not known.
-        curves: Their learning curves; without a URI where nobody has drawn them.
-        film: Agents before, while and after they learn, likewise.
+        name: The name of its folder, or of its run's.
+        family: The name of its family of tasks.
+        summary: The tasks in a sentence; empty if not recorded.
+        facts: The facts about its training.
+        scores: The returns on held-out tasks, beside other methods'; None if unknown.
+        curves: The learning curves; without a URI if there is no picture.
+        film: Agents before, during and after learning; without a URI if there is no film.
         card: The path of its card.
-        load: Python that loads it.
+        load: Python code that loads it.
         evaluate: The command that compares it with PPO.
     """
 
@@ -46,22 +46,22 @@ class Exhibit(NamedTuple):
 
 
 def is_gallery(root: pathlib.Path) -> bool:
-    """Whether the losses themselves lie in a folder, as in `losses`, which is not a run's."""
+    """Returns True if a folder directly contains losses, like `losses`, and is not a run."""
     return not (root / METRICS_FILE).exists() and any(root.glob(f"*/{DESCRIPTION_FILE}"))
 
 
 def read_gallery(root: pathlib.Path) -> list[Exhibit]:
-    """The losses in a folder, or those that runs in it have exported to their folder `loss`.
+    """Reads the losses in a folder, or those that its runs have exported to their folder `loss`.
 
     Raises:
         ValueError: If a `loss.json` is damaged.
     """
-    media = Media(root)  # one for all: that is how much fits into a page
+    media = Media(root)  # one for all: they share the page's limit
     return [_exhibit(root, media, *found) for found in _find(root)]
 
 
 def _find(root: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, str, str]]:
-    """Of each loss its name, its folder, and where curves and (but for the suffix) film are."""
+    """Yields each loss's name and folder, and the paths of its curves and film (no suffix)."""
     if is_gallery(root):
         for file in sorted(root.glob(f"*/{DESCRIPTION_FILE}")):
             name = file.parent.name

@@ -1,4 +1,4 @@
-"""The pictures and films of a report, as parts of the page itself."""
+"""The pictures and films of a report, inside the page itself."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import base64
 import pathlib
 from typing import NamedTuple
 
-# Of pictures and films before they are encoded, which makes them a third larger: a page that
-# browsers and mail programs still take.
+# The limit of pictures and films together. Encoding makes them a third larger; browsers and mail
+# programs still accept such a page.
 _MOST_BYTES = 16_000_000
 _MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
 
@@ -16,9 +16,9 @@ class Medium(NamedTuple):
     """A picture or a film.
 
     Attributes:
-        path: Where it is, relative to the run's folder.
-        uri: The whole of it as a `data:` URI; empty if it is not there or does not fit.
-        megabytes: Its size; 0 if it is not there.
+        path: The path relative to the run's folder.
+        uri: The content as a `data:` URI; empty if the file is missing or does not fit.
+        megabytes: The size; 0 if the file is missing.
     """
 
     path: str
@@ -27,10 +27,10 @@ class Medium(NamedTuple):
 
 
 class Media:
-    """A run's pictures and films, as far as they fit into a page."""
+    """The pictures and films of a run, as far as they fit into a page."""
 
     def __init__(self, root: pathlib.Path):
-        """Has read nothing yet.
+        """Reads nothing; `inline` does.
 
         Args:
             root: The run's folder.
@@ -39,7 +39,7 @@ class Media:
         self._left = _MOST_BYTES
 
     def inline(self, *paths: str) -> Medium:
-        """Reads the first of the files that is there; what is asked for first has room first."""
+        """Reads the first file that exists; each call leaves less room in the page for later ones."""
         for path in paths:
             try:
                 content = (self._root / path).read_bytes()
@@ -53,6 +53,6 @@ class Media:
 
 
 def data_uri(content: bytes, path: str) -> str:
-    """A file as a URI that has all of it, of the type that the path's suffix says."""
+    """Returns a file as a `data:` URI; the suffix of its path determines the media type."""
     media_type = _MEDIA_TYPES[pathlib.Path(path).suffix]
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

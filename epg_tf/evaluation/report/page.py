@@ -1,7 +1,7 @@
 """A run as one self-contained HTML page: the template's data, and its pictures inline.
 
-The words are in `templates/report.html`. The page needs no network, and names machines and times
-nowhere: the same folder gives the same page.
+The words are in `templates/report.html`. The page needs no network. It names no machines and no
+times, so that the same folder gives the same page.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from epg_tf.run.records import RunRecords, family_of
 from epg_tf.text import Table, count, number
 
 _STACK = ("epg_tf", "tensorflow", "tf-agents", "mujoco", "gymnasium", "numpy", "scipy")
-_ALIASES = {"tensorflow": ("tensorflow", "tensorflow-cpu")}  # one package by two names
+_ALIASES = {"tensorflow": ("tensorflow", "tensorflow-cpu")}  # two names of one package
 
 
 def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
-    """The page.
+    """Renders the page of one run.
 
     Args:
-        records: The run.
-        parts: What other commands have added to it.
+        records: The records of the run.
+        parts: The results of other commands on it, by name.
 
     Returns:
         HTML.
@@ -77,7 +77,7 @@ def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
 
 
 def render_gallery(root: pathlib.Path, exhibits: Sequence[Exhibit]) -> str:
-    """The page about several losses that lie in a folder, HTML."""
+    """Renders the HTML page of several losses in a folder."""
     return _template("gallery.html").render(name=root.absolute().name, exhibits=exhibits)
 
 
@@ -88,14 +88,14 @@ def render_page_of_runs(
     picture: bytes,
     exhibits: Sequence[Exhibit] = (),
 ) -> str:
-    """The page about several runs.
+    """Renders the page of several runs.
 
     Args:
-        root: The folder that they are in.
-        runs: By name.
-        left_out: Sentences about those that cannot be shown.
-        picture: Of `plot_runs`, a PNG.
-        exhibits: The losses that some of them have exported.
+        root: The folder of the runs.
+        runs: The runs by name.
+        left_out: Sentences about runs that cannot be shown.
+        picture: The PNG of `draw_runs`.
+        exhibits: The losses that some of the runs have exported.
 
     Returns:
         HTML.
@@ -114,7 +114,7 @@ def render_page_of_runs(
 
 
 def draw_runs(runs: Mapping[str, RunRecords]) -> bytes:
-    """The picture of several runs, a PNG."""
+    """Draws the picture of several runs; returns a PNG."""
     of_epochs = {
         name: (run.metrics["env_steps"], run.metrics["return_median"]) for name, run in runs.items()
     }
@@ -138,7 +138,7 @@ def _template(name: str) -> jinja2.Template:
 
 
 def _description(records: RunRecords) -> Mapping[str, Any] | None:
-    """What the `loss.json` of the run's loss says; None where there is none that is understood."""
+    """Returns the `loss.json` of the run's loss; None if there is no readable one."""
     for folder in ("loss", "export/latest"):
         found = read_json(records.root / folder / "loss.json")
         try:
@@ -150,13 +150,13 @@ def _description(records: RunRecords) -> Mapping[str, Any] | None:
 
 
 def _about(description: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """What the families of a `loss.json` say of themselves; nothing in those of before."""
+    """Returns the descriptions of the families in a `loss.json`; older files have none."""
     family = description["family"] if description else None
     return [one["about"] for one in families(family) if "about" in one] if family else []
 
 
 def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple[str, str, str]]:
-    """What a reader wants first: a label, a value, and what there is to say of it."""
+    """Yields the main results: a label, a value and a remark each."""
     record = parts["evaluation"].record
     if parts["evaluation"].state == COMPLETE and "evolved" in record:
         labels = record["provenance"]["labels"]
@@ -190,7 +190,7 @@ def _headlines(records: RunRecords, parts: Mapping[str, Part]) -> Iterator[tuple
 
 
 def _made(records: RunRecords) -> str:
-    """How the loss came to be: "evolved", "taught", or one and then the other."""
+    """Returns the origin of the loss: "evolved", "taught" or "taught, then evolved"."""
     return (records.checkpoint.made if records.checkpoint else "") or "evolved"
 
 
@@ -235,7 +235,7 @@ def _installed() -> dict[str, str]:
 
 
 def _code(text: str) -> markupsafe.Markup:
-    """Escaped text, with what is between backticks as code, minus signs, and intervals whole."""
+    """Escapes text; marks up code in backticks, minus signs, and intervals that must not break."""
     escaped = re.sub(r"(?<![\w.=-])-(?=\d)", "\N{MINUS SIGN}", str(markupsafe.escape(text)))
     escaped = re.sub(
         r"(\S) \[(\S+), (\S+)\]", "\\1\N{NO-BREAK SPACE}[\\2,\N{NO-BREAK SPACE}\\3]", escaped

@@ -1,7 +1,7 @@
-"""The parts of a report that other commands make, as tables; and the commands for those not made.
+"""The parts of a report that other commands make, and the commands that make missing parts.
 
-Each command leaves a folder of its own in the run's, and writes what the folder is complete with
-last. What is in there is read as data: it may be of another version, or half written.
+Each command fills one folder inside the run's. It writes the file that completes the folder last.
+The files are read as data, since they may be half written or of another version.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ COMPLETE, BEGUN, ABSENT, UNREADABLE = "complete", "begun", "absent", "unreadable
 
 
 class Part(NamedTuple):
-    """What one command has, or has not, added to a run.
+    """The results of one command on a run, or their absence.
 
     Attributes:
-        name: Of its folder in the run's.
+        name: The name of its folder inside the run's.
         state: `COMPLETE`, `BEGUN`, `ABSENT` or `UNREADABLE`.
         line: The command line that makes it.
-        folder: Where it is.
-        of: Which loss it is about, in words; empty if that is not known.
-        content: What it says; nothing unless it is complete.
-        record: The object in the file that it is complete with.
+        folder: The path of its folder.
+        of: The loss that it is about, in words; empty if unknown.
+        content: The sentences and tables; empty unless it is complete.
+        record: The object in the file that completes the folder.
     """
 
     name: str
@@ -47,14 +47,14 @@ class Part(NamedTuple):
 
 
 def read_parts(records: RunRecords) -> dict[str, Part]:
-    """The parts of a run's report, by name."""
+    """Reads the parts of a run's report, by name."""
     return {name: _read_part(records, name) for name in _PARTS}
 
 
 def _read_part(records: RunRecords, name: str) -> Part:
     module, complete_with, read = _PARTS[name]
     folder = records.root / name
-    # What a loss's folder was made of is in it; the other commands keep their settings beside.
+    # An exported loss has no settings file: its checksum is in its record.
     settings = read_json(folder / f"{module}.json") or {}
     record = read_json(folder / complete_with)
     state, content = ABSENT, Content([], {})
@@ -73,13 +73,13 @@ def _read_part(records: RunRecords, name: str) -> Part:
     of = known.get(crc32, "a loss that the run has meanwhile gone on from, or another run's")
     flags = _flags(settings) if state == BEGUN else {}
     if module == "evaluate" and records.sees_reward:
-        flags["--give_reward"] = True  # which it wants to be asked for
+        flags["--give_reward"] = True  # required for such a loss
     line = _line(records.root, folder, module, flags)
     return Part(name, state, line, folder, of, content, record or {})
 
 
 def _line(root: pathlib.Path, folder: pathlib.Path, module: str, flags: Mapping[str, Any]) -> str:
-    """The command line that makes a part."""
+    """Returns the command line that makes a part."""
     given = {"--checkpoint": root, "--out": folder}
     if module != "export":
         given = {"--loss": root, "--root_dir": folder}
@@ -90,7 +90,7 @@ def _line(root: pathlib.Path, folder: pathlib.Path, module: str, flags: Mapping[
 
 
 def _flags(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The flags among the settings that a results folder remembers, but for those not given."""
+    """Returns the flags among the recorded settings, except for those that are False."""
     flags = {name: value for name, value in settings.items() if name.startswith("--")}
     return {
         name: ",".join(map(str, value)) if isinstance(value, list) else value
@@ -100,7 +100,7 @@ def _flags(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _Read = Callable[[Mapping[str, Any]], Content]
-# folder -> the command that fills it, the file that it is complete with, and how to read that
+# folder -> the command that fills it, the file that completes it, and the reader of that file
 _PARTS: dict[str, tuple[str, str, _Read]] = {
     "evaluation": ("evaluate", "summary.json", read_evaluation),
     "analysis": ("analyze", "summary.json", read_analysis),

@@ -1,4 +1,4 @@
-"""How a loss evolved: what its agents were worth, epoch after epoch."""
+"""The picture of a loss's training: the returns of its agents, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from epg_tf.text import number
 
 _COLOUR = METHODS["evolved"].colour
 _VALIDATION_COLOUR = plot_style.CYCLE[2]
-_SMALL = {  # metric -> title and unit of its small picture
+_SMALL = {  # metric -> title and unit of its panel
     "guidance": ("Guidance", "α of Eq. 6"),
     "phi_norm": ("Parameters of the loss", "Euclidean norm ‖φ‖"),
     "env_steps_per_second": ("Speed", "environment steps / s"),
@@ -26,13 +26,13 @@ _SMALL = {  # metric -> title and unit of its small picture
 def plot_meta_training(
     path: pathlib.Path, title: str, metrics: Mapping[str, np.ndarray], best: int | None
 ) -> None:
-    """Draws the returns of an epoch's agents, and below them what else there is to watch.
+    """Draws the returns of each epoch's agents, and other metrics below them.
 
     Args:
-        path: The PNG.
-        title: Which run it is.
-        metrics: By the names of `metrics.jsonl`, [epochs]; NaN where a number was not finite.
-        best: The place of the best epoch in them; None where no return was finite.
+        path: The PNG file.
+        title: The name of the run or its tasks, for the title.
+        metrics: Arrays [epochs] by the names in `metrics.jsonl`; NaN if a number was not finite.
+        best: The position of the best epoch in the arrays; None if there is none.
     """
     epochs = metrics["epoch"]
     figure, axes = plot_style.new_figure(9.0, 6.6, 2, len(_SMALL), height_ratios=[4.2, 2.4])
@@ -72,7 +72,7 @@ def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | Non
     axis.plot(epochs, mean, color=_COLOUR, lw=1.8, marker=marker, label="mean")
     validation = metrics.get("validation_return", np.full(len(epochs), np.nan))
     known = np.isfinite(validation)
-    judged = validation if known.any() else mean  # what the best epoch is the best by
+    judged = validation if known.any() else mean  # the criterion of the best epoch
     if known.any():
         axis.plot(
             epochs[known],

@@ -1,4 +1,4 @@
-"""Several runs in one picture: how their losses evolved, and what they teach in the end."""
+"""The picture of several runs: returns over training, and final returns on held-out tasks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from epg_tf.evaluation import plot_style
 from epg_tf.evaluation.report.returns_axis import marker_of, plain, scale_returns
 from epg_tf.statistics import Estimate
 
-# Final returns that are more magnitudes apart than this need a logarithmic axis, which is linear
-# around 0.
+# Final returns that span more orders of magnitude than this need a logarithmic axis, which is
+# linear around 0.
 _LOGARITHMIC = 1.0
 _SMALLEST = 10.0
-_LINES = ("-", "--", ":")  # one after the other when the colours are used up
+_LINES = ("-", "--", ":")  # the next one after every cycle of colours
 
 
 def plot_runs(
@@ -28,10 +28,10 @@ def plot_runs(
     """Draws the median returns of all epochs, and beside them the final held-out returns.
 
     Args:
-        path: The PNG.
-        title: What the tasks are.
-        curves: By run, environment steps and median returns, [epochs] each; NaN where not finite.
-        finals: By run, its last loss's return on held-out tasks; None where it is not known.
+        path: The PNG file.
+        title: The title of the picture.
+        curves: Environment steps and median returns by run, [epochs] each; NaN where not finite.
+        finals: The final return on held-out tasks by run; None if unknown.
     """
     height = max(4.2, 1.2 + 0.36 * len(curves))
     figure, axes = plot_style.new_figure(11.0, height, 1, 2, width_ratios=[3.0, 2.0])

@@ -1,4 +1,4 @@
-"""Axes of the returns of a run, which may span magnitudes."""
+"""Axes for the returns of a run, which may span several orders of magnitude."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 from matplotlib import ticker
 from matplotlib.axes import Axes
 
-# Where the losses of the start throw their agents about, returns begin a thousand times lower than
-# they end. With more than this factor between them no linear axis shows both.
+# Agents may diverge with the first losses; returns then begin a thousand times lower than they end.
+# Beyond this factor between them, no linear axis shows both.
 _MAGNITUDES_APART = 20.0
-_OUTLIERS = 0.05  # of the epochs, whose worst agents may fall out of a linear picture
+_OUTLIERS = 0.05  # the share of epochs whose worst agents a linear axis may cut off
 
 
 def scale_returns(axis: Axes, lines: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> None:
-    """Makes the vertical axis linear, or logarithmic where lines span very different magnitudes.
+    """Makes the vertical axis linear, or logarithmic if the lines span orders of magnitude.
 
     Args:
         axis: The axis.
-        lines: What is drawn, [lines, epochs]; NaN where not finite, or where a line has ended.
-        lowest: What is to be seen below them on a linear axis, [epochs].
-        highest: What is to be seen above them.
+        lines: The drawn lines, [lines, epochs]; NaN where not finite, or where a line has ended.
+        lowest: The lowest values that a linear axis should show, [epochs].
+        highest: The highest values that a linear axis should show.
     """
     axis.yaxis.set_major_formatter(ticker.FuncFormatter(plain))
     known = np.isfinite(lines)
@@ -33,7 +33,7 @@ def scale_returns(axis: Axes, lines: np.ndarray, lowest: np.ndarray, highest: np
     if size.max() > _MAGNITUDES_APART * np.nanmedian(np.abs(recent)):
         smallest = np.quantile(size, _OUTLIERS)
         axis.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(smallest)))
-        axis.yaxis.set_major_formatter(ticker.FuncFormatter(plain))  # a scale brings its own
+        axis.yaxis.set_major_formatter(ticker.FuncFormatter(plain))  # set_yscale replaces it
         return
     low = min(np.nanmin(lines), np.quantile(lowest[np.isfinite(lowest)], _OUTLIERS))
     high = np.nanmax(highest)
@@ -42,12 +42,12 @@ def scale_returns(axis: Axes, lines: np.ndarray, lowest: np.ndarray, highest: np
 
 
 def plain(value: float, position: int | None = None) -> str:
-    """Four digits, thousands apart, with a minus sign; also as matplotlib wants a formatter."""
+    """Formats a number in four digits with thousands separators; a formatter for matplotlib."""
     del position
     text = f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.4g}"
     return text.replace("-", "−")
 
 
 def marker_of(points: np.ndarray) -> str | None:
-    """A single point makes no line."""
+    """Returns a marker for a single point, which makes no line; else None."""
     return "o" if len(points) == 1 else None

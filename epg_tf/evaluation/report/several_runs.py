@@ -1,4 +1,4 @@
-"""Several runs beside one another: what differs in their settings, and what came of it."""
+"""A comparison of several runs: the differences in their settings, and their results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HEAD = (
 
 
 def run_folders(root: pathlib.Path) -> list[pathlib.Path]:
-    """The runs right below a folder, by name; none where it is itself a run."""
+    """Returns the runs directly below a folder, sorted by name; none if it is itself a run."""
     if (root / METRICS_FILE).exists():
         return []
     return sorted(
@@ -40,17 +40,17 @@ def run_folders(root: pathlib.Path) -> list[pathlib.Path]:
 
 
 def read_runs(folders: Sequence[pathlib.Path]) -> tuple[dict[str, RunRecords], list[str]]:
-    """Reads the runs in some folders, which may still go on.
+    """Reads the runs in some folders, which may be in progress.
 
     Args:
-        folders: One or more.
+        folders: One or more folders.
 
     Returns:
-        The runs by name, and of those left out, because no epoch is complete or they are damaged,
-        why.
+        The runs by name, and a sentence on each run that is left out because it is damaged or has
+        no complete epoch.
 
     Raises:
-        ValueError: In one sentence, if none can be read, or they are of several families.
+        ValueError: If none can be read, or they are of several families; in one sentence.
     """
     runs, left_out = {}, []
     for folder in folders:
@@ -70,7 +70,7 @@ def read_runs(folders: Sequence[pathlib.Path]) -> tuple[dict[str, RunRecords], l
 
 
 def table_of_runs(runs: Mapping[str, RunRecords]) -> Table:
-    """A row per run."""
+    """Returns a table with a row per run."""
     differing = _differences({name: run.config for name, run in runs.items()})
     rows = []
     for name, run in runs.items():
@@ -111,9 +111,9 @@ def _over_seeds(estimates: Sequence[Estimate | None]) -> str:
 
 
 def held_out_estimate(run: RunRecords) -> Estimate | None:
-    """Returns the final return that a run's loss teaches on held-out tasks.
+    """Returns the final return of agents with a run's loss on held-out tasks.
 
-    The run's `evaluation` says it, or else the comparison at its end. None without either.
+    It comes from the run's `evaluation`, or else from the comparison at its end. None without both.
     """
     for crc32 in run.losses():
         with contextlib.suppress(ValueError, KeyError):
@@ -126,7 +126,7 @@ def held_out_estimate(run: RunRecords) -> Estimate | None:
 
 
 def _differences(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """For each run the settings in which it is not like most (or, of equally many, the first)."""
+    """Returns each run's settings that differ from the commonest value (in a tie, the first)."""
     names = sorted({name for config in configs.values() for name in config})
     usual = {
         name: collections.Counter(repr(config.get(name)) for config in configs.values())

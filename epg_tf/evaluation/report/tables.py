@@ -1,4 +1,4 @@
-"""What a run's own records say, as tables: what was trained, and how it went."""
+"""Tables of a run's records: its settings, its epochs and its results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from epg_tf.evolved_loss.card import WORDS_FOR
 from epg_tf.run.records import RunRecords
 from epg_tf.text import Table, count, number
 
-# caption -> what is shown, and the way to it in the config
+# caption -> label -> path in the config
 _TRAINED = {
     "The learned loss": {
         "what each step shows it": "inner_loop.learned_loss.inputs",
@@ -82,11 +82,11 @@ _WHOLE = ("epoch", "env_steps", "env_steps_per_second")
 
 
 def about_tasks(records: RunRecords, about: Sequence[Mapping[str, Any]]) -> Iterator[str | Table]:
-    """What is known of the family of tasks: paragraphs and tables, then the ranges in force.
+    """Yields the description of the task family as paragraphs and tables, then its settings.
 
     Args:
         records: The records of the run.
-        about: What the family, and one that it wraps, say of themselves (`tasks.family`).
+        about: The descriptions of the family and of one that it wraps (`tasks.family`).
     """
     for one in about:
         yield one["summary"]
@@ -97,7 +97,7 @@ def about_tasks(records: RunRecords, about: Sequence[Mapping[str, Any]]) -> Iter
         yield from one["remarks"]
     rows = []
     family = records.setting("family")
-    while family:  # until the family that is wrapped in no other
+    while family:  # from the wrapper to the innermost family
         settings = records.settings_of(family)
         rows += [(name, _described(records, value)) for name, value in settings.items()]
         family = settings.get(f"{family}.family")
@@ -106,7 +106,7 @@ def about_tasks(records: RunRecords, about: Sequence[Mapping[str, Any]]) -> Iter
 
 
 def tables_of_config(records: RunRecords) -> Iterator[Table]:
-    """The settings that say what was trained, in words."""
+    """Yields tables of the run's settings, in words."""
     for caption, paths in _TRAINED.items():
         found = {label: records.setting(path) for label, path in paths.items()}
         rows = [
@@ -121,7 +121,7 @@ def tables_of_config(records: RunRecords) -> Iterator[Table]:
 
 
 def table_of_epochs(records: RunRecords) -> Table:
-    """The first, the best and the last epoch."""
+    """Returns a table of the first, the best and the last epoch."""
     places = {"first": 0, "best": records.best, "last": -1}
     columns = {
         column: label
@@ -144,7 +144,7 @@ def table_of_epochs(records: RunRecords) -> Table:
 
 
 def table_of_held_out(records: RunRecords) -> Table | None:
-    """What the run itself found at its end, without reward, on held-out tasks."""
+    """Returns a table of the comparison at the end of the run; None without one."""
     if records.held_out is None:
         return None
     rows = []
@@ -162,7 +162,7 @@ def table_of_held_out(records: RunRecords) -> Table | None:
 
 
 def table_of_provenance(records: RunRecords) -> Table:
-    """What identifies the run's losses, and what was spent on them."""
+    """Returns a table of the losses' checksums and of the resources spent on them."""
     rows = [
         ("epochs", count(records.num_epochs)),
         ("environment steps", count(records.metrics["env_steps"][-1])),
@@ -177,13 +177,13 @@ def _cell(column: str, value: float) -> str:
 
 
 def _described(records: RunRecords, value: Any) -> str:
-    """A value in words: what is in a list, and for a record its name and its settings, if few."""
+    """Describes a value: the items of a list, or the name of a record with its few settings."""
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     settings = records.settings_of(value) if isinstance(value, str) else {}
     if 0 < len(settings) <= _FEW:
         given = ", ".join(f"{name.rpartition('.')[2]} = {of}" for name, of in settings.items())
         return f"{value}: {given}"
-    if isinstance(value, list):  # what JSON has made of a tuple
+    if isinstance(value, list):  # a tuple, after JSON
         return str(value).replace("[", "(").replace("]", ")")
     return str(value)

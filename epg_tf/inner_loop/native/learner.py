@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from epg_tf.agent.adam import BETA_1, BETA_2
-from epg_tf.agent.agents import Agents, widened
+from epg_tf.agent.agents import Agents, pad_workers
 from epg_tf.inner_loop.batch import UpdateBatch
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.native.phi import NativePhi
@@ -57,7 +57,7 @@ class NativeLearner(Learner):
     @property
     def agents(self) -> Agents:  # pyright: ignore[reportIncompatibleVariableOverride]
         """theta, after copying newer arrays to the Keras models."""
-        self._hand_over()
+        self._sync_to_keras()
         return self._agents
 
     @agents.setter
@@ -66,7 +66,7 @@ class NativeLearner(Learner):
 
     def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Starts W lifetimes with fresh agents, fresh optimisers and the losses phi [W, P]."""
-        self.take_over()
+        self.invalidate()
         super().reset(phi, generators)
 
     def policy_weights(self) -> list[np.ndarray]:
@@ -77,23 +77,23 @@ class NativeLearner(Learner):
 
     def policy_gradient(self, batch: UpdateBatch, guidance: float) -> np.ndarray:
         """Returns the gradient at the start of an update; see `Learner.policy_gradient`."""
-        self._hand_over()
+        self._sync_to_keras()
         return super().policy_gradient(batch, guidance)
 
-    def seen(self, batch: UpdateBatch) -> LossInputs:
-        """Returns the loss's inputs for a batch before its update; see `Learner.seen`."""
-        self._hand_over()
-        return super().seen(batch)
+    def loss_inputs(self, batch: UpdateBatch) -> LossInputs:
+        """Returns the loss's inputs for a batch before its update; see `Learner.loss_inputs`."""
+        self._sync_to_keras()
+        return super().loss_inputs(batch)
 
     def _take_steps(
         self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None
     ) -> tuple[np.ndarray, np.ndarray]:
         if guidance > 0.0 or networks is not None or not descends_here():
-            self._hand_over()
+            self._sync_to_keras()
             taken = super()._take_steps(batch, guidance, networks)
-            self.take_over()
+            self.invalidate()
             return taken
-        self._catch_up()
+        self._sync_from_keras()
         settings, num_workers = self._settings, self._num_workers
         num_steps = settings.steps_per_update
         minibatches = batch.permutation.reshape(
@@ -122,11 +122,11 @@ class NativeLearner(Learner):
         self._counts += minibatches.shape[1]
         return loss, diverged
 
-    def take_over(self) -> None:
+    def invalidate(self) -> None:
         """Marks the Keras models as newer; call it after changing agents or their optimisers."""
         self._is_ahead, self._is_behind = False, True
 
-    def _catch_up(self) -> None:
+    def _sync_from_keras(self) -> None:
         """Copies the Keras models and their Adam into arrays, if the models are newer."""
         if not self._is_behind:
             return
@@ -153,14 +153,14 @@ class NativeLearner(Learner):
             self._agents.memory(None).numpy()[:workers],
         )
 
-    def _hand_over(self) -> None:
+    def _sync_to_keras(self) -> None:
         """Copies the arrays into the Keras models and their Adam, if the arrays are newer."""
         if not self._is_ahead:
             return
         self._is_ahead, width = False, self._agents.num_workers
         parameters = self._parameters
         of_all = (parameters.theta, *np.moveaxis(parameters.moments, 1, 0))
-        theta, m, v = (self._parts(widened(flat, width)) for flat in of_all)
+        theta, m, v = (self._parts(pad_workers(flat, width)) for flat in of_all)
         at = 0
         for name, count in zip(self._networks, self._counts, strict=True):
             adam = self.optimizers[name]

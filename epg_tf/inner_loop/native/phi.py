@@ -17,7 +17,7 @@ class NativePhi:
     """The losses of W workers, with three kinds of inputs.
 
     The policy's mean differs between steps. Its log standard deviation and then a trained memory
-    are time-invariant (`steady`). No gradient step of an update changes the other, constant inputs.
+    are time-invariant (`per_update`). Gradient steps do not change the other, constant inputs.
     """
 
     def __init__(self, settings: InnerLoop, family: TaskFamily):
@@ -36,9 +36,9 @@ class NativePhi:
                 at += size
         self._size = at
         self._mean = places.pop("policy_mean")
-        self._steady = places.pop("policy_log_std")
+        self._per_update = places.pop("policy_log_std")
         if settings.train_memory and "memory" in places:
-            self._steady = np.concatenate([self._steady, places.pop("memory")])
+            self._per_update = np.concatenate([self._per_update, places.pop("memory")])
         self._constant = np.concatenate([np.empty(0, np.int64), *places.values()])
         self._constant_names = list(places)
         sizes = [len(place) for place in places.values()]
@@ -68,7 +68,7 @@ class NativePhi:
             features=np.empty((len(bias), 0, 0), np.float32),
             factors=np.empty((len(bias), 0, 0), np.float32),
             to_mean=np.ascontiguousarray(kernel[:, self._mean]),
-            to_steady=np.ascontiguousarray(kernel[:, self._steady]),
+            to_per_update=np.ascontiguousarray(kernel[:, self._per_update]),
             out=np.ascontiguousarray(out[:, :, 0]),
             bias=np.ascontiguousarray(last_bias[:, 0, 0]),
             smooth=settings.activation == "silu",
@@ -113,7 +113,7 @@ class NativePhi:
             if not shapes:
                 of_constant = _flat(kernel[:, :, self._constant])
                 self._first = of_constant.reshape(workers, -1, channels), bias
-                self._of_steady = kernel[:, :, self._steady]
+                self._of_per_update = kernel[:, :, self._per_update]
                 kernel = kernel[:, :, self._mean]
             else:
                 biases.append(_flat(np.repeat(bias, length, axis=1)))
@@ -123,7 +123,7 @@ class NativePhi:
             shapes=np.array(shapes, np.int64).reshape(-1, 5),
             kernels=np.concatenate([np.empty((workers, 0), np.float32), *kernels], axis=1),
             constant=np.concatenate(biases, axis=1),
-            to_steady=np.empty((workers, 0, 0, 0), np.float32),
+            to_per_update=np.empty((workers, 0, 0, 0), np.float32),
             mask=np.ones((workers, self._settings.buffer_size), np.float32),
             pooled=settings.pooling == "mean",
             to_hidden=to_hidden,
@@ -135,16 +135,16 @@ class NativePhi:
         kernel, bias = self._first
         width, stride = contexts.shapes[0, :2]
         if batch.mask is None:  # all frames see the same time-invariant inputs
-            steady = self._of_steady.sum(axis=1, keepdims=True)
+            per_update = self._of_per_update.sum(axis=1, keepdims=True)
         else:
             constant = constant * batch.mask
             contexts = contexts._replace(mask=np.ascontiguousarray(batch.mask[:, :, 0]))
             frames = _frames(batch.mask, width, stride)
-            steady = np.einsum("wlk,wkdc->wldc", frames, self._of_steady)
+            per_update = np.einsum("wlk,wkdc->wldc", frames, self._of_per_update)
         first = np.matmul(_frames(constant, width, stride), kernel) + bias
         return contexts._replace(
             constant=np.concatenate([_flat(first), contexts.constant], axis=1),
-            to_steady=np.ascontiguousarray(steady),
+            to_per_update=np.ascontiguousarray(per_update),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.agent.agents import widened
+from epg_tf.agent.agents import pad_workers
 from epg_tf.rivals.adaptation.policy import AdaptablePolicy
 
 _FEWEST = 4  # workers, below which TensorFlow adds in another order
@@ -99,4 +99,4 @@ class InnerStep:
 def _widened(arrays: Sequence) -> list[tf.Tensor]:
     """Arrays [W, ...] with ghosts beside a few workers."""
     width = max(_FEWEST, len(arrays[-1]))
-    return [tf.constant(widened(array, width)) for array in arrays]
+    return [tf.constant(pad_workers(array, width)) for array in arrays]

@@ -1,19 +1,19 @@
-"""Analyses a loss: what it has in common with PPO, how it moves policies, what it looks at.
+"""Analyses a loss: its agreement with PPO, its changes of policies, its sensitivity to inputs.
 
     python -m epg_tf.analyze --loss runs/reacher --root_dir runs/reacher/analysis
 
-On each of the held-out tasks (--num_tasks, 16 unless given) two fresh agents learn, one with the
-evolved loss and one with a random loss of its architecture, both without reward (a loss that was
-evolved to see the reward is shown it, and the pictures say so). Meanwhile it is measured:
+Two fresh agents learn on each held-out task (--num_tasks, 16 unless given): one with the evolved
+loss, one with a random loss of its architecture. Neither sees rewards. But a loss that was evolved
+to see rewards gets them, and the pictures say so. Three measurements accompany them:
 
   gradient_correlation   Spearman's correlation between the gradients of the loss and of PPO, with
                          respect to the policy, on the same steps (section 4.3 of the paper)
   policy_change          the KL divergence from each policy to the next (Fig. 6)
-  sensitivity            how much the loss of a step depends on each kind of input, at each
+  sensitivity            the dependence of a step's loss on each kind of input, at each
                          position of the buffer (Fig. 9)
 
-Each leaves in --root_dir a picture (.png), every agent's numbers (.npz and .csv) and its part of
-`summary.json` and of TensorBoard's `events`. One process does it all; it needs no horovodrun.
+Each writes to --root_dir a picture (.png), every agent's numbers (.npz and .csv) and its part of
+`summary.json` and of TensorBoard's `events`. The command runs in one process, without horovodrun.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _BAR = "{desc} {percentage:3.0f}%|{bar:20}| update {n_fmt}/{total_fmt} [{elapsed
 
 
 def main(argv: list[str]) -> None:
-    """Does what the flags say."""
+    """Runs the command."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     result_flags.require_json_file()
-    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     import pathlib
 
     from epg_tf.evaluation.analysis.analysis import Analysis
@@ -64,5 +64,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["loss", "root_dir"])  # here, so that importers need not have them
+    flags.mark_flags_as_required(["loss", "root_dir"])  # here: importers do not need them
     command_line.run(main, lives=True)

@@ -1,4 +1,4 @@
-"""The sentences for values a user can get wrong: name, value, rule."""
+"""Checks of values that users set; each error names the setting, its value and the rule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-_KINDS = {  # one, several
+_KINDS = {  # type -> its name, singular and plural
     int: ("an integer", "integers"),
     float: ("a number", "numbers"),
     bool: ("True or False", "booleans"),
@@ -42,7 +42,7 @@ def require_number(name: str, value: Any, *, positive: bool = True) -> None:
 
 
 def require_member(name: str, value: Any, members: tuple[str | None, ...]) -> None:
-    """Checks that a setting is one of a few words.
+    """Checks that a setting is one of a few values.
 
     Raises:
         ValueError: If it is not.
@@ -55,12 +55,12 @@ def require_types(name: str, record: type, arguments: Mapping[str, Any]) -> None
     """Checks arguments of a dataclass against the types of its fields.
 
     Args:
-        name: What the user knows the dataclass by.
+        name: The user's name for the dataclass.
         record: The dataclass.
         arguments: Values of some of its fields, by name.
 
     Raises:
-        ValueError: If one is of another type.
+        ValueError: If a value has the wrong type.
     """
     hints = typing.get_type_hints(record)
     for field, value in arguments.items():
@@ -84,7 +84,7 @@ def _is(value: Any, hint: Any) -> bool:
     if hint in (int, float):
         numbers = int if hint is int else (int, float)
         return isinstance(value, numbers) and not isinstance(value, bool)
-    if getattr(hint, "_is_protocol", False):  # a protocol here is a function of some kind
+    if getattr(hint, "_is_protocol", False):  # protocols here are kinds of functions
         return callable(value)
     return isinstance(value, hint)
 

@@ -1,6 +1,6 @@
-"""gin: what can be configured, reading presets, and the complete config of a run.
+"""Configuration by gin: its classes, reading presets, and the complete config of a run.
 
-The only module that imports gin. Everything else is configured by plain arguments.
+Only this module imports gin. Everything else is configured by plain arguments.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 import gin
 
-# TF-Agents registers its classes with gin, which takes no more of them once it has read a config.
-# `import tf_agents` brings all that the project uses, but for this one.
+# TF-Agents registers its classes with gin, which accepts no more after it has read a config.
+# `import tf_agents` registers all classes that this project uses, except for this one.
 import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
 
 from epg_tf.checks import require_types
@@ -47,7 +47,7 @@ from epg_tf.text import printable
 
 
 def _checked(record: type, name: str) -> Any:
-    """The dataclass as gin sees it: what is missing or of a wrong type gets a sentence."""
+    """Wraps a dataclass for gin: a missing or mistyped value raises a one-sentence error."""
 
     def make(**values):
         for parameter in signature.parameters.values():
@@ -97,7 +97,7 @@ for _record in (
         _checked(_record, _record.__name__), name=_record.__name__, module=_record.__module__
     )
 
-# Presets include one another by the path from there, wherever they are read from.
+# Presets include one another by paths relative to this folder, wherever they are read from.
 gin.add_config_file_search_path(str(SHIPPED))
 
 
@@ -112,16 +112,16 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> MetaTraining:
         The settings of the run.
 
     Raises:
-        ValueError: In one sentence, if a file is missing, a name unknown or a value bad.
+        ValueError: If a file is missing, a name is unknown or a value is bad; in one sentence.
     """
     return _read(_make_meta_training, files, bindings)
 
 
 def read_rival(files: Sequence[str], bindings: Sequence[str]) -> RivalTraining:
-    """The settings of a rival's training, read as `read` reads those of a loss's.
+    """Reads the settings of a rival's training, like `read` for a loss.
 
     Raises:
-        ValueError: In one sentence, if a file is missing, a name unknown or a value bad.
+        ValueError: If a file is missing, a name is unknown or a value is bad; in one sentence.
     """
     return _read(_make_rival_training, files, bindings)
 
@@ -144,14 +144,14 @@ def _read(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
         _name_unused(bindings)
         return settings
     except ValueError as error:
-        # gin says below it who called whom.
+        # gin appends a chain of calls on further lines.
         raise ValueError(str(error).partition("\n")[0]) from error
     except RecursionError as error:
         raise ValueError("The config is not understood: a binding refers to itself.") from error
 
 
 def _name_unused(bindings: Sequence[str]) -> None:
-    """Names, in a warning each, bindings of things that the run does not use."""
+    """Logs a warning for each binding that the run does not use."""
     used = {line.partition(" =")[0] for line in gin.operative_config_str().splitlines()}
     used = {".".join(name.split(".")[-2:]) for name in used}
     for binding in bindings:
@@ -162,12 +162,12 @@ def _name_unused(bindings: Sequence[str]) -> None:
 
 
 def complete_config() -> str:
-    """All values in force, defaults included, as a gin file that makes the same run."""
+    """Returns all values in force, including defaults, as a gin file that reproduces the run."""
     return gin.operative_config_str()
 
 
 def _presets() -> list[str]:
-    """The names of the presets, folders of parts left out, those of the paper's tasks first."""
+    """Returns the names of the presets, top-level ones first, without the parts in gin/tasks."""
     root = SHIPPED / "gin"
     files = [*sorted(root.glob("*.gin")), *sorted(root.glob("*/*.gin"))]
     names = [file.relative_to(root).with_suffix("").as_posix() for file in files]
@@ -175,21 +175,21 @@ def _presets() -> list[str]:
 
 
 def resolve(path: str) -> str:
-    """The path of something that ships and a user names: gin/reacher.gin, or reacher for short."""
+    """Finds a shipped file (gin/reacher.gin, or reacher for short) unless the path itself exists."""
     names = [path, f"gin/{path}.gin"] if path else []
     found = (str(SHIPPED / name) for name in names if (SHIPPED / name).exists())
     return path if pathlib.Path(path).exists() else next(found, path)
 
 
 def _parse(where: str, parse: Callable[..., Any], *arguments: str) -> None:
-    """Lets gin parse; what it says of a mistake, over many lines, becomes one sentence."""
+    """Lets gin parse; turns its error of many lines into one sentence."""
     logging.disable()  # gin logs what it also raises
     try:
         parse(*arguments)
-    except Exception as error:  # whatever it is, it is about what the user wrote
+    except Exception as error:  # any error concerns the user's text
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         message = lines[0] if lines else type(error).__name__
-        if message.startswith("malformed node"):  # Python's words for what is not a literal
+        if message.startswith("malformed node"):  # Python's message for non-literals
             message = next((line for line in lines if "Failed to parse" in line), lines[0])
         place = next((f" (in{line[2:]})" for line in lines if line.startswith("In file")), "")
         if isinstance(error, tokenize.TokenError):

@@ -1,36 +1,34 @@
-"""Evaluates a loss: trains fresh agents with it, and with PPO, on tasks that nobody trained on.
+"""Evaluates a loss: trains fresh agents with it, and with PPO, on held-out tasks.
 
     python -m epg_tf.evaluate --loss runs/reacher --root_dir runs/reacher/evaluation
     horovodrun -np 2 python -m epg_tf.evaluate --loss runs/hopper --root_dir runs/hopper/evaluation
 
-Some methods train the same number of agents on the same held-out tasks (--num_tasks, 32 unless
-given, with --num_seeds on each) for the same number of environment steps: the evolved loss and
-fresh losses of its architecture, both without reward, and two PPOs with reward, ours (the networks
-and minibatches of the agents with the losses, and their step size and number of passes unless
---ppo_learning_rate and --ppo_num_passes say what suits it better) and TF-Agents' own. With
---methods evolved,ppo,tf_agents_sac,no_action, TF-Agents' SAC too, which reuses every step and takes
-longer, and agents that never act. For a run that keeps its teacher's networks, `teacher` is the
-expert or the critic's actor itself, and `cloned` a policy of the agents' kind that is fitted to it;
-neither learns. RL², E-RL², MAML and ES-MAML (--methods evolved,ppo,rl2,maml)
-see the reward too, and have been meta-trained before, as losses are, by `epg_tf.train_rival`:
---rivals runs/rl2_reacher,runs/maml_reacher says where. Of each its best state on validation tasks
-counts.
+All methods train the same number of agents on the same held-out tasks (--num_tasks, 32 unless
+given, with --num_seeds on each) for the same number of environment steps. By default they are the
+evolved loss and fresh losses of its architecture, without reward, and two PPOs with reward, ours
+and TF-Agents'. Ours has the networks and minibatches of the agents with the losses; it has their
+step size and passes too, unless --ppo_learning_rate and --ppo_num_passes are given. Other methods,
+as in --methods evolved,ppo,rl2:
 
-With --converged runs/X_long, the folder of a finished evaluation on the same tasks with longer
-lifetimes, `curves.png` has a line where PPO, SAC and the like ended there.
+  tf_agents_sac        TF-Agents' SAC, which reuses every step and takes longer.
+  no_action            Agents that never act.
+  teacher, cloned      The expert or the critic's actor, and a policy of the agents' kind that is
+                       fitted to it. Neither learns. The run must keep its teacher's networks.
+  rl2, e_rl2,          RL², E-RL², MAML and ES-MAML, meta-trained on rewards by epg_tf.train_rival.
+  maml, es_maml        Their runs: --rivals runs/rl2_reacher,runs/maml_reacher. The state with the
+                       best validation counts.
 
-In --root_dir: `summary.json` and the table that is printed (interquartile means of the final return
-and of the area under the learning curve, with 95% intervals; how likely an agent is to beat PPO's
-on the same task; the updates needed to reach what PPO ends with), `curves.png`, `curves.csv` and
-`curves.npz` with every agent's curve, and TensorBoard's `events`. Interrupted, the same command
-goes on with the methods that are missing.
+--root_dir gets `summary.json`, the table that is printed, `curves.png`, `curves.csv`, `curves.npz`
+with every agent's curve, and TensorBoard's `events`. The table has interquartile means, with 95%
+intervals, of the final return and of the area under the learning curve. It also has the probability
+to beat PPO's agent on the same task, and the updates needed to reach PPO's final return. After an
+interruption the same command trains the missing methods. --converged runs/X_long names a finished
+evaluation on the same tasks with longer lifetimes; lines in `curves.png` show its final returns.
 
-How the agents learn is the loss's own config's, unless --gin_binding changes it. --horizon_factor 4
-makes their lifetimes four times as long as those that the loss was evolved for.
-
-With --shift "RandomHopper.gravity=[1, 5, 10, 20, 30]" all of this is done for each of these values,
-in a folder of its own, and `shift.png`, `shift.csv` and `shift.json` set the final returns side by
-side: what becomes of a loss on tasks unlike those that it was evolved on.
+The loss's config determines the agents' learning, unless --gin_binding changes it. Lifetimes are
+four times as long with --horizon_factor 4. --shift "RandomHopper.gravity=[1, 5, 10, 20, 30]" tests
+a loss outside its training distribution: it repeats the evaluation for each value in a subfolder,
+and compares the final returns in `shift.png`, `shift.csv` and `shift.json`.
 """
 
 from __future__ import annotations
@@ -98,11 +96,11 @@ _BAR = "{desc} {percentage:3.0f}%|{bar:20}| update {n_fmt}/{total_fmt} [{elapsed
 
 
 def main(argv: list[str]) -> None:
-    """Does what the flags say."""
+    """Runs the command."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     result_flags.require_json_file()
-    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     import pathlib
 
     from epg_tf.evaluation.learning_curves.summary import fingerprint, table
@@ -137,7 +135,7 @@ def main(argv: list[str]) -> None:
 
 
 def _compare(ranks: Ranks, *bindings: str) -> Comparison:
-    """What the flags ask for, with a few settings changed."""
+    """Returns the comparison that the flags ask for, with additional bindings."""
     from epg_tf import config
     from epg_tf.evaluation.learning_curves.comparison import Comparison
     from epg_tf.evaluation.learning_curves.converged import read_levels
@@ -145,14 +143,14 @@ def _compare(ranks: Ranks, *bindings: str) -> Comparison:
     from epg_tf.rivals.meta_training.trained import load_rivals
 
     with command_line.one_sentence(ranks):
-        # Before the loss, whose config is to stand.
+        # Before the loss, because the config read last is the one that counts.
         rivals = load_rivals(_RIVALS.value, config.read_rival)
         loss = load(
             loss_flags.LOSS.value or "",
             config_flags.GIN_FILE.value,
             [*config_flags.GIN_BINDING.value, *bindings],
         )
-    # A run that still goes on may have written another epoch between two ranks' reading.
+    # A run in progress may write another epoch between the readings of two ranks.
     loss, rivals = ranks.broadcast((loss, rivals))
     with command_line.one_sentence(ranks):
         comparison = Comparison(
@@ -177,7 +175,7 @@ def _compare(ranks: Ranks, *bindings: str) -> Comparison:
 def _evaluate(
     comparison: Comparison, root: pathlib.Path, ranks: Ranks, title: str = ""
 ) -> dict[str, Any]:
-    """Trains what is missing in a folder, and reads there what came of it."""
+    """Trains the methods that a folder lacks, and returns its summary."""
     from epg_tf.evaluation.learning_curves.results import EvaluationResults
     from epg_tf.evaluation.learning_curves.summary import fingerprint
     from epg_tf.evaluation.results_folder import ResultsFolder
@@ -200,7 +198,7 @@ def _evaluate(
 
 
 def _lifetime(num_updates: int) -> int:
-    """K: the config's, or that of --num_updates, times --horizon_factor."""
+    """Returns K: the config's or that of --num_updates, times --horizon_factor."""
     from epg_tf.checks import require_integer
 
     if held_out_flags.NUM_UPDATES.value is not None:
@@ -215,7 +213,7 @@ def _lifetime(num_updates: int) -> int:
 def _train_what_is_missing(
     comparison: Comparison, ranks: Ranks, results: EvaluationResults, title: str
 ) -> dict[str, Runs]:
-    """Trains the methods that the folder does not have yet, with a progress bar on rank 0."""
+    """Trains the methods that the folder lacks, with a progress bar on rank 0; returns all runs."""
     from epg_tf.evaluation.learning_curves.training import AgentTraining
     from epg_tf.run.progress import progress_bar
 
@@ -238,5 +236,5 @@ def _train_what_is_missing(
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["loss", "root_dir"])  # here, so that importers need not have them
+    flags.mark_flags_as_required(["loss", "root_dir"])  # here: importers do not need them
     command_line.run(main, lives=True)

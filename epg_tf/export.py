@@ -4,13 +4,13 @@
     python -m epg_tf.export --checkpoint runs/reacher/export/best --out runs/reacher/loss
     python examples/use_evolved_loss.py runs/reacher/loss
 
---out becomes a folder with the arrays (`loss.npz`), the SavedModel that plain TensorFlow uses
-(`saved_model.pb`, `variables/`), `README.md` (the model card: tasks, inputs, use, scores,
-provenance, limits), `loss.json` (the same for programs) and `operative_config.gin`, so that --loss
-of the other commands takes it too. The scores are those that
-epg_tf.evaluate left in the run's folder `evaluation`, or in --evaluation.
+--out becomes a folder. `loss.npz` holds the arrays; `saved_model.pb` and `variables/` are the
+SavedModel for plain TensorFlow. `README.md` is the model card: tasks, inputs, use, scores,
+provenance, limits. `loss.json` holds the same for programs. With `operative_config.gin`, --loss of
+the other commands takes the folder too. The scores are those that epg_tf.evaluate left in the run's
+folder `evaluation`, or in --evaluation.
 
-An earlier export of the same loss in --out is replaced. Any other folder that is there is refused.
+An earlier export of the same loss in --out is replaced. Any other folder with content is refused.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ _EVALUATION = flags.DEFINE_string(
 
 
 def main(argv: list[str]) -> None:
-    """Does what the flags say."""
+    """Runs the command."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     result_flags.require_json_file()
-    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     import pathlib
 
     from epg_tf.evolved_loss.card import model_card
@@ -88,10 +88,10 @@ def main(argv: list[str]) -> None:
 
 
 def _holds_earlier_export(out: pathlib.Path, phi_crc32: int) -> bool:
-    """Whether --out holds an earlier export of the loss and nothing else.
+    """Returns True if --out holds an earlier export of the loss; False if it holds nothing.
 
     Raises:
-        ValueError: If something else is there.
+        ValueError: If it holds anything else.
     """
     from epg_tf.evolved_loss.folder import LOSS_FILES, read_description
     from epg_tf.files import CONFIG_FILE
@@ -109,7 +109,7 @@ def _holds_earlier_export(out: pathlib.Path, phi_crc32: int) -> bool:
 
 
 def _scores(loss: EvolvedLoss, phi_crc32: int) -> tuple[dict[str, Any] | None, str]:
-    """The scores that go into the card, or None, and what there is to say of them.
+    """Returns the scores for the card, or None, and a remark about them.
 
     Raises:
         ValueError: If --evaluation is not an evaluation of the loss.
@@ -137,5 +137,5 @@ def _scores(loss: EvolvedLoss, phi_crc32: int) -> tuple[dict[str, Any] | None, s
 if __name__ == "__main__":
     flags.mark_flags_as_required(
         ["checkpoint", "out"]
-    )  # here, so that importers need not have them
+    )  # here: importers do not need them
     command_line.run(main)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, what a run's are called, and how settings are told apart."""
+"""Atomic file writes, the names of a run's files, and the comparison of settings."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SETTINGS_FILE = "config.json"
 COMMANDS_FILE = "commands.txt"
 METRICS_FILE = "metrics.jsonl"
 
-# Where presets, losses and examples lie: in the package where it was installed, else beside it.
+# The folder of presets, losses and examples: in an installed package, or beside it in a checkout.
 _PACKAGE = pathlib.Path(__file__).resolve().parent
 SHIPPED = _PACKAGE / "shipped" if (_PACKAGE / "shipped").is_dir() else _PACKAGE.parent
 
-# What may differ between a run and its continuation, because no number depends on it (on the
-# backend by rounding alone).
+# Settings that a run may change when it resumes, because no number depends on them (on the backend
+# by rounding alone).
 _FREE_SETTINGS = (
     "meta_train.num_epochs",
     "meta_train.threads_per_rank",
@@ -39,15 +39,15 @@ _FREE_SETTINGS = (
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Where to write what is to take the place of a file or a folder once it is whole.
+    """Yields a path to write to, and then moves the result over a file or a folder.
 
-    Whoever is killed meanwhile leaves the old one or the new one, never half of one.
+    A file is replaced atomically. An old folder is removed just before the new one takes its place.
 
     Args:
-        path: The file or the folder, which need not be there yet.
+        path: The file or the folder, which need not exist.
     """
     aside = aside_of(path)
-    remove(aside)  # of somebody who was killed
+    remove(aside)  # left by a killed process
     try:
         yield aside
         if aside.is_dir():
@@ -58,12 +58,12 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def aside_of(path: pathlib.Path) -> pathlib.Path:
-    """Where a file is written before it is whole; its suffix still says what it is."""
+    """Returns the path of a file or folder that is being written; it has the same suffix."""
     return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
 def remove(path: pathlib.Path) -> None:
-    """Removes a file, or a folder with all that is in it, if there is one."""
+    """Removes a file, or a folder with its content, if it exists."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -71,7 +71,7 @@ def remove(path: pathlib.Path) -> None:
 
 
 def write_bytes(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file whole, and waits until it is on the disk."""
+    """Writes a file atomically, and waits until it is on the disk."""
     with replacing(path) as aside, open(aside, "wb") as file:
         file.write(content)
         file.flush()
@@ -79,25 +79,25 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text file whole, as UTF-8."""
+    """Writes a text file atomically, as UTF-8."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: pathlib.Path, value: Any, allow_nan: bool = False) -> None:
-    """Writes a JSON file whole; that a number in it is not finite is an error, or allowed."""
+    """Writes a JSON file atomically; raises ValueError on non-finite numbers unless allowed."""
     text = json.dumps(value, indent=1, allow_nan=allow_nan, ensure_ascii=False, default=repr)
     write_text(path, text + "\n")
 
 
 def write_npz(path: pathlib.Path, arrays: Mapping[str, Any]) -> None:
-    """Writes arrays by name, compressed, to a file that is whole."""
+    """Writes arrays by name to a compressed file, atomically."""
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     write_bytes(path, content.getvalue())
 
 
 def write_csv(path: pathlib.Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Writes rows below the names of their columns to a file that is whole."""
+    """Writes a CSV file with a head of column names, atomically."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
@@ -106,7 +106,7 @@ def write_csv(path: pathlib.Path, names: Sequence[str], rows: Iterable[Sequence[
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any] | None:
-    """The object in a JSON file; None where there is none."""
+    """Reads the object in a JSON file; None if there is none."""
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -115,40 +115,40 @@ def read_json(path: pathlib.Path) -> dict[str, Any] | None:
 
 
 def crc32_of(phi: np.ndarray) -> int:
-    """The checksum by which a loss of parameters phi [P] is told from others, as float32."""
+    """Returns the checksum of parameters phi [P] as float32, which identifies a loss."""
     return zlib.crc32(phi.astype("<f4").tobytes())
 
 
 def flatten(settings: Any, free: bool = False, root: str = "meta_train") -> dict[str, Any]:
-    """The settings of a run as names and values, named like gin's.
+    """Returns the settings of a run as names and values, named like gin's.
 
-    Those of nested records are named by their class; of a second record of the same class by where
-    it is, such as `ExpertTeacher.family.frame_skip`.
+    Settings of nested records are named by class; those of a second record of the same class by
+    path, such as `ExpertTeacher.family.frame_skip`.
 
     Args:
         settings: The settings of the run.
-        free: Whether those are among them that no number depends on.
-        root: What gin calls the settings themselves.
+        free: True to include settings that no number depends on.
+        root: gin's name for the settings themselves.
     """
     return dict(_flattened(settings, root, free, set()))
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as they come back from JSON."""
+    """Returns values after a round trip through JSON."""
     return json.loads(json.dumps(values, default=_as_json))
 
 
 def differs_from_run(settings: Any, config: Mapping[str, Any], root: str = "meta_train") -> str:
-    """Says by name in what settings differ from the config of a run; `root` as for `flatten`.
+    """Describes the differences of settings from the config of a run; `root` as for `flatten`.
 
-    A setting that is younger than the run counts as its default there.
+    A setting that is newer than the run counts as its default there.
     """
     there = {**plain(_defaults(settings, root, set())), **config}
     return differences(there, plain(flatten(settings, root=root)))
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Says by name what differs between two sets of settings; one of None may be absent."""
+    """Describes the differences of two sets of settings by name; None equals an absent one."""
     return "; ".join(
         f"`{name}` is {there.get(name, 'absent')} there and {here.get(name, 'absent')} here"
         for name in sorted(there.keys() | here.keys())
@@ -168,7 +168,7 @@ def _flattened(
 
 
 def _prefix(name: str, record: Any, taken: set[str]) -> str:
-    """What the settings of a nested record are called: by its class, if that is not taken yet."""
+    """Returns the prefix of a nested record's settings: its class, or its path if that is taken."""
     kind = type(record).__name__
     prefix = name if kind in taken else kind
     taken.add(kind)
@@ -176,7 +176,7 @@ def _prefix(name: str, record: Any, taken: set[str]) -> str:
 
 
 def _defaults(settings: Any, prefix: str, taken: set[str]) -> dict[str, Any]:
-    """What `flatten` would give if every setting that has a default had it."""
+    """Returns the defaults of all settings that have one, named as by `flatten`."""
     values: dict[str, Any] = {}
     for name, default, value in _fields(settings, prefix, free=False):
         if _is_record(value):
@@ -187,7 +187,7 @@ def _defaults(settings: Any, prefix: str, taken: set[str]) -> dict[str, Any]:
 
 
 def _fields(settings: Any, prefix: str, free: bool) -> Iterator[tuple[str, Any, Any]]:
-    """The name, default and value of each setting of a record."""
+    """Yields the name, default and value of each setting of a record."""
     for field in dataclasses.fields(settings):
         if free or f"{prefix}.{field.name}" not in _FREE_SETTINGS:
             yield f"{prefix}.{field.name}", field.default, getattr(settings, field.name)
@@ -198,7 +198,7 @@ def _is_record(value: Any) -> bool:
 
 
 def _as_json(value: Any) -> Any:
-    """What JSON makes of an array, or of an object that a family of the user's own may hold."""
+    """Converts an array, or an object in a user's own task family, for JSON."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     return {"class": type(value).__name__, **getattr(value, "__dict__", {"value": str(value)})}

@@ -2,19 +2,19 @@
 
     python -m epg_tf.render --loss runs/reacher --root_dir runs/reacher/videos
 
-Fresh agents learn on held-out tasks (--num_tasks, 4 unless given, 9 at most), one on each, without
-reward. Then they play as they were before their first update, halfway, and after their last: from
-the same initial states, with the same action noise, in real time. Below each stands the return of
-its episode so far.
+Fresh agents learn without reward on held-out tasks (--num_tasks, 4 unless given, 9 at most), one on
+each. The films show them before their first update, halfway, and after their last. All start from
+the same initial states, with the same action noise, and play in real time. Below each agent stands
+the return of its episode so far.
 
-In --root_dir: `before`, `during` and `after`, and all of them side by side in `learning`, each as
-MP4 and as GIF; `bodies.png`, a sheet of the family's randomised bodies (Fig. 3 of the paper); for
-robots that travel `exploration.png` and `.npz`, their positions over the lifetime beside those of
-PPO (Fig. 8); and `summary.json`, with the returns.
+--root_dir gets the films `before`, `during` and `after`, and `learning` with all of them side by
+side, each as MP4 and as GIF. `bodies.png` shows randomised bodies of the family (Fig. 3 of the
+paper). For robots that travel, `exploration.png` and `.npz` have their positions over the lifetime
+beside those of PPO (Fig. 8). `summary.json` has the returns.
 
-A loss that was evolved to see the reward is shown it, and helped by the guidance that was left when
-its evolution ended; the pictures then say so. Drawing needs EGL or OSMesa, of which one that works
-is found; MUJOCO_GL, where it is set, decides. A process of its own draws, without TensorFlow.
+A loss that was evolved to see the reward gets it, with the guidance at the end of its evolution.
+The pictures then say so. Drawing needs EGL or OSMesa; MUJOCO_GL, if set, decides which, else the
+first that works does. A separate process draws, without TensorFlow.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ _BAR = "{desc:9} {percentage:3.0f}%|{bar:20}| [{elapsed}<{remaining}]"
 
 
 def main(argv: list[str]) -> None:
-    """Does what the flags say."""
+    """Runs the command."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     result_flags.require_json_file()
-    # Here and not above: --help and a mistyped flag should not wait for them.
+    # Imported here so that --help and a mistyped flag do not wait for them.
     from epg_tf.rendering.process import RenderingError, RenderProcess
 
     try:
-        with RenderProcess() as process:  # before TensorFlow: what cannot be drawn is soon said
+        with RenderProcess() as process:  # before TensorFlow, to fail early
             _render(process)
     except RenderingError as error:
         command_line.fail(str(error))
@@ -86,5 +86,5 @@ def _render(process: RenderProcess) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["loss", "root_dir"])  # here, so that importers need not have them
+    flags.mark_flags_as_required(["loss", "root_dir"])  # here: importers do not need them
     command_line.run(main, lives=True)

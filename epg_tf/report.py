@@ -1,23 +1,23 @@
-"""Gathers a run, and what other commands made of it, on one HTML page.
+"""Gathers a run, and the results of other commands on it, on one HTML page.
 
     python -m epg_tf.report --root_dir runs/reacher
 
-The page, `report.html` in the run's folder or --out, is one file that needs no network: what was
-trained, how its loss evolved, and what the run's folders `evaluation`, `analysis`, `videos` and
-`loss` hold. For those that are missing it gives the command that makes them:
+The page is one file that needs no network: `report.html` in the run's folder, or --out. It shows
+the settings, the training, and the run's folders `evaluation`, `analysis`, `videos` and `loss`. For
+missing folders it gives the commands that make them:
 
     python -m epg_tf.evaluate --loss runs/reacher --root_dir runs/reacher/evaluation
     python -m epg_tf.analyze --loss runs/reacher --root_dir runs/reacher/analysis
     python -m epg_tf.render --loss runs/reacher --root_dir runs/reacher/videos
     python -m epg_tf.export --checkpoint runs/reacher --out runs/reacher/loss
 
-Given a folder of several runs, such as launch/ablations.sh makes, it sets them side by side: the
-page has one picture (also beside it as `runs.png`) and one table (also printed), with the settings
-in which each run differs from most; below them the losses that runs have in their folder `loss`.
+For a folder of several runs, such as launch/ablations.sh makes, the page compares them. It has one
+picture (also written as `runs.png`) and one table (also printed) with the settings in which each
+run differs from most. Below them are the losses in the runs' folders `loss`.
 
-Given a folder of losses, such as `losses`, it makes a gallery of them.
+For a folder of losses, such as `losses`, the page is a gallery of them.
 
-It takes seconds, may be given again at any time, and may be given while runs go on.
+The command takes seconds. It may be repeated at any time, even while runs are in progress.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ flags.DEFINE_string(
     "out",
     None,
     "The page; by default report.html in the folder of --root_dir.",
-    allow_override=True,  # another command line has an --out too, and both may be imported
+    allow_override=True,  # epg_tf.export has an --out too, and both may be imported
 )
 
 
 def main(argv: list[str]) -> None:
-    """Does what the flags say."""
+    """Runs the command."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     for name in ("gin_file", "gin_binding"):
         if flags.FLAGS[name].value:
             command_line.fail(f"`--{name}` must not be given: a report has the run's own config.")
-    # Here and not above: --help and a mistyped flag should not wait for matplotlib.
+    # Imported here so that --help and a mistyped flag do not wait for matplotlib.
     from epg_tf.evaluation.report.gallery import is_gallery, read_gallery
     from epg_tf.evaluation.report.page import (
         draw_runs,
@@ -98,14 +98,14 @@ def _write(out: pathlib.Path, content: bytes) -> None:
 
 
 def _page_to_write(root: pathlib.Path) -> pathlib.Path:
-    """The file that --out names.
+    """Returns the path of the page.
 
     Raises:
-        ValueError: If it cannot be one.
+        ValueError: If --out cannot be one.
     """
     out = pathlib.Path(flags.FLAGS["out"].value or root / "report.html")
     rule = None
-    if out.suffix not in (".html", ".htm"):  # nobody's data is to be overwritten by a slip
+    if out.suffix not in (".html", ".htm"):  # a slip must not overwrite data
         rule = "end in .html"
     elif out.is_dir():
         rule = "be a file"
@@ -117,5 +117,5 @@ def _page_to_write(root: pathlib.Path) -> pathlib.Path:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["root_dir"])  # here, so that importers need not have it
+    flags.mark_flags_as_required(["root_dir"])  # here: importers do not need it
     command_line.run(main)

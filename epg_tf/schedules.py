@@ -1,4 +1,4 @@
-"""Schedules over epochs: of the guidance's weight (alpha in Eq. 6), the outer step size, and K.
+"""Schedules over epochs, for the guidance (alpha in Eq. 6), the outer step size and K.
 
 A schedule is a frozen record that maps an epoch, counted from 1, to a value.
 """
@@ -22,15 +22,15 @@ class Schedule(Protocol):
     """Anything that maps an epoch to a value."""
 
     def __call__(self, epoch: int) -> float:
-        """The value in force during `epoch` (1, 2, ...)."""
+        """Returns the value in `epoch` (1, 2, ...)."""
         ...
 
 
 def epochs_to_look_at(schedule: Schedule, last_epoch: int) -> Iterable[int]:
-    """Epochs up to the last among which are those of a schedule's least and greatest values.
+    """Returns epochs up to the last one that include a schedule's least and greatest values.
 
-    Of this module's schedules these are a few, however many epochs there are; of others all, up to
-    the first hundred thousand.
+    For this module's schedules these are a few epochs. For others they are all epochs, up to the
+    first hundred thousand.
     """
     knots = {Constant: (), Linear: (), PiecewiseLinear: getattr(schedule, "epochs", ())}.get(
         type(schedule)
@@ -52,16 +52,16 @@ def require_schedule(
     lowest: float = 0.0,
     highest: float = math.inf,
 ) -> None:
-    """Checks what a schedule says of every epoch.
+    """Checks a schedule's value in every epoch.
 
     Raises:
-        ValueError: If it is not a finite number from `lowest` to `highest`.
+        ValueError: If a value is not a finite number from `lowest` to `highest`.
     """
     for epoch in epochs_to_look_at(schedule, last_epoch):
         try:
             value = schedule(epoch)
             is_within = lowest <= value <= highest and math.isfinite(value)
-        except TypeError:  # as of `@Constant` in the place of `@Constant()`
+        except TypeError:  # such as `@Constant` instead of `@Constant()`
             is_within = False
         if not is_within:
             shown = schedule if dataclasses.is_dataclass(schedule) else schedule.__name__
@@ -75,7 +75,7 @@ def require_rate(name: str, rate: float | Schedule, last_epoch: int) -> None:
     """Checks a step size, a number or a schedule.
 
     Raises:
-        ValueError: If it is not positive, or the schedule not a finite number of 0 or more.
+        ValueError: If a number is not positive, or a schedule's value is negative or not finite.
     """
     if callable(rate):
         require_schedule(name, rate, last_epoch)
@@ -84,7 +84,7 @@ def require_rate(name: str, rate: float | Schedule, last_epoch: int) -> None:
 
 
 def value_in(setting: float | Schedule, epoch: int) -> float:
-    """What a setting, a number or a schedule, is in an epoch (1, 2, ...)."""
+    """Returns the value of a setting, a number or a schedule, in an epoch (1, 2, ...)."""
     return setting(epoch) if callable(setting) else setting
 
 
@@ -101,7 +101,7 @@ class Constant:
 
 @dataclasses.dataclass(frozen=True)
 class Linear:
-    """From `start` in epoch 1 straight to `end` in epoch `num_epochs` + 1, and `end` ever after.
+    """A line from `start` in epoch 1 to `end` in epoch `num_epochs` + 1, and `end` afterwards.
 
     Raises:
         ValueError: If `num_epochs` is not positive.
@@ -115,16 +115,16 @@ class Linear:
         require_integer("Linear.num_epochs", self.num_epochs)
 
     def __call__(self, epoch: int) -> float:
-        """The interpolated value."""
+        """Returns the interpolated value."""
         done = min(1.0, (epoch - 1) / self.num_epochs)
         return float(self.start + (self.end - self.start) * done)
 
 
 @dataclasses.dataclass(frozen=True)
 class PiecewiseLinear:
-    """Straight from one of `values` to the next, each in force in its one of `epochs`.
+    """Straight lines through `values`, each reached in the epoch at its place in `epochs`.
 
-    Before the first epoch the first value is in force, and the last one ever after.
+    The first value holds before the first of these epochs, the last value after the last.
 
     Raises:
         ValueError: If there are not as many values as epochs, or the epochs do not rise.
@@ -143,5 +143,5 @@ class PiecewiseLinear:
             )
 
     def __call__(self, epoch: int) -> float:
-        """The interpolated value."""
+        """Returns the interpolated value."""
         return float(np.interp(epoch, self.epochs, self.values))

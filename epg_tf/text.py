@@ -1,4 +1,4 @@
-"""Numbers and tables as text: the same score has the same digits wherever it stands."""
+"""Numbers and tables as text; a score has the same digits everywhere."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_SMALL, _LARGE = 1e-2, 1e7  # where numbers are written with an exponent, or with fewer digits
+_SMALL, _LARGE = 1e-2, 1e7  # numbers below or from here on may have an exponent
 
 
 class Table(NamedTuple):
     """A table; the first column names the rows.
 
     Attributes:
-        caption: Above it.
-        head: Of the columns; empty where rows are a name and a value.
-        rows: Cells.
+        caption: The text above the table.
+        head: The heads of the columns; empty if rows are a name and a value.
+        rows: The cells of each row.
     """
 
     caption: str
@@ -24,13 +24,13 @@ class Table(NamedTuple):
 
 
 def as_markdown(table: Table) -> str:
-    """The table as GitHub's Markdown, with its caption above."""
+    """Formats a table in GitHub's Markdown, with its caption above."""
     rows = [table.head, ("---",) * len(table.head), *table.rows]
     return "\n".join([table.caption, "", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines whose columns begin below one another."""
+    """Formats rows of cells as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -39,17 +39,17 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """A text in which line breaks and the like are escaped, so that it stays on its line."""
+    """Escapes line breaks and the like, so that a text stays on one line."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def number(value: float | None, digits: int = 4, largest: float | None = None) -> str:
-    """A number in so many digits, or in as many as there are before the point.
+    """Formats a number with so many significant digits, and with all digits before the point.
 
     Args:
         value: The number; None for one that is not finite.
-        digits: How many are shown of it, or of `largest`.
-        largest: The largest of the numbers at its side, which have as many decimals.
+        digits: The number of significant digits, of `largest` if given.
+        largest: The largest of several numbers that get the same number of decimals.
     """
     if value is None or not math.isfinite(value):
         return "not finite"
@@ -63,9 +63,9 @@ def number(value: float | None, digits: int = 4, largest: float | None = None) -
 
 
 def interval(value: float | None, low: float | None, high: float | None, digits: int = 4) -> str:
-    """A number with the ends of its interval, where it has one."""
+    """Formats a number with the ends of its interval, if it has one."""
     if low is None and high is None:
-        return number(value, digits)  # of a single agent
+        return number(value, digits)  # a single agent's
     known = [abs(one) for one in (value, low, high) if one is not None and math.isfinite(one)]
     largest = max(known, default=0.0)
     shown = [number(one, digits, largest) for one in (value, low, high)]
@@ -73,5 +73,5 @@ def interval(value: float | None, low: float | None, high: float | None, digits:
 
 
 def count(value: float) -> str:
-    """A whole number, thousands apart."""
+    """Formats a whole number with thousands separators."""
     return f"{int(value):,}"

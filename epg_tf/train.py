@@ -3,12 +3,12 @@
     python -m epg_tf.train --gin_file gin/reacher.gin --root_dir runs/reacher
     horovodrun -np 32 python -m epg_tf.train --gin_file gin/reacher.gin --root_dir runs/reacher
 
-A setting of the preset is changed with --gin_binding, for instance
+--gin_binding changes a setting of the preset, for instance
 --gin_binding "meta_train.num_epochs=100" --gin_binding "InnerLoop.num_updates=64". The same command
-goes on where the run in --root_dir stands; Ctrl-C stops it at the end of the epoch at hand
-(horovodrun waits five seconds for that: of a longer epoch the checkpoint before it stands).
-`meta_train.start_from` names a loss to evolve further, such as 'reacher'. With --dry_run
-nothing is trained, but said what it would take.
+resumes the run in --root_dir. Ctrl-C stops it at the end of the current epoch; horovodrun ends it
+after five seconds, in the middle of a longer epoch. `meta_train.start_from` names a loss to evolve
+further, such as 'reacher'. --dry_run trains nothing, and prints the steps, time and memory that the
+run needs.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _DRY_RUN = flags.DEFINE_bool(
 
 
 def main(argv: list[str]) -> None:
-    """Does what the flags say."""
+    """Runs the command."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
-    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     from epg_tf import config
     from epg_tf.evolved_loss.load import loss_to_start_from
     from epg_tf.inner_loop.footprint import require_memory
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> None:
             raise ValueError("`--gin_file` (=none) must name a preset, such as gin/reacher.gin.")
         settings = config.read(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
         config_text = config.complete_config()
-        settings.family.sample(TRAINING_TASK_SEEDS[0])  # before there is a folder
+        settings.family.sample(TRAINING_TASK_SEEDS[0])  # fails before there is a folder
         require_memory(settings.inner_loop, settings.family, len(ranks.share(settings.num_workers)))
         if isinstance(settings.teacher, ExpertTeacher):
             ranks.share(settings.teacher.num_explorers, "ExpertTeacher.num_explorers")
@@ -83,5 +83,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("root_dir")  # here, so that importers need not have it
+    flags.mark_flag_as_required("root_dir")  # here: importers do not need it
     command_line.run(main, lives=True)

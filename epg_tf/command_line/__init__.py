@@ -1,8 +1,8 @@
-"""What all command lines share: errors as one sentence, and a quiet start.
+"""The common parts of all command lines: errors in one sentence, and a quiet start.
 
-Importing this module, before anything else, keeps TensorFlow's notices off the terminal and
-holds the linear algebra to one thread per process: ranks share the cores among them. It also keeps
-OpenGL out of the process, which draws in another (`epg_tf.rendering`).
+Import this module before anything else. It keeps TensorFlow's notices off the terminal. It limits
+linear algebra to one thread per process, since ranks share the cores. And it keeps OpenGL out of
+this process, since another one draws (`epg_tf.rendering`).
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ for _name, _value in {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    # With one thread there is nothing to share out, and XLA's way of sharing out batched products
-    # copies their operands element by element: without it an update takes a fifth less.
+    # To spread batched products over threads, XLA copies their operands element by element. With one
+    # thread that is useless, and an update takes a fifth less time without it.
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    # Horovod looks for work every so many milliseconds; ranks speak once an epoch, and at its
-    # default of 1 the looking alone takes a tenth of the cores.
+    # The interval in milliseconds at which Horovod polls for work. Ranks communicate once per epoch,
+    # and polling at the default of 1 takes a tenth of the cores.
     "HOROVOD_CYCLE_TIME": "25",
-    # A rank that waits for ever hangs the others: say so after a minute, give up after an hour. For
-    # one that does not answer at all, suspended or cut off, wait ten minutes instead of 30 s.
+    # A rank that stalls blocks the others: Horovod warns after a minute and gives up after an hour.
+    # It waits ten minutes, not 30 s, for a rank that does not answer (suspended or disconnected).
     "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "3600",
     "HOROVOD_GLOO_TIMEOUT_SECONDS": "600",
 }.items():
@@ -44,23 +44,23 @@ for _name, _value in {
 
 opengl.withhold()
 logging.set_verbosity(logging.WARNING)
-logging.get_absl_handler().setFormatter(Formatter("epg_tf: %(message)s"))  # as all else is said
-# Each learner traces functions of its own, which TensorFlow takes for one that is traced again.
+logging.get_absl_handler().setFormatter(Formatter("epg_tf: %(message)s"))  # like all other messages
+# Each learner traces its own functions once; TensorFlow mistakes them for one that is retraced.
 logging.get_absl_handler().addFilter(lambda record: "retracing" not in record.getMessage())
 
 BAD_INPUT = 2
 RANK_LOST = 1
-DISK_TROUBLE = 1  # not the input's fault: `launch/supervise.sh` tries again
+DISK_TROUBLE = 1  # not the user's fault: `launch/supervise.sh` tries again
 _DISK_TROUBLES = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)))
 
 
 def run(main: Callable[[list[str]], None], lives: bool = False) -> NoReturn:
-    """Parses the flags and runs `main`; Ctrl-C ends it, as SIGTERM does, without a traceback.
+    """Parses the flags and runs `main`; Ctrl-C ends it, like SIGTERM, without a traceback.
 
     Args:
         main: The command.
-        lives: Whether agents will live in it: what that takes begins to be compiled, where it was
-            not, while TensorFlow is imported.
+        lives: True if agents will live in it. Their native code, unless compiled before, is then
+            compiled while TensorFlow is imported.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -76,7 +76,7 @@ def run(main: Callable[[list[str]], None], lives: bool = False) -> NoReturn:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-    """Parses the flags as absl does, but for its exit codes; the arguments that are none."""
+    """Parses the flags like absl, with other exit codes; returns the remaining arguments."""
     try:
         return flags.FLAGS(arguments)
     except flags.Error as error:
@@ -85,16 +85,16 @@ def _parse(arguments: list[str]) -> list[str]:
         )
         named = f"`--{missing[1]}` (=none) must be given" if missing else str(error).rstrip(".")
         fail(f"{named}; see --help.")
-    except SystemExit:  # of --help and its like, which have been answered
+    except SystemExit:  # absl has answered --help or the like
         raise SystemExit(0) from None
 
 
 @contextlib.contextmanager
 def disk_trouble_as_one_sentence() -> Iterator[None]:
-    """Ends the process with a sentence where a disk that is full, say, fails a write."""
+    """Ends the process with one sentence if a write fails, for instance on a full disk."""
     try:
         yield
-    except Exception as error:  # TensorFlow has errors of its own for files
+    except Exception as error:  # TensorFlow raises its own types for file errors
         text = str(error)
         trouble = next((trouble for trouble in _DISK_TROUBLES if trouble in text), None)
         if trouble is None:
@@ -107,17 +107,17 @@ def disk_trouble_as_one_sentence() -> Iterator[None]:
 
 
 def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:
-    """Says one sentence and ends the process."""
+    """Prints one sentence and ends the process."""
     print(f"epg_tf: {sentence}", file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 
 @contextlib.contextmanager
 def one_sentence(ranks: Ranks) -> Iterator[None]:
-    """Turns a ValueError into one sentence, said once however many ranks there are.
+    """Turns a ValueError into one sentence, printed once for all ranks, and ends them.
 
-    For what comes before any work: there a ValueError is about what the user gave. Where it is
-    raised on some ranks only (a file that one host lacks), the others end with them.
+    Wrap only code that runs before any work, where a ValueError concerns the user's input. If only
+    some ranks raise it (one host lacks a file, for instance), the others end with them.
     """
     mine = None
     try:
@@ -128,5 +128,5 @@ def one_sentence(ranks: Ranks) -> Iterator[None]:
     if said:
         if ranks.is_first:
             print(f"epg_tf: {said[0]}", file=sys.stderr, flush=True)
-        ranks.broadcast(None)  # nobody leaves, and takes the others along, before it has been said
+        ranks.broadcast(None)  # a rank that exits before would end the printing one
         raise SystemExit(BAD_INPUT)

@@ -1,6 +1,6 @@
 """The flags of every command line that trains agents on held-out tasks.
 
-Defined once, because two modules must not define flags of one name; defaults are the command's own.
+They are defined once, because no two modules may define a flag. Defaults depend on the command.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ NUM_UPDATES = flags.DEFINE_integer("num_updates", None, "K; by default the confi
 
 
 def read_loss() -> EvolvedLoss:
-    """The loss that --loss names, with lifetimes of --num_updates where that is given.
+    """Reads the loss that --loss names, with lifetimes of --num_updates if that is given.
 
     Raises:
-        ValueError: In one sentence, if there is none, or a value is bad.
+        ValueError: If there is no such loss, or a value is bad; in one sentence.
     """
     from epg_tf.checks import require_integer
     from epg_tf.evolved_loss.load import load
@@ -35,15 +35,15 @@ def read_loss() -> EvolvedLoss:
 
 
 def num_tasks(default: int) -> int:
-    """How many held-out tasks there are to be."""
+    """Returns the number of held-out tasks."""
     return default if NUM_TASKS.value is None else NUM_TASKS.value
 
 
 def refuse_ranks(num_ranks: int, command: str) -> None:
-    """Checks that a command which is one process has not been given more.
+    """Checks that a command of one process was not started on several ranks.
 
     Raises:
-        ValueError: If it has.
+        ValueError: If it was.
     """
     if num_ranks > 1:
         raise ValueError(f"`horovodrun -np` (={num_ranks}) must be 1: {command} is one process.")

@@ -1,4 +1,4 @@
-"""The flag of every command line whose result programs may read, too."""
+"""The flag of every command line that can write its result as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JSON = flags.DEFINE_string("json", None, "A file to write the result to as well,
 
 
 def require_json_file() -> None:
-    """Ends the process unless --json is a file that can be written, before any work is done."""
+    """Ends the process, before any work, if --json names a file that cannot be written."""
     if JSON.value is None:
         return
     try:
@@ -25,7 +25,7 @@ def require_json_file() -> None:
 
 
 def write_result(result: Mapping[str, Any]) -> None:
-    """Writes what the command found, where --json asks for it."""
+    """Writes the result of the command if --json asks for it."""
     if JSON.value is None:
         return
     from epg_tf.files import write_json

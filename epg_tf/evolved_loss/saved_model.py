@@ -36,8 +36,8 @@ class ExportedLoss(tf.Module):
     of a minibatch is the mean over its steps. Both take the inputs in `given_shapes` by name, with
     or without a leading axis of agents:
 
-    * Inputs that the loss sees: `observation` [N, S], `action` [N, A] (one-hot for a finite set),
-      `termination` [N, 1], `memory` [1, units], `reward` [N, 1]. `loss.json` says which to normalise.
+    * Those that the loss sees of `observation` [N, S], `action` [N, A] (one-hot if finite),
+      `termination` [N, 1], `memory` [1, units], `reward` [N, 1]; `loss.json` says which to normalise.
     * The policy's output: `policy_mean` [N, A] and `policy_log_std` [1, A], or
       `policy_log_probabilities` [N, number of actions].
     * `mask` [N, 1] if N > M: 1 for a step, 0 before the first step, where any numbers will do.

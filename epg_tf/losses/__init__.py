@@ -1,1 +1,1 @@
-"""The door to the losses that ship: `python -m epg_tf.losses`."""
+"""The command that lists the shipped losses: `python -m epg_tf.losses`."""

@@ -1,12 +1,12 @@
-"""Lists the losses that ship: what for, how good, how they were made.
+"""Lists the shipped losses: their tasks, returns and origin.
 
     python -m epg_tf.losses
     python -m epg_tf.losses --json losses.json
 
-Every command's --loss, and `epg_tf.load_loss`, take their names; "_taught" may be left out where no
-other loss has the name without it. Returns are interquartile means on held-out tasks, after as many
-updates of 128 steps as stand beside them; the loss's card has their intervals, and where it lies
-`path` says in --json.
+Every command's --loss and `epg_tf.load_loss` take their names. "_taught" may be left out if no other
+loss has the name without it. Returns are interquartile means on held-out tasks, after the updates
+of 128 steps in brackets. The loss's card has their intervals; in --json, `path` is the loss's
+folder.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ flags.adopt_module_key_flags(result_flags)
 _HEAD = ("name", "tasks", "reward", "made", "steps", "P", "KB", "return (updates)", "PPO's")
 
 
-_RETURNS = ("early_iqm", "final_iqm")  # the first where the loss is for fewer updates
+_RETURNS = ("early_iqm", "final_iqm")  # the first if the loss is for fewer updates
 
 
 def main(argv: list[str]) -> None:
-    """Does what the flags say."""
+    """Runs the command."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     result_flags.require_json_file()
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> None:
 
 
 def _summary(folder: pathlib.Path) -> dict[str, Any]:
-    """What there is to say of a loss."""
+    """Returns the facts about a loss for the table and --json."""
     from epg_tf.evolved_loss.folder import read_description
 
     about = read_description(folder)

@@ -1,1 +1,1 @@
-"""The door to training rivals: `python -m epg_tf.train_rival`."""
+"""The command that meta-trains rivals: `python -m epg_tf.train_rival`."""

@@ -2,11 +2,11 @@
 
     python -m epg_tf.train_rival --gin_file gin/rivals/rl2_reacher.gin --root_dir runs/rl2_reacher
 
-A setting of the preset is changed with --gin_binding, for instance
+--gin_binding changes a setting of the preset, for instance
 --gin_binding "train_rival.num_epochs=100" --gin_binding "RL2.trial_steps=4096". The same command
-goes on where the run in --root_dir stands; Ctrl-C stops it at the end of the epoch at hand. What
-was trained is compared with a loss by `epg_tf.evaluate --methods evolved,ppo,rl2 --rivals
-runs/rl2_reacher`. It is one process.
+resumes the run in --root_dir; Ctrl-C stops it at the end of the current epoch. To compare the
+result with a loss, use `epg_tf.evaluate --methods evolved,ppo,rl2 --rivals runs/rl2_reacher`. The
+command runs in one process.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ flags.adopt_module_key_flags(config_flags)
 
 
 def main(argv: list[str]) -> None:
-    """Does what the flags say."""
+    """Runs the command."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
-    # Here and not above: --help and a mistyped flag should not wait for TensorFlow.
+    # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     from epg_tf import config
     from epg_tf.command_line.held_out_flags import refuse_ranks
     from epg_tf.outer_loop.stop import StopRequest
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
                 "`--gin_file` (=none) must name a preset, such as gin/rivals/rl2_reacher.gin."
             )
         settings = config.read_rival(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
-        settings.family.sample(TRAINING_TASK_SEEDS[0])  # before there is a folder
+        settings.family.sample(TRAINING_TASK_SEEDS[0])  # fails before there is a folder
         command = ["python", "-m", "epg_tf.train_rival", *sys.argv[1:]]
         root = config_flags.ROOT_DIR.value or ""
         run = RivalFolder(root, settings, config.complete_config(), command)
@@ -54,5 +54,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("root_dir")  # here, so that importers need not have it
+    flags.mark_flag_as_required("root_dir")  # here: importers do not need it
     command_line.run(main)

@@ -3,7 +3,7 @@
     git worktree add ../older COMMIT
     python benchmarks/against_commit.py ../older reacher half_cheetah
 
-Machines differ more than commits do, and one machine varies from minute to minute. So the two
+Machines differ more than commits do, and a machine's speed varies from minute to minute. So the two
 checkouts take turns, and the last column is the median of the turns' ratios.
 """
 
@@ -31,7 +31,7 @@ def package_of(checkout):
 
 
 def measure(ranks, package, families):
-    """Measures the checkout that this process imports: steps per second by family."""
+    """Measures the checkout that this process imports; returns steps per second by family."""
     lifetimes = importlib.import_module(f"{package}.lifetimes")
     presets = importlib.import_module(f"{package}.presets")
     workers = WORKERS * 2 // ranks.size

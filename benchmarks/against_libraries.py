@@ -1,9 +1,9 @@
-"""Measures what else steps such robots: EnvPool, gymnasium's vectors, Stable-Baselines3.
+"""Measures other libraries that step such robots: EnvPool, gymnasium, Stable-Baselines3.
 
     python benchmarks/against_libraries.py FOLDER
 
-FOLDER gets a virtual environment, because these libraries need other versions than this project. A
-library that cannot be installed or run is printed with the reason.
+FOLDER gets a virtual environment, because these libraries need other versions than this project.
+For a library that cannot be installed or run, the reason is printed.
 """
 
 import json

@@ -63,7 +63,7 @@ def _gymnasium(robot: str, num_envs: int, frame_skip: int, how: str) -> Callable
 
 
 def _stepping(envs: Any, num_envs: int) -> Callable[[], None]:
-    """Takes so many steps of all, with actions that were drawn before."""
+    """Returns a function that steps all environments, with actions drawn in advance."""
     envs.reset()
     size = (_STEPS, num_envs, envs.action_space.shape[-1])
     actions = np.random.default_rng(0).uniform(-1.0, 1.0, size).astype(np.float32)

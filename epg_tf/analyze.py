@@ -1,4 +1,4 @@
-"""Analyses a loss: its agreement with PPO, its changes of policies, its sensitivity to inputs.
+"""Analyses a loss: its agreement with PPO, its effect on policies, its sensitivity to inputs.
 
     python -m epg_tf.analyze --loss runs/reacher --root_dir runs/reacher/analysis
 

@@ -175,7 +175,7 @@ def _presets() -> list[str]:
 
 
 def resolve(path: str) -> str:
-    """Finds a shipped file (gin/reacher.gin, or reacher for short) unless the path itself exists."""
+    """Finds a shipped file (gin/reacher.gin, or reacher for short) unless the path exists."""
     names = [path, f"gin/{path}.gin"] if path else []
     found = (str(SHIPPED / name) for name in names if (SHIPPED / name).exists())
     return path if pathlib.Path(path).exists() else next(found, path)

@@ -3,12 +3,12 @@
     python -m epg_tf.evaluate --loss runs/reacher --root_dir runs/reacher/evaluation
     horovodrun -np 2 python -m epg_tf.evaluate --loss runs/hopper --root_dir runs/hopper/evaluation
 
-All methods train the same number of agents on the same held-out tasks (--num_tasks, 32 unless
-given, with --num_seeds on each) for the same number of environment steps. By default they are the
-evolved loss and fresh losses of its architecture, without reward, and two PPOs with reward, ours
-and TF-Agents'. Ours has the networks and minibatches of the agents with the losses; it has their
-step size and passes too, unless --ppo_learning_rate and --ppo_num_passes are given. Other methods,
-as in --methods evolved,ppo,rl2:
+Each method trains --num_seeds agents on each of the same --num_tasks held-out tasks (32 unless
+given), for the same number of environment steps. By default the methods are the evolved loss and
+fresh losses of its architecture, without reward, and two PPOs with reward, ours and TF-Agents'.
+Ours has the networks and minibatches of the agents with the losses. It has their step size and
+passes too, unless --ppo_learning_rate and --ppo_num_passes are given. Other methods, as in
+--methods evolved,ppo,rl2:
 
   tf_agents_sac        TF-Agents' SAC, which reuses every step and takes longer.
   no_action            Agents that never act.
@@ -23,11 +23,11 @@ with every agent's curve, and TensorBoard's `events`. The table has interquartil
 intervals, of the final return and of the area under the learning curve. It also has the probability
 to beat PPO's agent on the same task, and the updates needed to reach PPO's final return. After an
 interruption the same command trains the missing methods. --converged runs/X_long names a finished
-evaluation on the same tasks with longer lifetimes; lines in `curves.png` show its final returns.
+evaluation on the same tasks with longer lifetimes; `curves.png` shows where PPO and SAC ended there.
 
 The loss's config determines the agents' learning, unless --gin_binding changes it. Lifetimes are
 four times as long with --horizon_factor 4. --shift "RandomHopper.gravity=[1, 5, 10, 20, 30]" tests
-a loss outside its training distribution: it repeats the evaluation for each value in a subfolder,
+a loss outside its training distribution. It repeats the evaluation for each value, in a subfolder,
 and compares the final returns in `shift.png`, `shift.csv` and `shift.json`.
 """
 

@@ -135,7 +135,5 @@ def _scores(loss: EvolvedLoss, phi_crc32: int) -> tuple[dict[str, Any] | None, s
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(
-        ["checkpoint", "out"]
-    )  # here: importers do not need them
+    flags.mark_flags_as_required(["checkpoint", "out"])  # here: importers do not need them
     command_line.run(main)

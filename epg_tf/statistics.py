@@ -98,7 +98,7 @@ def area_under(curves: np.ndarray) -> np.ndarray:
 def probability_of_improvement(scores: np.ndarray, over: np.ndarray) -> float:
     """Returns the probability that a run beats a run of the other method on the same task.
 
-    It is the mean over tasks of P(X > Y) + P(X = Y) / 2 over all pairs of seeds (Agarwal et al. 2021).
+    Averages P(X > Y) + P(X = Y) / 2 over tasks and all pairs of seeds (Agarwal et al. 2021).
 
     Args:
         scores: X, [tasks, seeds].
@@ -109,6 +109,6 @@ def probability_of_improvement(scores: np.ndarray, over: np.ndarray) -> float:
 
 
 def first_update_reaching(curve: np.ndarray, level: float) -> int | None:
-    """Returns the first update, from 1, at which a curve [K] reaches a level; None if it never does."""
+    """Returns the first update, from 1, at which a curve [K] reaches a level; None if never."""
     reached = np.flatnonzero(curve >= level) if np.isfinite(level) else []
     return int(reached[0]) + 1 if len(reached) else None

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_SMALL, _LARGE = 1e-2, 1e7  # numbers below or from here on may have an exponent
+_SMALL, _LARGE = 1e-2, 1e7  # numbers outside this range may have an exponent
 
 
 class Table(NamedTuple):

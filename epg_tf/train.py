@@ -55,7 +55,7 @@ def main(argv: list[str]) -> None:
             raise ValueError("`--gin_file` (=none) must name a preset, such as gin/reacher.gin.")
         settings = config.read(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
         config_text = config.complete_config()
-        settings.family.sample(TRAINING_TASK_SEEDS[0])  # fails before there is a folder
+        settings.family.sample(TRAINING_TASK_SEEDS[0])  # raises before there is a folder
         require_memory(settings.inner_loop, settings.family, len(ranks.share(settings.num_workers)))
         if isinstance(settings.teacher, ExpertTeacher):
             ranks.share(settings.teacher.num_explorers, "ExpertTeacher.num_explorers")

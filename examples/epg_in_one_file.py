@@ -4,9 +4,9 @@
 
 Agents with fresh policies learn on gymnasium's Reacher-v5 by gradient steps on a loss that never
 sees a reward. Evolution sees rewards and searches for the parameters phi of that loss (Algorithm 1
-of Houthooft et al. 2018). Beyond the paper the loss is confined: two fixed terms keep agents from
-running away, and a bilinear term is easy to search. It needs NumPy, TensorFlow and gymnasium, and
-takes two minutes.
+of Houthooft et al. 2018). The loss has two additions to the paper: two fixed terms keep agents from
+diverging, and a bilinear term is easy to search. The script needs NumPy, TensorFlow and gymnasium,
+and takes two minutes.
 """
 
 import sys
@@ -15,7 +15,7 @@ import gymnasium
 import numpy as np
 import tensorflow as tf
 
-NUM_WORKERS = 32  # n, in pairs with phi + sigma epsilon and phi - sigma epsilon
+NUM_WORKERS = 32  # n; each pair has phi + sigma epsilon and phi - sigma epsilon
 NUM_UPDATES = 6  # K, in a lifetime
 STEPS_PER_UPDATE = 100  # M, two episodes
 NUM_PASSES = 10  # over the steps of each update
@@ -28,17 +28,17 @@ CENTRE = np.array([0.5, 0.0, 0.2, 0.0, 0, 0, 0, 0, 0, 0], np.float32)
 SCALE = np.array([0.6, 0.8, 0.6, 0.6, 0.1, 0.1, 5.0, 5.0, 0.12, 0.12], np.float32)
 
 LOSS_SHAPES = [
-    (OBSERVATION + 2 * ACTION, LOSS_HIDDEN),  # the network of a step: kernel and bias,
+    (OBSERVATION + 2 * ACTION, LOSS_HIDDEN),  # the per-step network: hidden kernel, hidden bias,
     (LOSS_HIDDEN,),
-    (LOSS_HIDDEN, 1),  # and from there to a number
-    (OBSERVATION, ACTION),  # the bilinear term
+    (LOSS_HIDDEN, 1),  # output kernel
+    (OBSERVATION, ACTION),  # the bilinear term: kernel, bias
     (ACTION,),
 ]
 PHI_SIZE = sum(map(np.prod, LOSS_SHAPES))
 
 
 def fresh_phi(rng):
-    """A random loss [P]; its bilinear term is zero."""
+    """Draws a random loss [P], whose bilinear term is zero."""
     phi = [rng.normal(size=shape) / np.sqrt(shape[0]) for shape in LOSS_SHAPES]
     for zero in (1, 3, 4):
         phi[zero] *= 0.0
@@ -46,7 +46,7 @@ def fresh_phi(rng):
 
 
 def loss_of(phi, observation, mean, log_std):
-    """L_phi of W agents, [W]; phi [W, P], observation and mean [W, B, size], log_std [W, 1, A]."""
+    """Returns L_phi [W] of phi [W, P], observation and mean [W, B, size], log_std [W, 1, A]."""
     parts = tf.split(phi, [np.prod(shape) for shape in LOSS_SHAPES], axis=1)
     parts = [tf.reshape(p, (-1, *s)) for p, s in zip(parts, LOSS_SHAPES, strict=True)]
     kernel, bias, out, factor, factor_bias = parts
@@ -59,7 +59,7 @@ def loss_of(phi, observation, mean, log_std):
 
 
 class Agents:
-    """W Gaussian policies, side by side, and their Adam."""
+    """W Gaussian policies and their Adam optimisers."""
 
     def __init__(self, num_agents):
         shapes = [(OBSERVATION, HIDDEN), (1, HIDDEN), (HIDDEN, ACTION), (1, ACTION), (1, ACTION)]
@@ -68,7 +68,7 @@ class Agents:
         self.step = tf.Variable(0.0)
 
     def reset(self, rngs):
-        """Starts new lives; agent w draws its policy from rngs[w]."""
+        """Starts new lifetimes; agent w draws its policy from rngs[w]."""
         for variable, gain in zip(self.theta, (1.0, 0.0, 0.1, 0.0, 0.0), strict=True):
             shape = variable.shape[1:]
             drawn = [gain * rng.normal(size=shape) / np.sqrt(shape[0]) for rng in rngs]
@@ -78,13 +78,13 @@ class Agents:
             moment.assign(tf.zeros_like(moment))
 
     def means(self, observation):
-        """The policies' means at observations [W, B, size]."""
+        """Returns the policies' means at observations [W, B, size]."""
         kernel, bias, out, out_bias, _ = self.theta
         return tf.tanh(observation @ kernel + bias) @ out + out_bias
 
     @tf.function
     def learn(self, phi, observation):
-        """Line 12: gradient steps on the loss, and on nothing else."""
+        """Takes gradient steps on the loss alone (line 12)."""
         for _ in range(NUM_PASSES):
             with tf.GradientTape() as tape:
                 mean, log_std = self.means(observation), self.theta[-1]
@@ -100,7 +100,7 @@ class Agents:
 
 
 def live(agents, envs, phi, seeds):
-    """Lines 5 to 13: one lifetime per worker; the mean return of the last two updates' episodes."""
+    """Runs lifetimes (lines 5 to 13); returns their mean returns in the last two updates, [W]."""
     rngs = [np.random.default_rng(seed) for seed in seeds]
     agents.reset(rngs)
     observation, _ = envs.reset(seed=[int(seed) for seed in seeds])
@@ -121,7 +121,7 @@ def live(agents, envs, phi, seeds):
 
 
 def evolve(num_epochs, seed=0, say=print):
-    """Algorithm 1: climbs the returns of whole lifetimes; the evolved phi and what it is worth."""
+    """Runs Algorithm 1; returns phi, and the held-out returns without and with it."""
     rng, agents = np.random.default_rng(seed), Agents(NUM_WORKERS)
     envs = gymnasium.make_vec("Reacher-v5", NUM_WORKERS, vectorization_mode="sync")
     phi, first, second = fresh_phi(rng), np.zeros(PHI_SIZE), np.zeros(PHI_SIZE)
@@ -137,9 +137,9 @@ def evolve(num_epochs, seed=0, say=print):
         sigma, rate = 0.1 * 0.2**progress, 0.04 * 0.05**progress
         epsilon = np.repeat(rng.normal(size=(NUM_WORKERS // 2, PHI_SIZE)), 2, axis=0)  # line 4
         epsilon[1::2] *= -1.0
-        seeds = np.repeat(rng.integers(10**6, size=NUM_WORKERS // 2), 2)  # a pair shares its life
+        seeds = np.repeat(rng.integers(10**6, size=NUM_WORKERS // 2), 2)  # a pair shares its seed
         returns = live(agents, envs, phi + sigma * epsilon, seeds)
-        gain = returns[::2] - returns[1::2]  # of phi + sigma epsilon over phi - sigma epsilon
+        gain = returns[::2] - returns[1::2]  # phi + sigma epsilon over phi - sigma epsilon
         ranks = np.argsort(np.argsort(np.abs(gain))) + 1.0
         shaped = np.sign(gain) * ranks / len(gain)
         gradient = shaped @ epsilon[::2] / (len(gain) * sigma)  # line 14, Eq. 5

@@ -1,4 +1,4 @@
-"""An evolved loss in JAX, and an agent that learns gymnasium's Reacher-v5 from it, unrewarded.
+"""An evolved loss in JAX, and an agent that learns gymnasium's Reacher-v5 from it.
 
     python examples/evolved_loss_in_jax.py LOSS [SEED]
 
@@ -18,19 +18,19 @@ import optax
 
 
 def load(folder):
-    """What `loss.json` says of a loss, and its parameters by name."""
+    """Returns the content of `loss.json`, and the parameters by name."""
     with np.load(folder / "loss.npz", allow_pickle=False) as arrays:
         phi = {name: jnp.asarray(array) for name, array in arrays.items()}
     return json.loads((folder / "loss.json").read_text()), phi
 
 
 def layer(weights, name, x):
-    """A dense layer without activation, of weights by name."""
+    """Applies a dense layer without activation; weights are by name."""
     return x @ weights[f"{name}.kernel"] + weights[f"{name}.bias"]
 
 
 def gated(newest, observation, reward):
-    """The observation, with a 1 behind it, times how reward goes with what it goes with most."""
+    """Returns (observation, 1) times its strongest correlation with the reward."""
     seen = observation[-newest:] - observation[-newest:].mean(0)
     paid = reward[-newest:] - reward[-newest:].mean(0)
     scale = jnp.sqrt(jnp.maximum((seen**2).mean(0) * (paid**2).mean(0), 1e-12))
@@ -40,7 +40,7 @@ def gated(newest, observation, reward):
 
 
 def per_step_loss(about, phi, inputs):
-    """L_t of each step of the buffer, oldest first, [N]; inputs are [N or 1, size] by name."""
+    """Returns L_t of each step, oldest first, [N]; inputs by name are [N or 1, size]."""
     network, length = about["network"], about["buffer_size"]
     leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=network["leaky_slope"])
     activate = jax.nn.silu if network["activation"] == "silu" else leaky_relu
@@ -73,7 +73,7 @@ def per_step_loss(about, phi, inputs):
 
 
 def learn(about, phi, seed=0, say=print):
-    """Has a fresh agent live and learn; the mean return of its last episodes."""
+    """Lets a fresh agent learn without rewards; returns the mean return of its last episodes."""
     N, M, update = about["buffer_size"], about["steps_per_update"], about["inner_update"]
     policy, rule, of_memory = about["policy"], about["normalisation"], about["memory"]
     rng, env = np.random.default_rng(seed), gymnasium.make("Reacher-v5")
@@ -110,13 +110,13 @@ def learn(about, phi, seed=0, say=print):
     state, act, known = adam.init(theta), jax.jit(mean), {}
     sizes = {"observation": 10, "action": policy["action_size"], "termination": 1, "mask": 1}
     life = {n: np.zeros([N + 32 * M, size]) for n, size in sizes.items()}
-    observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards are summed to be printed
+    observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards serve the printed returns alone
     for k in range(min(update["num_updates"], 32)):
-        for name in rule["of"]:  # mean and standard deviation of what the agent has met so far
+        for name in rule["of"]:  # mean and standard deviation over the life so far
             past, prior = life[name][N : N + k * M], rule["prior_count"]
             mu, square = np.array([past.sum(0), (past**2).sum(0) + prior]) / (len(past) + prior)
             std_of = np.sqrt(np.maximum(square - mu**2, rule["std_floor"] ** 2))
-            known[name] = rule.get(name) or (mu, std_of)  # some observations' are given
+            known[name] = rule.get(name) or (mu, std_of)  # given for some observations
         for t in range(N + k * M, N + k * M + M):
             seen = (observation - known["observation"][0]) / known["observation"][1]
             noise = np.exp(theta["log_std"][0]) * rng.normal(size=policy["action_size"])

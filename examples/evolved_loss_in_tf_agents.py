@@ -1,8 +1,8 @@
-"""An evolved loss in TF-Agents: `EvolvedLossAgent` among its drivers, replay buffers and metrics.
+"""An evolved loss in TF-Agents: `EvolvedLossAgent` with its drivers, replay buffers and metrics.
 
     python examples/evolved_loss_in_tf_agents.py [LOSS]
 
-LOSS is the name of a loss that ships, or a folder that epg_tf.export wrote, for Reachers.
+LOSS is the name of a shipped loss for Reachers, or such a folder that epg_tf.export wrote.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-import epg_tf  # before TF-Agents, which lets the gym of before speak  # isort: skip
+import epg_tf  # before TF-Agents, to silence the old gym  # isort: skip
 import gymnasium
 import tensorflow as tf
 from tf_agents.drivers import dynamic_step_driver
@@ -19,7 +19,7 @@ from tf_agents.metrics import tf_metrics
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.utils import common
 
-tf.get_logger().setLevel("ERROR")  # the replay buffer's way of giving all it has is deprecated
+tf.get_logger().setLevel("ERROR")  # `gather_all` is deprecated
 tf.random.set_seed(0)
 reacher = epg_tf.GymnasiumEnvironment(gymnasium.make("Reacher-v5"), seed=0)
 env = tf_py_environment.TFPyEnvironment(reacher)

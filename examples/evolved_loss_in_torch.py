@@ -1,4 +1,4 @@
-"""An evolved loss in PyTorch, and an agent that learns gymnasium's Reacher-v5 from it, unrewarded.
+"""An evolved loss in PyTorch, and an agent that learns gymnasium's Reacher-v5 from it.
 
     python examples/evolved_loss_in_torch.py LOSS [SEED]
 
@@ -47,7 +47,7 @@ class EvolvedLoss(nn.Module):
         return torch.cat([observation, torch.ones_like(reward)], 1) * gate
 
     def per_step_loss(self, **inputs):
-        """L_t of each step of the buffer, oldest first, [N]; inputs are [N or 1, size] by name."""
+        """Returns L_t of each step, oldest first, [N]; inputs by name are [N or 1, size]."""
         network, length = self.about["network"], self.about["buffer_size"]
         if "gated_observation" in self.names:
             inputs["gated_observation"] = self._gated(inputs["observation"], inputs["reward"])
@@ -73,12 +73,12 @@ class EvolvedLoss(nn.Module):
         return losses if noise is None else losses + network["log_std_penalty"] * noise.sum(1)
 
     def forward(self, **inputs):
-        """L_phi, the mean over the M newest steps."""
+        """Returns L_phi, the mean over the M newest steps."""
         return self.per_step_loss(**inputs)[-self.about["steps_per_update"] :].mean()
 
 
 def normal_columns(linear, gain=1.0):
-    """Initialises a layer as loss.json says: columns of norm `gain`, no bias."""
+    """Initialises a layer as in loss.json: columns of norm `gain`, zero bias."""
     nn.init.zeros_(linear.bias)
     with torch.no_grad():
         linear.weight.copy_(gain * nn.functional.normalize(torch.randn_like(linear.weight), dim=1))
@@ -86,7 +86,7 @@ def normal_columns(linear, gain=1.0):
 
 
 def learn(loss, seed=0, say=print):
-    """Has a fresh agent live and learn; the mean return of its last episodes."""
+    """Lets a fresh agent learn without rewards; returns the mean return of its last episodes."""
     about, env = loss.about, gymnasium.make("Reacher-v5")
     N, M, update = about["buffer_size"], about["steps_per_update"], about["inner_update"]
     policy, rule, memory_of = about["policy"], about["normalisation"], about["memory"]
@@ -103,14 +103,14 @@ def learn(loss, seed=0, say=print):
     adam = torch.optim.Adam(theta, update["learning_rate"], eps=update["epsilon"])
     sizes = {"observation": 10, "action": policy["action_size"], "termination": 1, "mask": 1}
     life = {n: np.zeros([N + 32 * M, size]) for n, size in sizes.items()}
-    observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards are summed to be printed
+    observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards serve the printed returns alone
     for k in range(min(update["num_updates"], 32)):
-        known = {}  # of what the agent has met so far, mean and standard deviation
+        known = {}  # mean and standard deviation over the life so far
         for name in rule["of"]:
             past, prior = life[name][N : N + k * M], rule["prior_count"]
             mu, square = np.array([past.sum(0), (past**2).sum(0) + prior]) / (len(past) + prior)
             std_of = np.sqrt(np.maximum(square - mu**2, rule["std_floor"] ** 2))
-            known[name] = rule.get(name) or (mu, std_of)  # some observations' are given
+            known[name] = rule.get(name) or (mu, std_of)  # given for some observations
         for t in range(N + k * M, N + k * M + M):
             seen = (observation - known["observation"][0]) / known["observation"][1]
             with torch.no_grad():

@@ -10,7 +10,7 @@ import os
 import pathlib
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow: it talks while it loads
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 import gymnasium
 import numpy as np
 import tensorflow as tf
@@ -25,7 +25,7 @@ if about["sees_reward"] or about["family"]["observation_size"] != 10 or "num_act
     sys.exit(f"LOSS (={path}) must see no reward and be for the torques of a Reacher.")
 tf.keras.utils.set_random_seed(seed)
 
-# What learns: a Gaussian policy, and a memory that only the loss reads.
+# The agent: a Gaussian policy, and a memory that only the loss reads.
 layers = [tf.keras.layers.Dense(units, "tanh") for units in policy["hidden_sizes"]]
 last = tf.keras.layers.Dense(policy["action_size"], policy["mean_activation"])
 mean = tf.keras.Sequential([*layers, last])
@@ -35,7 +35,7 @@ mean.build([None, 10]), memory.build(ones.shape)
 for layer in (*mean.layers, memory):
     kernel = tf.math.l2_normalize(tf.random.normal(layer.kernel.shape), axis=0)
     layer.kernel.assign(kernel * (policy["output_gain"] if layer is mean.layers[-1] else 1.0))
-low, high = policy.get("log_std_bounds") or (-np.inf, np.inf)  # Adam puts it back between them
+low, high = policy.get("log_std_bounds") or (-np.inf, np.inf)  # Adam clips to them after each step
 log_std = tf.Variable(
     [[policy["initial_log_std"]] * policy["action_size"]],
     constraint=lambda values: tf.clip_by_value(values, low, high),
@@ -52,19 +52,19 @@ def gradient_step(buffer, rows):
         given = buffer | agent | {"memory": memory(ones)}
         losses = loss.per_step_loss(**{one["name"]: given[one["name"]] for one in inputs})
         mean_loss = tf.reduce_mean(tf.gather(losses, rows))
-    gradients = tape.gradient(mean_loss, theta, unconnected_gradients="zero")  # where it is unseen
+    gradients = tape.gradient(mean_loss, theta, unconnected_gradients="zero")  # if memory is unseen
     adam.apply_gradients(zip(gradients, theta, strict=True))
 
 
 def statistics(past):
-    """The mean and standard deviation of what the agent has met so far."""
+    """Returns the mean and standard deviation over the agent's life so far."""
     count, prior = len(past) + rule["prior_count"], rule["prior_count"]
     average, square = past.sum(axis=0) / count, ((past**2).sum(axis=0) + prior) / count
     return average, np.sqrt(np.maximum(square - average**2, rule["std_floor"] ** 2))
 
 
-env = gymnasium.make("Reacher-v5")  # it observes what RandomReacher does, in the same order
-observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards are summed to be printed
+env = gymnasium.make("Reacher-v5")  # its observations are RandomReacher's, in order
+observation, returns = env.reset(seed=seed)[0], [0.0]  # rewards serve the printed returns alone
 sizes = {"observation": 10, "action": policy["action_size"], "termination": 1, "mask": 1}
 life = {name: np.zeros([N + 32 * M, size]) for name, size in sizes.items()}
 for k in range(min(update["num_updates"], 32)):

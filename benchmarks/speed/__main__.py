@@ -1,21 +1,21 @@
-"""Measures how fast this is, and what limits it, on the machine at hand.
+"""Measures the speed of epg_tf on this machine, and its limits.
 
     python -m benchmarks.speed
     python -m benchmarks.speed --quick --families reacher --json speed.json
 
-The main figure is a ratio: environment steps per second of whole lifetimes (acting, physics,
-buffer, normaliser, updates) over those of the same physics alone, in one call of mujoco.rollout on
-the same cores. Beside it: where the rest goes, two ranks against one, start-up, memory, what the
-ranks spend on one another, and the cost against W, K and P. It starts its own ranks with
-horovodrun; leave the machine alone meanwhile. All of it takes some twenty minutes on two cores,
-of which 32 ranks take three; --quick takes one minute for one family and leaves out the cost and
-more than two ranks. The command runs in the checkout's root: the installed package has no
-benchmark. `benchmarks/against_commit.py` compares the speed with an older commit's, and
+The main figure is a ratio of environment steps per second: whole lifetimes (acting, physics,
+buffer, normaliser, updates) over the same physics alone. The latter is one call of mujoco.rollout
+on the same cores. Other figures are the parts of an update, two ranks against one, start-up,
+memory, communication between ranks, and the cost against W, K and P. The command starts its ranks
+with horovodrun; leave the machine idle meanwhile. It takes some twenty minutes on two cores, three
+of them for 32 ranks. --quick takes one minute for one family, without the cost and without more
+than two ranks. Run the command in the root of a checkout: the installed package has no benchmark.
+`benchmarks/against_commit.py` compares the speed with an older commit's, and
 `benchmarks/against_libraries.py` measures other libraries.
 
-With --profile DIR a lifetime of each family is profiled: DIR/<family>/python.txt is readable as it
-is, DIR/<family>/python.pstats is for pstats or snakeviz, and `tensorboard --logdir DIR/<family>`
-with tensorboard-plugin-profile shows TensorFlow's side.
+With --profile DIR a lifetime of each family is profiled. DIR/<family>/python.txt is plain text,
+DIR/<family>/python.pstats is for pstats or snakeviz. `tensorboard --logdir DIR/<family>` with
+tensorboard-plugin-profile shows TensorFlow's side.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PROFILE = flags.DEFINE_string("profile", None, "A folder for profiles of a life
 
 
 def main(argv: list[str]) -> None:
-    """Does what the flags say."""
+    """Runs the command."""
     if len(argv) > 1:
         command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     families = list(dict.fromkeys(name.strip() for name in _FAMILIES.value.split(",")))
@@ -75,7 +75,7 @@ _BAR = "{desc:24} {n}/{total} parts |{bar:20}| {elapsed}"
 
 
 def _made_folder(flag: str, name: str | None) -> str | None:
-    """The folder's full path; ends the process with a sentence if it cannot be made."""
+    """Creates a folder and returns its full path; ends the process with a sentence on failure."""
     if name is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""An epoch's exchange, measured: the allgather of the workers' numbers, and `tell`."""
+"""The times of an epoch's exchange: the allgather of the workers' numbers, and `tell`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from benchmarks.speed import processes
 from epg_tf.outer_loop.strategy import EvolutionStrategy
 from epg_tf.ranks import Ranks
 
-_COLUMNS = 6  # what `outer_loop.meta_train` gathers of each worker, float64
+_COLUMNS = 6  # float64 numbers that `outer_loop.meta_train` gathers per worker
 _WARM_UP = 20
 
 
 def exchange_seconds(ranks: Ranks, rows: int, repetitions: int) -> float | None:
-    """The median time of gathering `rows` rows from each rank; None without repetitions."""
+    """Returns the median time to gather `rows` rows from each rank; None without repetitions."""
     if not repetitions:
         return None
     table = np.zeros((rows, _COLUMNS))
@@ -30,7 +30,7 @@ def exchange_seconds(ranks: Ranks, rows: int, repetitions: int) -> float | None:
 
 
 def tell_seconds(num_parameters: int, num_workers: int = 512) -> float:
-    """What `tell` takes per worker."""
+    """Returns the time of `tell` per worker."""
     strategy = EvolutionStrategy()
     state = strategy.init(np.zeros(num_parameters))
     returns = np.random.default_rng(0).standard_normal(num_workers)
@@ -43,7 +43,7 @@ def tell_seconds(num_parameters: int, num_workers: int = 512) -> float:
 
 
 def measure(ranks: Ranks, workers: int, repetitions: int) -> dict[str, Any]:
-    """Times an epoch's exchange, with so many workers on each rank."""
+    """Times an epoch's exchange with `workers` workers on each rank."""
     return {"seconds": exchange_seconds(ranks, workers, repetitions)}
 
 

@@ -1,7 +1,7 @@
-"""What an update, a lifetime and `tell` cost against W, K and P: no more than in proportion.
+"""The cost of an update, a lifetime and `tell` against W, K and P: at most proportional to them.
 
 Each row is a fresh set of workers, compiled and warmed up. The exponent is the slope of log(cost)
-against log(size) over the larger half of the sizes, where what does not grow matters least.
+against log(size) over the larger half of the sizes, where constant costs matter least.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REPETITIONS = 3
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
-    """The x where cost ~ size^x, fitted to the larger half of the sizes."""
+    """Returns x of cost ~ size^x, fitted to the larger half of the sizes."""
     order = np.argsort(sizes)
     half = order[(len(order) - 1) // 2 :]
     return float(np.polyfit(np.log(np.take(sizes, half)), np.log(np.take(costs, half)), 1)[0])
@@ -37,14 +37,14 @@ def measure(
 
     Args:
         ranks: One process.
-        family: Which preset.
+        family: The preset.
         axis: "workers" (W; an update of the lifetime), "updates" (K; a lifetime) or "parameters"
             (P, through the units of the context; the update of theta, and `tell` per worker).
-        sizes: Along the axis.
+        sizes: The sizes along the axis.
         bindings: Changes to the preset.
 
     Returns:
-        `sizes`, with W, K or P, and by name of what was measured `milliseconds` and `exponent`.
+        `sizes`, the values of W, K or P, and `milliseconds` and `exponent` of each measurement.
     """
     del ranks
     along, costs = [], {}
@@ -63,7 +63,7 @@ def measure(
 
 
 def _lifetime(family: str, workers: int, updates: int, bindings: Sequence[str]):
-    """A lifetime that has been lived once, and the number of parameters of its loss."""
+    """Returns a lifetime that has run once, and the number of parameters of its loss."""
     settings = presets.read(family, [*bindings, f"InnerLoop.num_updates = {updates}"])
     population = Workers(settings.inner_loop, settings.family, workers)
     phi, seeds = presets.first_epoch(settings, population, range(workers))

@@ -1,4 +1,4 @@
-"""Where a lifetime's time goes: stopwatches around what acts, steps and learns."""
+"""The parts of a lifetime's time: stopwatches around collecting and updates."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from epg_tf.inner_loop.native.learner import NativeLearner
 
 CATEGORIES = ("collecting", "bookkeeping", "update")
 
-# "collecting" has the random numbers, acting, physics, observing and resets, "update" the gradient
-# steps and fetching the weights. "bookkeeping" is what remains: the buffer, the normaliser, the
-# update's batch, the episodes.
+# "collecting" covers random numbers, acting, physics, observing and resets. "update" covers
+# gradient steps and fetching the weights. "bookkeeping" is the rest: the buffer, the normaliser,
+# the update's batch, the episodes.
 _TIMED = {
     "collecting": ((LifetimeDriver, ("run",)), (CompiledDriver, ("run",))),
     "update": (
@@ -26,7 +26,7 @@ _TIMED = {
 
 
 class Stopwatches:
-    """Seconds by category, and when the first of them began."""
+    """Seconds by category, and the time at which the first of them began."""
 
     def __init__(self):
         # Lists, because appending is safe from several threads and adding is not.
@@ -34,7 +34,7 @@ class Stopwatches:
         self.began: float | None = None
 
     def timed(self, category: str, function):
-        """The function, with its time put down to a category."""
+        """Returns the function with its time added to a category."""
 
         def wrapper(*args, **kwargs):
             start = time.perf_counter()
@@ -48,7 +48,7 @@ class Stopwatches:
         return wrapper
 
     def breakdown(self, num_updates: int, num_threads: int = 1) -> dict[str, float]:
-        """Milliseconds per update and thread, by category, of a lifetime that has just ended."""
+        """Returns the ms per update and thread, by category, of a lifetime that has just ended."""
         assert self.began is not None
         total = time.perf_counter() - self.began
         seconds = {name: sum(parts) / num_threads for name, parts in self.seconds.items()}
@@ -58,7 +58,7 @@ class Stopwatches:
 
 @contextmanager
 def stopwatches() -> Iterator[Stopwatches]:
-    """While it lasts, acting and updates are timed."""
+    """Times collecting and updates inside a `with` statement."""
     watches = Stopwatches()
     with ExitStack() as stack:
         for category, owners in _TIMED.items():
@@ -70,7 +70,7 @@ def stopwatches() -> Iterator[Stopwatches]:
 
 
 def with_percent(milliseconds: dict[str, float]) -> dict[str, dict[str, float]]:
-    """Adds to milliseconds per update what part of their sum they are."""
+    """Adds percentages of their sum to milliseconds per update."""
     total = sum(milliseconds.values())
     return {
         name: {"ms_per_update": value, "percent": 100.0 * value / total}

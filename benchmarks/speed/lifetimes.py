@@ -1,10 +1,10 @@
 """The main figure: a lifetime's steps per second over those of the physics alone.
 
-Lifetime and limit take turns, every rank in the same phase at the same time, and the figure is the
-median of the turns' ratios. A lifetime's first update is left out, of the limit too, because its
-end tells setting up from living; setting up (tasks, simulator, fresh agents) is then charged at the
-rate of the preset's own K. The ranks' speeds are added up. In each turn one of them, another each
-time, also lives alone while the others wait, on the same work: that is the scaling.
+Lifetime and limit take turns, with all ranks in the same phase. The figure is the median of the
+turns' ratios. Both leave out the first update, since its end separates setting up from living.
+Setting up (tasks, simulator, fresh agents) is spread over the K updates of the preset. The speeds
+of the ranks are added up. For the scaling, in each turn one rank also lives alone on the same work
+while the others wait; the ranks alternate.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from epg_tf.ranks import Ranks
 
 
 class LifetimeSeconds(NamedTuple):
-    """What a lifetime took.
+    """The seconds that a lifetime took.
 
     Attributes:
-        set_up: Once per lifetime.
-        per_update: On average, of all updates but the first.
+        set_up: The seconds of setting up, once per lifetime.
+        per_update: The mean of all updates except the first.
     """
 
     set_up: float
@@ -38,7 +38,7 @@ class LifetimeSeconds(NamedTuple):
 
 
 def clocked(live: Callable[..., Lifetimes]) -> LifetimeSeconds:
-    """Times `live`, a lifetime that takes `on_update`."""
+    """Times `live`, a function that runs a lifetime and takes `on_update`."""
     ends = []
     start = time.perf_counter()
     live(on_update=lambda update: ends.append(time.perf_counter()))
@@ -60,16 +60,16 @@ def measure(
 
     Args:
         ranks: The processes; with several, they are also measured one at a time.
-        family: Which preset.
+        family: The preset.
         workers: W of each rank.
         updates: K of the timed lifetimes.
-        repetitions: How often lifetime and limit take turns.
-        exchanges: How often the exchange at an epoch's end is timed.
+        repetitions: The number of turns of lifetime and limit.
+        exchanges: The number of timed exchanges, as at an epoch's end.
         bindings: Changes to the preset.
 
     Returns:
         `share`, `steps_per_second`, `limit_steps_per_second`, `scaling`, `breakdown`, `rss_mb` and
-        more about the same.
+        related figures.
     """
     whole = presets.read(family, bindings).inner_loop.num_updates
     settings = presets.read(family, [*bindings, f"InnerLoop.num_updates = {updates}"])
@@ -96,7 +96,7 @@ def measure(
         if ranks.size > 1 and ranks.rank == turn % ranks.size:
             gain = ranks.size * clocked(live).per_update / lifetime.per_update
         rows.append([*lifetime, limit_seconds, gain])
-    # Each [ranks, turns].
+    # [ranks, turns] each.
     set_up, per_update, limit_seconds, gains = np.moveaxis(ranks.allgather(np.array([rows])), 2, 0)
 
     parts = []

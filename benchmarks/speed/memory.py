@@ -1,7 +1,7 @@
-"""Memory over thousands of updates: what a rank keeps must not grow with what it has done.
+"""Memory over thousands of updates: a rank's memory must not grow with the work done.
 
-The updates are small, so that there can be many, and come in lifetimes, so that what is left behind
-by a lifetime would show as well.
+The updates are small, so that there can be many. They belong to many lifetimes, so that a leak per
+lifetime would show as well.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _WORKERS = 2
 def measure(
     ranks: Ranks, family: str, updates: int, lifetime: int, bindings: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Lives many small lifetimes.
+    """Runs many small lifetimes.
 
     Args:
         ranks: One process.
-        family: Which preset.
-        updates: In all.
+        family: The preset.
+        updates: The number of updates in all.
         lifetime: K.
         bindings: Changes to the preset.
 
     Returns:
-        `updates`, by how much the resident size grew from after the first lifetimes on,
-        `growth_mb`, and what it was, `resident_mb`, on the way.
+        `updates`, `growth_mb` (the growth of the resident size since the first lifetimes) and
+        `resident_mb` (that size at intervals).
     """
     small = [*_SMALL, *bindings, f"InnerLoop.num_updates = {lifetime}"]
     settings = presets.read(family, small)

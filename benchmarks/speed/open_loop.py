@@ -1,10 +1,10 @@
-"""The limit: a lifetime's own physics, and nothing else, as one native call.
+"""The limit: the physics of a lifetime and nothing else, as one native call.
 
 Every step of a lifetime is recorded: the state before it and the control. `mujoco.rollout` then
-makes the same steps of the same models from the same states, in one batch, so that it does exactly
-the physics of that lifetime with nothing around it: no acting, no learning, no observation, no
-reset, no Python between steps. The batch has worker after worker, so that a model is used many
-times while it is in the cache; its outputs are allocated beforehand.
+makes the same steps of the same models from the same states, in one batch. So it does exactly the
+physics of that lifetime: no acting, no learning, no observation, no reset, no Python between steps.
+The batch goes worker after worker, so that a model is used many times while it is in the cache. Its
+outputs are allocated beforehand.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from epg_tf.agent.experience import Experience
 
 
 class Recording(NamedTuple):
-    """What one simulator did.
+    """The recorded steps of one simulator.
 
     Attributes:
-        models: Of its W workers.
+        models: The models of its W workers.
         frame_skip: MuJoCo steps per environment step.
-        states: Full physics before each step, T arrays [W, 1 + nq + nv + ...].
-        controls: What the actuators got, T arrays [W, nu].
+        states: The full physics states before each step, T arrays [W, 1 + nq + nv + ...].
+        controls: The controls of the actuators, T arrays [W, nu].
     """
 
     models: list[mujoco.MjModel]
@@ -41,9 +41,9 @@ class Recording(NamedTuple):
 
 @contextmanager
 def recorded() -> Iterator[list[Recording]]:
-    """While it lasts, whatever any driver collects is recorded, one `Recording` per driver."""
+    """Records the steps of all drivers inside a `with` statement, one `Recording` per driver."""
     recordings: dict[int, Recording] = {}
-    drivers = []  # held, so that no two have the same id
+    drivers = []  # keeps them alive, so that ids stay unique
     result: list[Recording] = []
 
     def recording(run):
@@ -74,17 +74,17 @@ class OpenLoop:
     """Repeats recorded physics.
 
     Attributes:
-        num_steps: How many environment steps a run makes.
-        states: Where they arrived, [num_steps, frame_skip, ...], worker after worker.
+        num_steps: The number of environment steps per run.
+        states: The states after the steps, [num_steps, frame_skip, ...], worker after worker.
     """
 
     def __init__(self, recordings: Sequence[Recording], num_threads: int, skip: int = 0):
-        """Lays the recorded steps out.
+        """Arranges the recorded steps as one batch.
 
         Args:
-            recordings: What was recorded of simulators of one family.
-            num_threads: Threads that share them; 0 for none but the caller's.
-            skip: Steps at the start of each recording that are left out.
+            recordings: The recordings of simulators of one family.
+            num_threads: The number of threads that share the steps; 0 for the caller's alone.
+            skip: Steps to leave out at the start of each recording.
         """
         initial, control = [], []
         self._models: list[mujoco.MjModel] = []
@@ -105,7 +105,7 @@ class OpenLoop:
         self._sensors = np.ones((self.num_steps, frame_skip, model.nsensordata))
 
     def run(self) -> float:
-        """Makes all the steps; returns the seconds that took."""
+        """Makes all steps; returns the seconds that they took."""
         start = time.perf_counter()
         self._pool.rollout(
             self._models,

@@ -1,4 +1,4 @@
-"""The benchmark's parts: which programs run, one after the other, and what their results make."""
+"""The parts of the benchmark, which run one after the other, and its combined results."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 
 class Part(NamedTuple):
-    """A measurement: a program, in processes of its own.
+    """A measurement: a program that runs in fresh processes.
 
     Attributes:
-        key: What its result is known by.
-        title: For the progress bar.
-        program: A module of this package.
-        num_ranks: How many processes.
-        arguments: For the module's `measure`.
+        key: The key of its result.
+        title: The title for the progress bar.
+        program: The name of a module of this package.
+        num_ranks: The number of processes.
+        arguments: The arguments of the module's `measure`.
     """
 
     key: str
@@ -34,7 +34,7 @@ class Part(NamedTuple):
 
 
 def list_parts(families: Sequence[str], sizes: Sizes, profile: str | None = None) -> list[Part]:
-    """All that is measured of some families; what is about no family is measured on the first."""
+    """Lists all measurements of some families; those that need only one family use the first."""
     first, parts = families[0], []
     shared: dict[str, Any] = {"bindings": list(sizes.bindings)}
 
@@ -82,15 +82,15 @@ def run(
     start: Callable[..., dict[str, Any]],
     announce: Callable[[str], object] = str,
 ) -> dict[str, dict[str, Any]]:
-    """Runs the parts; the results by key.
+    """Runs the parts; returns their results by key.
 
     Args:
-        parts: What to measure.
-        start: `processes.start`, or what stands in for it.
+        parts: The measurements.
+        start: `processes.start` or a substitute.
         announce: Called with the title of each part before it runs.
     """
     results = {}
-    # Caches are looked for in a place that is empty at the cold start and kept for the warm one.
+    # This folder of caches is empty at the cold start, and full at the warm one.
     with tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as cache:
         for part in parts:
             announce(part.title)
@@ -103,7 +103,7 @@ def run(
 def assemble(
     families: Sequence[str], sizes: Sizes, results: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """What `--json` holds; the keys are explained in docs/speed.md."""
+    """Returns the content of `--json`; docs/speed.md explains the keys."""
     two = {family: results[f"2 {family}"] for family in families}
     one = {family: results[f"1 {family}"] for family in families}
 
@@ -158,7 +158,7 @@ def assemble(
 def _communication(
     two_ranks: dict[str, Any], sizes: Sizes, results: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """The measured exchanges by number of ranks, and what `tell` takes per worker."""
+    """Returns the measured exchanges by number of ranks, and the time of `tell` per worker."""
     exchanged = {str(n): results[f"exchange {n}"]["seconds"] for n in sizes.communication_ranks}
     return {
         "measured_seconds": exchanged or {"2": two_ranks["exchange_seconds"]},
@@ -167,7 +167,7 @@ def _communication(
 
 
 def _machine() -> dict[str, Any]:
-    """CPU, cores, memory and versions."""
+    """Returns CPU, cores, memory and versions."""
     model = platform.processor() or platform.machine()
     if _CPU_INFO.exists():
         names = [

@@ -1,4 +1,4 @@
-"""The presets as the benchmark uses them: their lifetimes, cut short."""
+"""The presets of the benchmark, with shortened lifetimes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.seeds import LifetimeSeed, training_seed
 
-# Most epochs of a run on Reacher or Hopper come after guidance has ended; DirHopper's never ends.
+# In most epochs of a run on Reacher or Hopper, guidance has ended; on DirHopper it never ends.
 GUIDANCE = collections.defaultdict(float, dir_hopper=0.5)
 
 
 def read(family: str, bindings: Sequence[str] = ()) -> MetaTraining:
-    """The preset of a family, at the guidance that most of its epochs have.
+    """Reads the preset of a family, with the guidance that most of its epochs have.
 
     Args:
         family: The name of its file in `gin/`.
-        bindings: Changes to it.
+        bindings: Changes to the preset.
 
     Returns:
         The settings of a run.
@@ -34,7 +34,7 @@ def read(family: str, bindings: Sequence[str] = ()) -> MetaTraining:
 def first_epoch(
     settings: MetaTraining, workers: Workers | WorkerGroups, share: Iterable[int]
 ) -> tuple[np.ndarray, list[LifetimeSeed]]:
-    """What a run's first epoch gives to the workers `share`: their losses and their seeds."""
+    """Returns the losses and the seeds of the workers `share` in the first epoch of a run."""
     seed, how = settings.seed, settings.strategy.sampling
     state = settings.strategy.init(workers.draw_phi(seed))
     seeds = [training_seed(seed, 1, worker, how) for worker in share]

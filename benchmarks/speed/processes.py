@@ -1,7 +1,7 @@
 """Starting the measurements: each is a program of one or several ranks, in fresh processes.
 
-A program is a module of this package with `measure(ranks, **arguments) -> dict`. What it is asked
-and what it found travel in a JSON file; what it prints is shown only if it fails.
+A program is a module of this package with `measure(ranks, **arguments) -> dict`. A JSON file
+carries its arguments and its result. Its output is shown only if it fails.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 _SHOWN_LINES = 12
 
-# Many ranks on few cores start one after the other, and the first must not give up on the last.
+# Seconds. Many ranks on few cores start one after the other, and the first must wait for the last.
 _START_TIMEOUT = "900"
 
 
 def horovodrun() -> pathlib.Path:
-    """Where the launcher of this Python's Horovod should be."""
+    """Returns the expected path of the launcher of this Python's Horovod."""
     return pathlib.Path(sys.executable).with_name("horovodrun")
 
 
@@ -41,15 +41,15 @@ def start(
 
     Args:
         program: The name of a module of this package.
-        num_ranks: With one it runs without a launcher.
-        arguments: For its `measure`; what JSON can hold.
+        num_ranks: The number of ranks; a single one runs without a launcher.
+        arguments: The arguments of its `measure`, in types that JSON has.
         environment: Environment variables to add.
 
     Returns:
-        What `measure` returned on rank 0.
+        The result of `measure` on rank 0.
 
     Raises:
-        RuntimeError: If it fails, with the end of what it printed.
+        RuntimeError: If it fails; the message has the end of its output.
     """
     with tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as folder:
         exchange = pathlib.Path(folder) / "exchange.json"
@@ -75,7 +75,7 @@ def start(
 
 
 def serve(measure: Callable[..., dict[str, Any]]) -> None:
-    """The program's side: reads the arguments, measures, and leaves the result."""
+    """Runs a program: reads its arguments, measures, and writes the result."""
 
     def main(argv: list[str]) -> None:
         from epg_tf.ranks import Ranks
@@ -86,13 +86,13 @@ def serve(measure: Callable[..., dict[str, Any]]) -> None:
         result = measure(ranks, **arguments)
         if ranks.is_first:
             exchange.write_text(json.dumps(result))
-        wait_for_all(ranks)  # nobody leaves, and takes the others along, before it is written
+        wait_for_all(ranks)  # a rank that exits before would end the writing one
 
     command_line.run(main, lives=True)
 
 
 def wait_for_all(ranks: Ranks) -> None:
-    """Returns when all ranks have come here."""
+    """Returns when all ranks have called it."""
     import numpy as np
 
     ranks.allgather(np.zeros((1, 1)))

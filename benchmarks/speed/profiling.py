@@ -1,6 +1,6 @@
-"""A lifetime, profiled: TensorFlow's side for TensorBoard, Python's side as text.
+"""Profiles of a lifetime: TensorFlow's side for TensorBoard, Python's side as text.
 
-Each has a lifetime of its own, because a profiler slows down what it looks at.
+Each profiler gets a separate lifetime, because it slows down the program.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def measure(
 
     Args:
         ranks: One process.
-        family: Which preset.
+        family: The preset.
         workers: W.
         updates: K.
-        folder: Where they are written.
+        folder: The folder to write to.
         bindings: Changes to the preset.
 
     Returns:
-        `files`, those to look at.
+        `files`, the paths of the profiles.
     """
     del ranks
     settings = presets.read(family, [*bindings, f"InnerLoop.num_updates = {updates}"])

@@ -1,4 +1,4 @@
-"""How large the measurements are: the full benchmark, and the quick one."""
+"""The sizes of the measurements: those of the full benchmark and of the quick one."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ BODIES = ("walker", "half_cheetah", "dir_half_cheetah", "swimmer", "ant", "own_r
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """What decides how long the benchmark takes and how steady its figures are.
+    """The settings that determine the benchmark's duration and the noise of its figures.
 
     Attributes:
-        workers: W per rank with two ranks; a lone rank has twice as many.
-        updates: K of the timed lifetimes, at least 2; short ones, taking turns with the limit
-            often, see the same disturbances as it does.
-        repetitions: How often lifetime and limit take turns.
-        memory_updates: Updates over which memory is watched.
-        memory_lifetime: K of the lifetimes that make them up.
-        memory_apart: Whether memory is watched in a process of its own, or, to save its start, at
-            the end of the one that has measured a warm start.
-        communication_ranks: Numbers of ranks that communication is measured for.
+        workers: W per rank with two ranks; a single rank has twice as many.
+        updates: K of the timed lifetimes, at least 2. Short lifetimes alternate with the limit
+            often, so that both see the same disturbances.
+        repetitions: The number of turns of lifetime and limit.
+        memory_updates: The number of updates over which memory is measured.
+        memory_lifetime: K of the lifetimes that contain them.
+        memory_apart: True to measure memory in a separate process; False to do so at the end of the
+            warm start's process, which saves a start.
+        communication_ranks: The numbers of ranks for which communication is measured.
         communication_repetitions: Exchanges per number of ranks.
-        cost_workers: W, for the cost of an update.
-        cost_updates: K, for the cost of a lifetime.
+        cost_workers: Values of W, for the cost of an update.
+        cost_updates: Values of K, for the cost of a lifetime.
         cost_context_sizes: Units of the loss's context, for the cost against P.
         bindings: Changes to every preset.
     """

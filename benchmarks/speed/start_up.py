@@ -1,7 +1,7 @@
 """Start-up: from the start of the process to the first environment step and the first update.
 
-The process does what `epg_tf.train` does, in a folder of its own, and looks at the clock as it goes
-by. The first update is slower than the next by what it takes to compile it.
+The process does what `epg_tf.train` does, in a temporary folder, and records times. The first
+update takes longer than later ones by its compilation.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UPDATES = 3
 
 
 class _SeenEnough(Exception):
-    """Ends the run."""
+    """Ends the run after the timed updates."""
 
 
 def measure(
@@ -36,16 +36,16 @@ def measure(
 
     Args:
         ranks: One process.
-        family: Which preset.
-        bindings: Changes to it.
-        memory_after: What `memory.measure` is asked once the start has been measured, if anything.
+        family: The preset.
+        bindings: Changes to the preset.
+        memory_after: The arguments of `memory.measure`, to run it after the start; None to skip it.
 
     Returns:
-        Seconds since the process was created: `first_step`, when the first M steps of the
-        environment had been made, `first_update`, when the first update of theta had; `compile`,
-        what of that went into compiling it; and `memory`, if asked.
+        `first_step` and `first_update`: seconds from the creation of the process until the first M
+        environment steps and until the first update of theta are done. `compile`: the seconds of
+        compilation in that update. `memory`: the result of `memory.measure`, if it runs.
     """
-    # Where `epg_tf.train` imports them: after a trial of machine code has begun.
+    # Imported at the same point as in `epg_tf.train`: after the trial of machine code has begun.
     from benchmarks.speed import memory, presets
     from epg_tf import config
     from epg_tf.agent.driver import CompiledDriver

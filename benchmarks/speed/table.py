@@ -1,4 +1,4 @@
-"""The figures as a table to read."""
+"""The figures as a table for people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def render(figures: dict[str, Any]) -> str:
-    """The table of what `parts.assemble` has put together."""
+    """Formats the figures of `parts.assemble` as a table."""
     return "\n".join(
         [
             *_machine(figures["machine"]),

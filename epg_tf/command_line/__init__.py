@@ -29,11 +29,11 @@ for _name, _value in {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    # To spread batched products over threads, XLA copies their operands element by element. With one
-    # thread that is useless, and an update takes a fifth less time without it.
+    # To spread batched products over threads, XLA copies their operands element by element. That is
+    # useless with one thread; without it an update takes a fifth less time.
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    # The interval in milliseconds at which Horovod polls for work. Ranks communicate once per epoch,
-    # and polling at the default of 1 takes a tenth of the cores.
+    # Horovod polls for work at this interval in milliseconds. Ranks communicate once per epoch, and
+    # polling at the default of 1 takes a tenth of the cores.
     "HOROVOD_CYCLE_TIME": "25",
     # A rank that stalls blocks the others: Horovod warns after a minute and gives up after an hour.
     # It waits ten minutes, not 30 s, for a rank that does not answer (suspended or disconnected).

@@ -74,7 +74,7 @@ class EvolvedLoss:
 
     @property
     def guidance(self) -> float:
-        """The alpha of Eq. 6 for its agents: the run's last one if the loss sees rewards, else 0."""
+        """The alpha of Eq. 6 for its agents: the run's last if the loss sees rewards, else 0."""
         return self.settings.guidance_in_use
 
     @property

@@ -34,12 +34,12 @@ class ExportedLoss(tf.Module):
     `loss` returns L_phi, the mean over the M newest steps: a number for one agent, [agents] for
     several. `per_step_loss` returns L_t of all N steps, oldest first, [N] or [agents, N]. The loss
     of a minibatch is the mean over its steps. Both take the inputs in `given_shapes` by name, with
-    or without a leading axis of agents:
+    or without a leading axis of agents. `loss.json` says which of them to normalise.
 
-    * Those that the loss sees of `observation` [N, S], `action` [N, A] (one-hot if finite),
-      `termination` [N, 1], `memory` [1, units], `reward` [N, 1]; `loss.json` says which to normalise.
-    * The policy's output: `policy_mean` [N, A] and `policy_log_std` [1, A], or
-      `policy_log_probabilities` [N, number of actions].
+    * `observation` [N, S]; `action` [N, A] (one-hot if finite); `reward` [N, 1];
+    * `termination` [N, 1]; `memory` [1, units];
+    * the policy's output: `policy_mean` [N, A] and `policy_log_std` [1, A], or
+      `policy_log_probabilities` [N, number of actions];
     * `mask` [N, 1] if N > M: 1 for a step, 0 before the first step, where any numbers will do.
     """
 
@@ -142,7 +142,7 @@ def export_loss(
 def _for_one_or_several(
     function: Callable[..., tf.Tensor], shapes: Mapping[str, tuple[int, int]]
 ) -> Any:
-    """Returns a function of several agents' tensors that also takes one agent's, traced for both."""
+    """Returns a function for several agents that also takes a single one, traced for both."""
     # Saving traces functions again, which is cheap if they call one that is already concrete.
     of_several = tf.function(function, autograph=False).get_concrete_function(
         **_specs(shapes, None)

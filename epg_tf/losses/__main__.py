@@ -3,10 +3,10 @@
     python -m epg_tf.losses
     python -m epg_tf.losses --json losses.json
 
-Every command's --loss and `epg_tf.load_loss` take their names. "_taught" may be left out if no other
-loss has the name without it. Returns are interquartile means on held-out tasks, after the updates
-of 128 steps in brackets. The loss's card has their intervals; in --json, `path` is the loss's
-folder.
+Every command's --loss and `epg_tf.load_loss` take their names. "_taught" may be left out if no
+other loss has the name without it. Returns are interquartile means on held-out tasks; the numbers
+of updates, of 128 steps each, are in brackets. A loss's card has the intervals of its returns;
+`path` in --json is its folder.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class RunFolder:
             self._reporter.show_steps(num_steps)
 
     def record_epoch(self, record: EpochRecord) -> None:
-        """Writes an epoch's records and checkpoint; exports losses every tenth epoch and the last."""
+        """Records an epoch and its checkpoint; exports losses every ten epochs and at the end."""
         if self._reporter is None:
             return
         checkpoint, epoch = record.checkpoint, record.checkpoint.state.epoch

@@ -112,7 +112,7 @@ class Reporter:
         self._bar.update(num_steps / self._settings.env_steps_in(self._epoch))
 
     def record_epoch(self, record: EpochRecord) -> None:
-        """Writes an epoch's metrics (see docs/files.md) to metrics.jsonl, TensorBoard and the bar."""
+        """Writes an epoch to metrics.jsonl, TensorBoard and the bar; see docs/files.md."""
         checkpoint, workers, logs = record.checkpoint, record.workers, record.logs
         state, returns = checkpoint.state, workers["returns"]
         # The returns of agents that did not diverge; NaN if all did.

@@ -218,13 +218,7 @@ class TaskFamily(abc.ABC):
     def _require_range(self, name: str) -> None:
         """Raises ValueError unless the field `name` is a pair (low, high) with 0 < low <= high."""
         value = getattr(self, name)
-        self._require(name, _is_range(value), "a pair (low, high) with 0 < low <= high")
-
-    def _require_positive_integer(self, name: str) -> None:
-        """Raises ValueError unless the field `name` is a positive integer."""
-        value = getattr(self, name)
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        self._require(name, is_integer and value > 0, "a positive integer")
+        self._require(name, is_range(value), "a pair (low, high) with 0 < low <= high")
 
     def _require(self, name: str, holds: bool, rule: str) -> None:
         if not holds:
@@ -245,8 +239,10 @@ def stack_parameters(tasks: Sequence[Task]) -> dict[str, np.ndarray]:
     }
 
 
-def _is_range(value: Any) -> bool:
+def is_range(value: Any) -> bool:
+    """Returns whether a value is a pair (low, high) with 0 < low <= high."""
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         return False
-    numbers = all(isinstance(bound, int | float | np.number) for bound in value)
-    return numbers and 0 < value[0] <= value[1] and math.isfinite(value[1])
+    if not all(isinstance(b, int | float | np.number) and not isinstance(b, bool) for b in value):
+        return False
+    return 0 < value[0] <= value[1] and math.isfinite(value[1])

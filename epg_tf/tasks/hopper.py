@@ -12,6 +12,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from epg_tf.checks import require_integer
 from epg_tf.tasks import assets
 from epg_tf.tasks.family import Description, Parameters, Quantity, Task, TaskFamily, uniform
 from epg_tf.tasks.rules import Rules
@@ -45,7 +46,7 @@ class _Hopper(TaskFamily, abc.ABC):
     def __post_init__(self):
         for name in ("gravity", "mass", "friction", "thickness"):
             self._require_range(name)
-        self._require_positive_integer("frame_skip")
+        require_integer(f"{type(self).__name__}.frame_skip", self.frame_skip)
         known = self.reward_rule in ("velocity", "gymnasium")
         self._require("reward_rule", known, "'velocity' or 'gymnasium'")
         is_reward = math.isfinite(self.healthy_reward) and self.healthy_reward >= 0.0

@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
                 "`--gin_file` (=none) must name a preset, such as gin/rivals/rl2_reacher.gin."
             )
         settings = config.read_rival(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
-        settings.family.sample(TRAINING_TASK_SEEDS[0])  # fails before there is a folder
+        settings.family.sample(TRAINING_TASK_SEEDS[0])  # raises before there is a folder
         command = ["python", "-m", "epg_tf.train_rival", *sys.argv[1:]]
         root = config_flags.ROOT_DIR.value or ""
         run = RivalFolder(root, settings, config.complete_config(), command)

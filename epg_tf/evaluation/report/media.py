@@ -39,7 +39,7 @@ class Media:
         self._left = _MOST_BYTES
 
     def inline(self, *paths: str) -> Medium:
-        """Reads the first file that exists; each call leaves less room in the page for later ones."""
+        """Reads the first file that exists; earlier calls have priority for the page's room."""
         for path in paths:
             try:
                 content = (self._root / path).read_bytes()

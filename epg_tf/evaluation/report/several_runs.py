@@ -113,7 +113,7 @@ def _over_seeds(estimates: Sequence[Estimate | None]) -> str:
 def held_out_estimate(run: RunRecords) -> Estimate | None:
     """Returns the final return of agents with a run's loss on held-out tasks.
 
-    It comes from the run's `evaluation`, or else from the comparison at its end. None without both.
+    It comes from the run's `evaluation`, else from the comparison at its end; None without either.
     """
     for crc32 in run.losses():
         with contextlib.suppress(ValueError, KeyError):

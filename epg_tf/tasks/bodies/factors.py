@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import mujoco
 import numpy as np
+
+from epg_tf.tasks.family import is_range
 
 _ROUND = (
     mujoco.mjtGeom.mjGEOM_SPHERE.value,
@@ -91,15 +93,6 @@ def ranges(value: Any, names: Mapping[int, str]) -> dict[int, tuple[float, float
         for number in fitting:
             found.setdefault(number, (float(bounds[0]), float(bounds[1])))
     return dict(sorted(found.items()))
-
-
-def is_range(value: Any) -> bool:
-    """Returns whether a value is a pair (low, high) with 0 < low <= high."""
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
-        return False
-    if not all(isinstance(b, int | float) and not isinstance(b, bool) for b in value):
-        return False
-    return 0 < value[0] <= value[1] and math.isfinite(value[1])
 
 
 def draw(rng: np.random.Generator, bounds: tuple[float, float], log_uniform: bool) -> float:

@@ -7,8 +7,10 @@ from typing import Any
 
 import mujoco
 
-from epg_tf.tasks.bodies.factors import PARTS, is_range, parts, ranges
+from epg_tf.checks import require_integer
+from epg_tf.tasks.bodies.factors import PARTS, parts, ranges
 from epg_tf.tasks.bodies.settings import BodySettings
+from epg_tf.tasks.family import is_range
 
 
 def check(body: BodySettings) -> None:
@@ -40,7 +42,11 @@ def check(body: BodySettings) -> None:
     is_gravity = body.gravity is None or is_range(body.gravity)
     require("gravity", is_gravity, "a pair (low, high) with 0 < low <= high")
     rule = f"an integer from 0 to {model.nq}, the number of positions"
-    require("skipped_positions", 0 <= body.skipped_positions <= model.nq, rule)
+    require(
+        "skipped_positions",
+        isinstance(body.skipped_positions, int) and 0 <= body.skipped_positions <= model.nq,
+        rule,
+    )
     for name in ("velocity_bound", "velocity_limit"):
         bound = getattr(body, name)
         require(name, bound is None or bound > 0, "positive or None")
@@ -49,7 +55,7 @@ def check(body: BodySettings) -> None:
         require(name, math.isfinite(value) and value >= 0, "a finite number, 0 or more")
     require("velocity_reward", math.isfinite(body.velocity_reward), "a finite number")
     for name in ("frame_skip", "time_limit"):
-        require(name, getattr(body, name) > 0, "a positive integer")
+        require_integer(f"{type(body).__name__}.{name}", getattr(body, name))
     places = (*_names(model, "body", model.nbody)[1:], *_names(model, "site", model.nsite))
     is_place = body.point is None or body.point in places
     require("point", is_place, f"None, or a body or site: {', '.join(places)}")

@@ -18,7 +18,7 @@ import tensorflow as tf
 try:
     import horovod.tensorflow as hvd
     from horovod.common.exceptions import HorovodInternalError
-except ImportError:  # of the package without the extra "horovod": one process
+except ImportError:  # the extra "horovod" is not installed: one process
     hvd: Any = None
     HorovodInternalError = tf.errors.UnknownError
 
@@ -34,10 +34,10 @@ class Ranks:
     """This process among the others; without a launcher it is the only one.
 
     Attributes:
-        rank: This process's number.
-        size: How many there are.
-        local_rank: This process's number on its host.
-        local_size: How many there are on its host.
+        rank: The number of this process, from 0.
+        size: The number of processes.
+        local_rank: The number of this process on its host, from 0.
+        local_size: The number of processes on its host.
     """
 
     def __init__(self):

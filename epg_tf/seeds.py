@@ -1,4 +1,4 @@
-"""Seeds: the tasks and random streams of lifetimes, and Algorithm 1, lines 4-5: who gets which.
+"""Seeds: the noise, tasks and random streams of workers (Algorithm 1, lines 4-5).
 
 Everything random in training follows from (seed, epoch, worker). `independent` sampling is the
 paper's. In `paired` sampling workers 2p and 2p + 1 get the noise +epsilon and -epsilon. They share
@@ -100,7 +100,7 @@ def task_seed(seed: int, epoch: int, worker: int, sampling: str, seeds: range) -
 def training_seed(
     seed: int, epoch: int, worker: int, sampling: str = "independent"
 ) -> LifetimeSeed:
-    """Line 5: returns a worker's training task and the key of its lifetime."""
+    """Returns a worker's training task and the key of its lifetime (line 5)."""
     return LifetimeSeed(
         task_seed(seed, epoch, worker, sampling, TRAINING_TASK_SEEDS),
         lifetime_key(seed, epoch, worker, sampling),

@@ -30,7 +30,7 @@ def layer(weights, name, x):
 
 
 def gated(newest, observation, reward):
-    """Returns (observation, 1) times its strongest correlation with the reward."""
+    """Returns (observation, 1) times the observation's strongest correlation with the reward."""
     seen = observation[-newest:] - observation[-newest:].mean(0)
     paid = reward[-newest:] - reward[-newest:].mean(0)
     scale = jnp.sqrt(jnp.maximum((seen**2).mean(0) * (paid**2).mean(0), 1e-12))

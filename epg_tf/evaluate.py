@@ -23,7 +23,7 @@ with every agent's curve, and TensorBoard's `events`. The table has interquartil
 intervals, of the final return and of the area under the learning curve. It also has the probability
 to beat PPO's agent on the same task, and the updates needed to reach PPO's final return. After an
 interruption the same command trains the missing methods. --converged runs/X_long names a finished
-evaluation on the same tasks with longer lifetimes; `curves.png` shows where PPO and SAC ended there.
+evaluation on the same tasks with longer lifetimes: `curves.png` shows where PPO and SAC ended.
 
 The loss's config determines the agents' learning, unless --gin_binding changes it. Lifetimes are
 four times as long with --horizon_factor 4. --shift "RandomHopper.gravity=[1, 5, 10, 20, 30]" tests

@@ -65,18 +65,18 @@ def main(argv: list[str]) -> None:
             raise ValueError("`--root_dir` (='') must name a folder.")
         folders = [] if is_gallery(root) else run_folders(root)
         runs, left_out = read_runs(folders) if folders else ({}, [])
-        exhibits = read_gallery(root)
+        entries = read_gallery(root)
         records = None if runs or is_gallery(root) else read_run(root)
         out = _page_to_write(root)
     except ValueError as error:
         command_line.fail(str(error))
     if is_gallery(root):
-        _write(out, render_gallery(root, exhibits).encode())
+        _write(out, render_gallery(root, entries).encode())
         return
     if records is None:
         picture = draw_runs(runs)
         _write(out.with_name("runs.png"), picture)
-        _write(out, render_page_of_runs(root, runs, left_out, picture, exhibits).encode())
+        _write(out, render_page_of_runs(root, runs, left_out, picture, entries).encode())
         print("\n".join([as_markdown(table_of_runs(runs)), *left_out]))
         return
     parts = read_parts(records)

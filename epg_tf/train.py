@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
     from epg_tf.ranks import RankLost, Ranks
     from epg_tf.run.folder import RunFolder
     from epg_tf.run.log import last_metrics
-    from epg_tf.run.plan import in_words, plan
+    from epg_tf.run.plan import format_plan, plan
     from epg_tf.run.training import train
     from epg_tf.seeds import TRAINING_TASK_SEEDS
     from epg_tf.teaching.expert_teacher import ExpertTeacher
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> None:
         planned = plan(settings, ranks)
         if ranks.is_first:
             result_flags.write_result(planned)
-            print(in_words(planned), flush=True)
+            print(format_plan(planned), flush=True)
         return
     with command_line.one_sentence(ranks):
         command = ["python", "-m", "epg_tf.train", *sys.argv[1:]]

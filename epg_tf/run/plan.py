@@ -66,7 +66,7 @@ def plan(settings: MetaTraining, ranks: Ranks) -> dict[str, Any]:
     }
 
 
-def in_words(planned: dict[str, Any]) -> str:
+def format_plan(planned: dict[str, Any]) -> str:
     """Formats a plan for people."""
     taught = planned["taught_epochs"]
     seconds = planned["seconds"]

@@ -17,7 +17,7 @@ from epg_tf.text import Table, count
 _FILMS = ("mp4", "gif")
 
 
-class Exhibit(NamedTuple):
+class GalleryEntry(NamedTuple):
     """A loss of the gallery.
 
     Attributes:
@@ -50,14 +50,14 @@ def is_gallery(root: pathlib.Path) -> bool:
     return not (root / METRICS_FILE).exists() and any(root.glob(f"*/{DESCRIPTION_FILE}"))
 
 
-def read_gallery(root: pathlib.Path) -> list[Exhibit]:
+def read_gallery(root: pathlib.Path) -> list[GalleryEntry]:
     """Reads the losses in a folder, or those that its runs have exported to their folder `loss`.
 
     Raises:
         ValueError: If a `loss.json` is damaged.
     """
     media = Media(root)  # one for all: they share the page's limit
-    return [_exhibit(root, media, *found) for found in _find(root)]
+    return [_entry(root, media, *found) for found in _find(root)]
 
 
 def _find(root: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, str, str]]:
@@ -72,16 +72,16 @@ def _find(root: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, str, str]]:
         yield name, file.parent, f"{name}/evaluation/curves.png", f"{name}/videos/learning"
 
 
-def _exhibit(
+def _entry(
     root: pathlib.Path, media: Media, name: str, folder: pathlib.Path, curves: str, film: str
-) -> Exhibit:
+) -> GalleryEntry:
     about = read_description(folder)
     family = about["family"]
     described = [one["about"]["summary"] for one in families(family) if "about" in one]
     load = f"import epg_tf\nloss = epg_tf.load_loss({str(folder)!r})"
     results = f"runs/{name}" if is_gallery(root) else str(root / name / "evaluation")
     words = ["python", "-m", "epg_tf.evaluate", "--loss", str(folder), "--root_dir", results]
-    return Exhibit(
+    return GalleryEntry(
         name,
         family["name"],
         described[0] if described else "",

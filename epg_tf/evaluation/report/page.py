@@ -20,7 +20,7 @@ import markupsafe
 
 from epg_tf.evaluation.methods import WITH_REWARD
 from epg_tf.evaluation.report.contents import inputs_table
-from epg_tf.evaluation.report.gallery import Exhibit
+from epg_tf.evaluation.report.gallery import GalleryEntry
 from epg_tf.evaluation.report.media import Media, Medium, data_uri
 from epg_tf.evaluation.report.parts import COMPLETE, Part
 from epg_tf.evaluation.report.plot_meta_training import plot_meta_training
@@ -76,9 +76,9 @@ def render_page(records: RunRecords, parts: Mapping[str, Part]) -> str:
     )
 
 
-def render_gallery(root: pathlib.Path, exhibits: Sequence[Exhibit]) -> str:
+def render_gallery(root: pathlib.Path, entries: Sequence[GalleryEntry]) -> str:
     """Renders the HTML page of several losses in a folder."""
-    return _template("gallery.html").render(name=root.absolute().name, exhibits=exhibits)
+    return _template("gallery.html").render(name=root.absolute().name, entries=entries)
 
 
 def render_page_of_runs(
@@ -86,7 +86,7 @@ def render_page_of_runs(
     runs: Mapping[str, RunRecords],
     left_out: Sequence[str],
     picture: bytes,
-    exhibits: Sequence[Exhibit] = (),
+    entries: Sequence[GalleryEntry] = (),
 ) -> str:
     """Renders the page of several runs.
 
@@ -95,7 +95,7 @@ def render_page_of_runs(
         runs: The runs by name.
         left_out: Sentences about runs that cannot be shown.
         picture: The PNG of `draw_runs`.
-        exhibits: The losses that some of the runs have exported.
+        entries: The losses that some of the runs have exported.
 
     Returns:
         HTML.
@@ -107,7 +107,7 @@ def render_page_of_runs(
         picture=Medium("runs.png", data_uri(picture, "runs.png"), len(picture) / 1e6),
         runs=table_of_runs(runs),
         left_out=left_out,
-        exhibits=exhibits,
+        entries=entries,
         single=shlex.join(["python", "-m", "epg_tf.report", "--root_dir", str(first.root)]),
         tensorboard=shlex.join(["tensorboard", "--logdir", str(root)]),
     )

@@ -15,14 +15,13 @@ from absl import flags
 from absl.testing import flagsaver
 from refusals import sentence_of
 
-from epg_tf import analyze, config
+from epg_tf import analyze, config, ranks
 from epg_tf.evaluation.analysis.analysis import Analysis, Findings
 from epg_tf.evaluation.analysis.mean_interval import geometric_mean_interval, mean_interval
 from epg_tf.evaluation.analysis.summary import labels, sentences, summarise
 from epg_tf.evolved_loss.load import load
 from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.outer_loop import ranks
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.seeds import HELD_OUT_TASK_SEEDS
 

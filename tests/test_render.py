@@ -492,14 +492,7 @@ def refusal(path, root, capfd, **flag_values):
         ({"num_updates": 0}, "`--num_updates` (=0) must be a positive integer."),
         ({"seconds": 0.0}, "`--seconds` (=0) must be more than 0 and at most 60."),
         ({"seconds": float("nan")}, "`--seconds` (=nan) must be more than 0 and at most 60."),
-        (
-            {
-                "gin_binding": [
-                    f"meta_train.{of}family = @RandomReacher()" for of in ("", "training_")
-                ]
-            },
-            "must fit the config",
-        ),
+        ({"gin_binding": ["meta_train.family = @RandomReacher()"]}, "must fit the config"),
     ],
 )
 def test_bad_values_are_refused(flag_values, says, undrawn, seeing_loss, tmp_path, capfd):

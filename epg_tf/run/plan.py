@@ -43,8 +43,10 @@ def plan(settings: MetaTraining, ranks: Ranks) -> dict[str, Any]:
         return time.perf_counter() - begun
 
     live(1)  # compiles
-    once = live(1)
-    per_update = max(0.0, live(1 + _TIMED_UPDATES) - once) / _TIMED_UPDATES
+    once, several = live(1), live(1 + _TIMED_UPDATES)
+    per_update = (several - once) / _TIMED_UPDATES
+    if per_update <= 0.0:  # noise hides the updates of tiny lifetimes
+        per_update = several / (1 + _TIMED_UPDATES)
     every, last = settings.validate_every, settings.num_epochs
     num_validations = last // every if every else 0
     env_steps = sum(map(settings.env_steps_in, range(1, min(last, _MOST_EPOCHS) + 1)))

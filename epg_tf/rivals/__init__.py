@@ -1,1 +1,1 @@
-"""What a loss is compared with, apart from our own PPO."""
+"""The methods that a loss is compared with, apart from our own PPO."""

@@ -1,8 +1,8 @@
-"""Behaviour cloning (Pomerleau 1988): a policy of the agents' kind is fitted to the loss's teacher.
+"""Behaviour cloning (Pomerleau 1988): a policy like the agents', fitted to the loss's teacher.
 
-The teacher demonstrates on training tasks, with its exploration noise, for as many steps as the
-agents of the run's first epoch take. The policy, which is not shown the task, is fitted to the
-teacher's mean actions there by least squares, and acts without noise.
+The teacher demonstrates on training tasks, with exploration noise, for as many steps as agents take
+in the run's first epoch. The policy does not see the task. Least squares fit it to the teacher's
+mean actions on these steps. It acts without noise.
 """
 
 # pyright: reportArgumentType=false, reportCallIssue=false, reportOptionalSubscript=false
@@ -27,7 +27,7 @@ from epg_tf.rivals import teacher as demonstrating
 from epg_tf.seeds import LifetimeSeed, Stream, training_seed
 from epg_tf.tasks.family import TaskFamily
 
-_EPOCH = 0  # of the demonstrations' seeds; training has those from 1
+_EPOCH = 0  # in the seeds of demonstrations; training's epochs start at 1
 _NUM_PASSES, _MINIBATCH_SIZE, _LEARNING_RATE = 30, 256, 1e-3
 
 
@@ -37,7 +37,7 @@ def make_driver(
     family: TaskFamily,
     seeds: Sequence[LifetimeSeed],
 ) -> LifetimeDriver:
-    """Starts an episode for a copy of the clone per seed."""
+    """Starts an episode for one copy of the clone per seed."""
     weights, statistics = clone(teacher)
     squash = teacher.run.inner_loop.mean_activation
     make_policy = functools.partial(ActingPolicy, mean_activation=squash)
@@ -47,12 +47,12 @@ def make_driver(
     return driver
 
 
-@functools.lru_cache(maxsize=1)  # an evaluation asks for every batch of agents
+@functools.lru_cache(maxsize=1)  # an evaluation calls it for every batch of agents
 def clone(teacher: TrainedTeacher) -> tuple[list[np.ndarray], RunningStatistics]:
-    """Returns what `ActingPolicy.load` takes for one clone; the seed of the run determines it.
+    """Returns the arguments of `ActingPolicy.load` for one clone; the run's seed determines it.
 
-    Networks are those of the run's agents. Agents without `InnerLoop.observation_statistics`
-    normalise by their own lives, and the clone by the demonstrations.
+    The network is like the agents'. Without `InnerLoop.observation_statistics` the demonstrations
+    give the statistics of observations; agents would use their own steps.
     """
     run, settings = teacher.run, teacher.run.inner_loop
     seeds = [training_seed(run.seed, _EPOCH, n) for n in range(run.num_workers)]

@@ -1,4 +1,4 @@
-"""The opponent that does nothing: what a body is worth that never acts, such as a still arm."""
+"""The opponent that never acts: the return of a passive body, such as a still arm."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def learn(
     num_threads: int = 0,
     on_update: Callable[[int], object] | None = None,
 ) -> EpisodeReturns:
-    """Lives K times M steps without an action, and learns nothing.
+    """Takes K times M steps with zero actions, and learns nothing.
 
     Args:
-        settings: For K and M.
-        family: Where tasks come from; its actions are a box.
-        seeds: One per agent; task and resets are those of every lifetime with that seed.
-        num_threads: Simulator threads; 0 for none but the caller's.
-        on_update: Called with k after each M steps.
+        settings: The inner loop's settings; only K and M matter.
+        family: The distribution of tasks; its actions are a box.
+        seeds: One per agent; a seed fixes task and resets for every method.
+        num_threads: Threads of the simulator; 0 for the caller's alone.
+        on_update: Called with k after every M steps.
 
     Returns:
         The returns of all episodes.
@@ -52,6 +52,6 @@ def act_without_learning(
 
 class _NoAction(ActingPolicy):
     def act(self, observation: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Zeros [W, A]."""
+        """Returns zeros [W, A]."""
         del observation
         return np.zeros_like(noise)

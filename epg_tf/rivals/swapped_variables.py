@@ -1,8 +1,8 @@
-"""One agent's variables in TensorFlow that are any number of agents', one after the other.
+"""One set of TensorFlow variables that serves any number of agents, one after the other.
 
-A graph per agent would take seconds each to compile. What makes an agent an individual is but some
-thousand numbers, so here they are a vector: assigned to the one agent's variables before it learns,
-and read back after it, all within one compiled call.
+A graph per agent would take seconds each to compile. But only some thousand numbers differ between
+agents. So each agent is a vector of them. One compiled call assigns it to the shared variables,
+trains these, and reads them back.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import tensorflow as tf
 
 
 class SwappedVariables:
-    """Variables, and vectors [D] of all their numbers."""
+    """Converts between variables and vectors [D] of all their values."""
 
     def __init__(self, variables: Sequence[tf.Variable]):
-        """Makes nothing new.
+        """Stores references to the variables.
 
         Args:
-            variables: What is swapped, float32 and each of them once.
+            variables: The variables to swap, float32, each listed once.
         """
         self._variables = list(variables)
         self._sizes = [variable.shape.num_elements() for variable in self._variables]
 
     def gather(self) -> tf.Tensor:
-        """What the variables are now, [D]."""
+        """Returns the present values of the variables, [D]."""
         return tf.concat([tf.reshape(variable, [-1]) for variable in self._variables], axis=0)
 
     def scatter(self, vector: tf.Tensor) -> None:
-        """Gives the variables the numbers of a vector [D]."""
+        """Assigns the values of a vector [D] to the variables."""
         for variable, part in zip(self._variables, tf.split(vector, self._sizes), strict=True):
             variable.assign(tf.reshape(part, variable.shape))
 
     def views(self, agents: np.ndarray) -> dict:
-        """The parts of vectors [..., D] by `ref()` of their variables; of one vector, views."""
+        """Returns the parts of vectors [..., D] by variable `ref()`; views, if it is one vector."""
         parts = np.split(agents, np.cumsum(self._sizes)[:-1], axis=-1)
         return {
             variable.ref(): part.reshape((*agents.shape[:-1], *variable.shape))  # pyright: ignore[reportArgumentType, reportCallIssue]
@@ -43,19 +43,19 @@ class SwappedVariables:
         }
 
     def values(self, agents: np.ndarray, variables: Iterable[tf.Variable]) -> list[np.ndarray]:
-        """What some of the variables are to agents [W, D], [W, ...] each."""
+        """Returns the values of some variables for agents [W, D], [W, ...] each."""
         views = self.views(agents)
         return [views[variable.ref()] for variable in variables]
 
     def draw_kernels(
         self, agent: np.ndarray, networks: Iterable[tf.Module], generator: np.random.Generator
     ) -> None:
-        """Draws the kernels of networks anew, by their own initialisers.
+        """Draws new kernels of networks with their initialisers.
 
         Args:
-            agent: The vector [D] to write them to.
+            agent: The vector [D] that the kernels are written to.
             networks: The networks whose dense layers are drawn.
-            generator: All that is random in them.
+            generator: The source of the initialisers' seeds.
         """
         views = self.views(agent)
         for network in networks:
@@ -66,7 +66,7 @@ class SwappedVariables:
 
 
 def _draw_kernel(initializer, shape, generator: np.random.Generator) -> np.ndarray:
-    """A kernel by the rule of a Keras initialiser, old or new style, but with a seed of its own."""
+    """Draws a kernel by the rule of a Keras initialiser, old or new style, with a new seed."""
     rule = getattr(tf.keras.initializers, type(initializer).__name__)
     config = {name: v for name, v in initializer.get_config().items() if name != "dtype"}
     return rule(**{**config, "seed": int(generator.integers(2**31))})(shape).numpy()

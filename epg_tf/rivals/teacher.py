@@ -1,4 +1,4 @@
-"""The loss's teacher itself: an expert or a critic's actor, which learns nothing any more."""
+"""The loss's teacher itself: an expert or a critic's actor, which no longer learns."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def make_driver(
     seeds: Sequence[LifetimeSeed],
     explores: bool = False,
 ) -> LifetimeDriver:
-    """Starts an episode for a copy of the teacher per seed; without noise unless it explores.
+    """Starts an episode for one copy of the teacher per seed, without noise unless `explores`.
 
-    An expert with an `ExpertTeacher.family` of k times the `frame_skip` has learned with actions
-    that last k steps, and holds its actions as long here. Rewards and episodes are those of agents.
+    If `ExpertTeacher.family` has k times the `frame_skip`, the expert holds each action for k
+    steps, as in its training. Rewards and episodes are the same as for agents.
     """
     taught_by = teacher.settings
     learned_on = getattr(taught_by, "family", None) or teacher.run.family

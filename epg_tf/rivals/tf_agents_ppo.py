@@ -1,22 +1,20 @@
 """The off-the-shelf baseline: TF-Agents' own PPO (`PPOClipAgent`) on the project's tasks.
 
-Networks, loss, optimiser and normalisers are TF-Agents'; the steps come from the project's
-environment and driver, so that this PPO meets the same tasks, resets and number of steps as the
-other methods. TF-Agents' drivers take about a millisecond per step of one agent, an hour where the
-others take a minute, so W agents act at once in NumPy and learn one after the other through one
-compiled agent (`tf_agents_ppo_agent`).
+Networks, loss, optimiser and normalisers are TF-Agents'. The project's environment and driver
+collect the steps, so tasks, resets and the number of steps equal those of other methods. TF-Agents'
+drivers would be 60 times as slow, at a millisecond per step of one agent. So W agents act at once
+in NumPy, then learn one after the other through one compiled agent (`tf_agents_ppo_agent`).
 
-What an agent learns from is prepared as for TF-Agents' `PPOLearner`, which also calls
-`PPOClipAgent.train` minibatch by minibatch; but boundary steps are left out, what lies beyond a
-time limit counts (`tf_agents_trajectories` says why), and the normalisers take in the steps after
-the agent has learned from them, as `PPOClipAgent.train` does by default, so that acting and
+TF-Agents' `PPOLearner` also calls `PPOClipAgent.train` per minibatch. Our data differs from its
+data: it has no boundary steps, and time limits bootstrap (`tf_agents_trajectories` says why). The
+normalisers are updated after learning, as `PPOClipAgent.train` does by default. So acting and
 learning see the same observations.
 
-What differs from the project's own PPO is TF-Agents' doing: beyond a time limit and the newest step
-an agent expects what it expected before them, not after; advantages are standardised minibatch by
-minibatch; rewards are divided by their standard deviation; the mean of a Gaussian policy always
-goes through tanh (ours where `InnerLoop.mean_activation` says so), and its standard deviation is
-the softplus of a parameter.
+TF-Agents causes these differences from the project's own PPO:
+* At a time limit or the newest step, the bootstrap is the value before that step, not after it.
+* Advantages are standardised per minibatch, and rewards are divided by their standard deviation.
+* The mean of a Gaussian policy always goes through tanh; ours does if `InnerLoop.mean_activation`
+  is "tanh". The standard deviation is the softplus of a parameter.
 """
 
 from __future__ import annotations
@@ -38,12 +36,12 @@ from epg_tf.rivals.tf_agents_ppo_agent import SwappedAgent, TFAgentsPPO, tuned
 from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.family import TaskFamily
 
-# What TF-Agents' normaliser does unless told otherwise, and its agents do not tell it.
+# Defaults of TF-Agents' normaliser, which its agents do not override.
 _VARIANCE_EPSILON = np.float32(1e-3)
 _CLIP = 5.0
 
 
-# Compiling takes longer than the lives of a few agents.
+# Cached because compiling takes longer than training a few agents.
 swapped_agent = functools.lru_cache(maxsize=4)(SwappedAgent)
 
 
@@ -57,17 +55,17 @@ def learn(
 ) -> EpisodeReturns:
     """Trains one agent per seed for K updates of M steps.
 
-    What comes out for an agent depends on its own seed alone, not on its neighbours nor on W.
+    The result of an agent depends only on its seed, not on its neighbours or on W.
 
     Args:
-        settings: For K, M, the sizes of the networks' hidden layers, and the standard deviation
-            that Gaussian policies start with.
-        family: Where tasks come from.
-        seeds: One per agent, W of them; task, resets and action noise are those of every lifetime
-            with that seed.
-        num_threads: Simulator threads; 0 for none but the caller's.
+        settings: The inner loop's settings, for K, M, the sizes of hidden layers and the initial
+            standard deviation of Gaussian policies.
+        family: The distribution of tasks.
+        seeds: One per agent, W of them; a seed fixes task, resets and action noise for every
+            method.
+        num_threads: Threads of the simulator; 0 for the caller's alone.
         on_update: Called with k after each update.
-        configuration: How the agents are set up; None for what was tuned for such a K.
+        configuration: The settings of PPO; None for those tuned for K.
 
     Returns:
         The returns of all episodes.
@@ -106,7 +104,7 @@ def learn(
 
 @dataclasses.dataclass(frozen=True)
 class ObservationMoments:
-    """By what W agents normalise observations.
+    """The moments by which W agents normalise observations.
 
     Attributes:
         mean: [W, S].
@@ -124,10 +122,10 @@ class ObservationMoments:
 
 
 class RawObservations:
-    """For agents that do not normalise observations."""
+    """Replaces `ObservationMoments` for agents that do not normalise observations."""
 
     def normalise(self, samples: np.ndarray) -> np.ndarray:
-        """The samples."""
+        """Returns the samples unchanged."""
         return samples
 
 
@@ -140,23 +138,23 @@ class TFAgentsActingPolicy(ActingPolicy):
         action_spec: array_spec.BoundedArraySpec,
         generators: Sequence[np.random.Generator],
     ):
-        """Makes a policy that has yet to be given weights; see `ActingPolicy`."""
-        # `NormalProjectionNetwork` squashes the mean to the range of the actions, which is [-1, 1].
+        """Makes a policy without weights; see `ActingPolicy`."""
+        # `NormalProjectionNetwork` squashes the mean to the range of actions, which is [-1, 1].
         super().__init__(time_step_spec, action_spec, generators, mean_activation="tanh")
 
     def load(
         self, weights: Sequence[np.ndarray], statistics: ObservationMoments | RawObservations
     ) -> None:
-        """Takes over actor networks, and what observations are normalised by.
+        """Sets the weights of the actor networks and the moments of observations.
 
         Args:
-            weights: Those of `ActorDistributionNetwork`s, [W, ...] each: kernels and biases, and
-                for a box of actions what the standard deviation is the softplus of.
+            weights: The weights of `ActorDistributionNetwork`s, [W, ...] each: kernels and biases;
+                for a box of actions also the parameter before the standard deviation's softplus.
             statistics: `ObservationMoments` or `RawObservations`.
         """
         if not self._discrete:
             *weights, before_softplus = weights
             weights = [*weights, np.log(np.logaddexp(0.0, before_softplus))]
-        # A bias [W, units] meets [W, T, units].
+        # Biases [W, units] are added to arrays [W, T, units].
         weights = [w if w.ndim == 3 else w[:, np.newaxis] for w in weights]
         super().load([np.ascontiguousarray(w, np.float32) for w in weights], statistics)  # pyright: ignore[reportArgumentType]

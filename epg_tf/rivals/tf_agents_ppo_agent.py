@@ -1,7 +1,7 @@
 """One `PPOClipAgent` of TF-Agents that trains any number of agents, one after the other.
 
-What makes an agent an individual is swapped (`swapped_variables`) before it learns, and read back
-after it.
+An agent's variables are swapped in before it learns and read back afterwards
+(`swapped_variables`).
 """
 
 # Pyright's TensorFlow stubs know no static shapes, and TF-Agents types every field as any nest.
@@ -29,23 +29,23 @@ from epg_tf.rivals.tf_agents_trajectories import Trajectories, trajectories
 
 @dataclasses.dataclass(frozen=True)
 class TFAgentsPPO:
-    """How the off-the-shelf PPO is set up.
+    """The settings of TF-Agents' PPO.
 
     Attributes:
         learning_rate: Adam's step size.
         adam_epsilon: Adam's epsilon.
         num_epochs: Passes over the M newest steps per update.
-        minibatch_size: Steps per gradient step; all M where there are fewer.
-        clip: How far the ratio of probabilities counts: the agent's `importance_ratio_clipping`.
+        minibatch_size: Steps per gradient step, at most M.
+        clip: The clip of the probability ratio, the agent's `importance_ratio_clipping`.
         discount: gamma.
         gae_lambda: lambda of the generalised advantage estimate.
         gradient_clipping: The largest norm of a gradient; 0 for no limit.
-        initial_std: The standard deviation that a Gaussian policy starts with; None for that of
-            the project's own policies. TF-Agents' default is 0.35.
-        normalise_observations: Whether the agent normalises observations.
-        normalise_rewards: Whether the agent divides rewards by their standard deviation.
-        beyond_time_limit: Whether the agent expects something after a time limit. TF-Agents does
-            not by itself; see `tf_agents_trajectories`.
+        initial_std: The initial standard deviation of a Gaussian policy; None for that of the
+            project's own policies. TF-Agents' default is 0.35.
+        normalise_observations: True if the agent normalises observations.
+        normalise_rewards: True if the agent divides rewards by their standard deviation.
+        beyond_time_limit: True if time limits bootstrap, which they do not in TF-Agents by
+            default; see `tf_agents_trajectories`.
     """
 
     learning_rate: float = 1.5e-3
@@ -62,24 +62,24 @@ class TFAgentsPPO:
     beyond_time_limit: bool = True
 
 
-# Tuned on random Reachers and Hoppers of the validation range (numbers: docs/opponents.md), but for
-# the first standard deviation: it costs return before anything is learned, so all share it.
-# What learns most in 64 updates falls back in 512, so there are two.
+# Tuned on random Reachers and Hoppers of the validation range (numbers: docs/opponents.md), except
+# the initial standard deviation. It costs return before anything is learned, so all methods but SAC
+# share it. The setting that learns most in 64 updates falls back in 512, so there are two.
 _TUNED_SHORT = TFAgentsPPO()
 _TUNED_LONG = TFAgentsPPO(learning_rate=1e-3, minibatch_size=32, gradient_clipping=0.5)
 _LONGEST_SHORT = 64  # updates
 
 
 def tuned(num_updates: int) -> TFAgentsPPO:
-    """The setting that suits lifetimes of so many updates."""
+    """Returns the settings that were tuned for lifetimes of about this many updates."""
     return _TUNED_SHORT if num_updates <= _LONGEST_SHORT else _TUNED_LONG
 
 
 class SwappedAgent:
-    """A `PPOClipAgent` whose variables are swapped.
+    """A `PPOClipAgent` that many agents use, one after the other.
 
     Attributes:
-        agent: The `PPOClipAgent`; its variables are those of whoever was swapped in last.
+        agent: The `PPOClipAgent`, with the variables of the agent that was swapped in last.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class SwappedAgent:
         num_actions: int | None,
         time_limit: int,
     ):
-        """Makes the agent; it is compiled when it first learns.
+        """Makes the `PPOClipAgent`; the first update compiles it.
 
         Args:
-            configuration: How it is set up.
+            configuration: The settings of PPO.
             hidden_sizes: Units of the hidden layers of actor and value network.
             observation_size: S.
-            action_size: A, where actions are a box.
-            num_actions: The size of a finite action space, None for a box.
+            action_size: A, if actions are a box.
+            num_actions: The size of a finite action space; None for a box.
             time_limit: Steps after which an episode is cut.
         """
         self._configuration = configuration
@@ -127,7 +127,7 @@ class SwappedAgent:
             normalize_rewards=configuration.normalise_rewards,
             use_gae=True,
             use_td_lambda_return=True,
-            # As TF-Agents wants it where an update is more than one gradient step.
+            # TF-Agents asks for these three if an update is more than one gradient step.
             num_epochs=1,
             compute_value_and_advantage_in_train=False,
             update_normalizers_in_train=False,
@@ -144,17 +144,17 @@ class SwappedAgent:
         self._untrained = self._swapped.gather().numpy()
 
     def draw(self, generator: np.random.Generator) -> np.ndarray:
-        """A fresh agent [D]: TF-Agents' own initialisers, seeded by the agent's own generator."""
+        """Draws an untrained agent [D] with TF-Agents' initialisers, seeded by `generator`."""
         agent = self._untrained.copy()
         self._swapped.draw_kernels(agent, (self._actor, self._value), generator)
         return agent
 
     def actor_weights(self, agents: np.ndarray) -> list[np.ndarray]:
-        """The actor networks' variables of agents [W, D], [W, ...] each, in the network's order."""
+        """Returns the actor's variables of agents [W, D], [W, ...] each, in the network's order."""
         return self._swapped.values(agents, self._actor.variables)
 
     def observation_moments(self, agents: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Mean and variance [W, S] by which agents [W, D] normalise observations, if they do."""
+        """Returns mean and variance [W, S] that agents [W, D] normalise by; None if they do not."""
         normaliser = self.agent.collect_policy.observation_normalizer
         if normaliser is None:
             return None
@@ -162,7 +162,7 @@ class SwappedAgent:
         return mean, squares / count
 
     def swap_in(self, agent: np.ndarray) -> None:
-        """Gives `agent` the variables of an agent [D]."""
+        """Assigns an agent [D] to the variables of the attribute `agent`."""
         self._swapped.scatter(tf.constant(agent))
 
     def update(
@@ -173,20 +173,20 @@ class SwappedAgent:
         worker: int,
         generator: np.random.Generator,
     ) -> np.ndarray:
-        """Learns from an agent's M newest steps, in minibatches.
+        """Trains an agent on its M newest steps, in minibatches.
 
-        As in TF-Agents' `PPOLearner` the passes are one stream, shuffled pass by pass, that is cut
-        into minibatches; what is left over is dropped.
+        TF-Agents' `PPOLearner` has the same minibatches: the passes, each shuffled, form one stream
+        that is cut into equal parts. The remainder is dropped.
 
         Args:
-            agent: The agent as it acted, [D].
-            num_updates: How many updates it has made before.
+            agent: The agent that acted, [D].
+            num_updates: The number of its earlier updates.
             experience: M steps of all agents.
-            worker: Which of them is this one.
-            generator: For the order of the steps.
+            worker: The index of this agent.
+            generator: The generator that shuffles the steps.
 
         Returns:
-            The agent as it is then, [D].
+            The trained agent, [D].
         """
         num_steps, num_epochs = experience.length, self._configuration.num_epochs
         stream = np.concatenate([generator.permutation(num_steps) for _ in range(num_epochs)])
@@ -201,10 +201,10 @@ class SwappedAgent:
         ).numpy()
 
     def preprocess(self, lived: Trajectories) -> trajectory.Trajectory:
-        """The steps [M, ...] with what the agent learns from: advantages and returns."""
+        """Returns the steps [M, ...] with advantages and returns."""
         rows = tf.nest.map_structure(tf.convert_to_tensor, lived.rows)
         time_step = ts.TimeStep(rows.step_type, rows.reward, rows.discount, rows.observation)
-        # What the collect policy would have noted while it acted.
+        # The collect policy would have recorded this while it acted.
         info = self.agent.collect_policy.distribution(time_step).info
         rows = self.agent.preprocess_sequence(rows.replace(policy_info=info))
         return tf.nest.map_structure(lambda tensor: tf.gather_nd(tensor, lived.places), rows)
@@ -216,7 +216,7 @@ class SwappedAgent:
         steps = self.preprocess(lived)
 
         def train(minibatch):
-            # [B, 1, ...]: to TF-Agents a minibatch is B trajectories of one step.
+            # [B, 1, ...]: TF-Agents takes a minibatch as B trajectories of one step.
             chosen = tf.nest.map_structure(lambda t: tf.gather(t, minibatch)[:, tf.newaxis], steps)
             return self.agent.train(chosen).loss
 
@@ -227,7 +227,7 @@ class SwappedAgent:
 
 
 def _make_networks(configuration, hidden_sizes, observation, action):
-    """TF-Agents' actor and value network, with layers of the sizes that our agents have."""
+    """Makes TF-Agents' actor and value networks, with hidden layers of our agents' sizes."""
     layers = {"fc_layer_params": tuple(hidden_sizes), "activation_fn": tf.tanh}
 
     def projection(spec):
@@ -237,7 +237,7 @@ def _make_networks(configuration, hidden_sizes, observation, action):
         )
 
     with warnings.catch_warnings():
-        # TF-Agents turns an array of one number of actions into a number.
+        # TF-Agents converts one-element arrays to numbers, which NumPy deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
         actor = actor_distribution_network.ActorDistributionNetwork(
             observation, action, continuous_projection_net=projection, **layers

@@ -1,9 +1,9 @@
-"""What W agents have lived through since they began, to be drawn from at random.
+"""A replay buffer of all steps of W agents.
 
-As TF-Agents' `TFUniformReplayBuffer`, but in NumPy, with all steps of all agents, and with a
-generator of its own for every agent. There are no boundary steps, which TF-Agents' drivers put
-between episodes: SAC would learn from them what it costs to go from an episode's end to the start
-of the next.
+It resembles TF-Agents' `TFUniformReplayBuffer`, but is in NumPy, never drops a step, and samples
+each agent's steps with a separate generator. It has no boundary steps, which TF-Agents' drivers put
+between episodes. From those SAC would learn that the end of an episode leads to the start of the
+next.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class ReplayBuffer:
     """The steps of W agents.
 
     Attributes:
-        num_steps: How many of each agent are there.
+        num_steps: The number of stored steps per agent.
     """
 
     def __init__(self, num_agents: int, capacity: int, observation_size: int, action_size: int):
-        """Makes room.
+        """Allocates the buffer.
 
         Args:
             num_agents: W.
-            capacity: The most steps per agent.
+            capacity: The largest number of steps per agent.
             observation_size: S.
             action_size: A.
         """
@@ -40,10 +40,10 @@ class ReplayBuffer:
         self._discount = np.empty(of_all, np.float32)
 
     def add(self, experience: Experience) -> None:
-        """Takes in T more steps of every agent.
+        """Adds T steps of every agent.
 
-        The discount is 0 where an episode ended by itself, and 1 elsewhere, so that beyond a time
-        limit something is expected.
+        The discount is 0 where the task itself ended an episode, and 1 elsewhere, so that time
+        limits bootstrap.
         """
         new = slice(self.num_steps, self.num_steps + experience.length)
         self._observation[:, new] = experience.observation
@@ -62,14 +62,14 @@ class ReplayBuffer:
             agent: The agent whose steps are drawn.
             num_batches: G.
             batch_size: B.
-            generator: For the choice.
+            generator: The generator that draws them.
 
         Returns:
-            What `SacAgent.train` takes, but for a leading axis: arrays [G, B, ...].
+            G batches for `SacAgent.train`, as arrays [G, B, ...].
         """
         steps = generator.integers(self.num_steps, size=(num_batches, batch_size))
         ones = np.ones(steps.shape, np.float32)
-        # SAC looks at neither kind of step, nor at how the first of the two was arrived at.
+        # SAC ignores both step types, and reward and discount of the first time step.
         kind = np.full(steps.shape, ts.StepType.MID)
         return trajectory.Transition(
             ts.TimeStep(kind, 0.0 * ones, ones, self._observation[agent][steps]),

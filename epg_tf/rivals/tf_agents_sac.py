@@ -1,16 +1,15 @@
-"""What one would take off the shelf for some ten thousand steps: TF-Agents' SAC on our tasks.
+"""TF-Agents' SAC on our tasks: the off-the-shelf choice for some ten thousand steps.
 
-SAC (Haarnoja et al. 2018, arXiv 1812.05905) learns from every step many times over, where PPO
-learns from the newest alone and then forgets them. Networks, losses, optimisers and temperature are
-TF-Agents'; the steps come from the project's environment and driver, so that it meets the same
-tasks, resets and number of steps as the other methods. The steps of the beginning, in which actions
-are uniform, count among them.
+SAC (Haarnoja et al. 2018, arXiv 1812.05905) learns from every step many times; PPO learns from the
+newest steps alone. Networks, losses, optimisers and temperature are TF-Agents'. The project's
+environment and driver collect the steps, so tasks, resets and the number of steps equal those of
+other methods. The number includes the first steps, whose actions are uniform.
 
-W agents act at once in NumPy, for a few steps at a time, and then make their gradient steps one
-after the other through one compiled agent (`tf_agents_sac_agent`). That the policy stays the same
-for these few steps is all that sets this apart from a gradient step after each.
+W agents act at once in NumPy, for a few steps at a time. They then make their gradient steps one
+after the other through one compiled agent (`tf_agents_sac_agent`). This equals one gradient step
+after each step, except that the policy stays the same for those few steps.
 
-Its policy is a squashed Gaussian of its own, so its first actions are not those of other methods.
+SAC has a squashed Gaussian policy, so its first actions differ from those of other methods.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from epg_tf.rivals.tf_agents_sac_agent import SwappedSAC, TFAgentsSAC
 from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.family import TaskFamily
 
-# Compiling takes longer than the lives of a few agents.
+# Cached because compiling takes longer than training a few agents.
 swapped_sac = functools.lru_cache(maxsize=4)(SwappedSAC)
 
 
@@ -46,15 +45,15 @@ def learn(
 ) -> EpisodeReturns:
     """Trains one agent per seed for K times M steps.
 
-    What comes out for an agent depends on its own seed alone, not on its neighbours nor on W.
+    The result of an agent depends only on its seed, not on its neighbours or on W.
 
     Args:
-        settings: For K and M.
-        family: Where tasks come from; actions are a box.
-        seeds: One per agent, W of them; task and resets are those of every lifetime with that seed.
-        num_threads: Simulator threads; 0 for none but the caller's.
+        settings: The inner loop's settings; only K and M matter.
+        family: The distribution of tasks; its actions are a box.
+        seeds: One per agent, W of them; a seed fixes task and resets for every method.
+        num_threads: Threads of the simulator; 0 for the caller's alone.
         on_update: Called with k after every M steps.
-        configuration: How the agents are set up; None for what was tuned.
+        configuration: The settings of SAC; None for the tuned ones.
 
     Returns:
         The returns of all episodes.
@@ -68,7 +67,7 @@ def learn(
     replay = ReplayBuffer(len(seeds), num_steps, family.observation_size, family.action_size)
     collect_steps = math.gcd(configuration.collect_steps_per_iteration, settings.steps_per_update)
     driver = make_driver(family, seeds, SACActingPolicy, collect_steps, num_threads)
-    # As many per step where fewer steps than configured fit into M.
+    # Keeps the ratio of gradient steps to steps if fewer than configured fit into M.
     share = collect_steps / configuration.collect_steps_per_iteration
     train_steps = max(1, round(share * configuration.train_steps_per_iteration))
     num_train_steps = 0
@@ -91,7 +90,7 @@ def learn(
 class SACActingPolicy(ActingPolicy):
     """Acts as the collect policies of W `SacAgent`s would, in NumPy.
 
-    Until it is given weights, as TF-Agents' `RandomPyPolicy`: uniformly.
+    Without weights it acts uniformly at random, like TF-Agents' `RandomPyPolicy`.
     """
 
     def __init__(
@@ -100,25 +99,25 @@ class SACActingPolicy(ActingPolicy):
         action_spec: array_spec.BoundedArraySpec,
         generators: Sequence[np.random.Generator],
     ):
-        """Makes a policy that acts at random; see `ActingPolicy`."""
+        """Makes a policy without weights; see `ActingPolicy`."""
         super().__init__(time_step_spec, action_spec, generators)
         self._layers = []
 
     def load(self, weights: Sequence[np.ndarray]) -> None:
-        """Takes over actor networks.
+        """Sets the weights of the actor networks.
 
         Args:
-            weights: Those of `ActorDistributionNetwork`s with a `TanhNormalProjectionNetwork`,
-                [W, ...] each, kernels and biases. The last layer's first half is the mean before
-                tanh, and its second half the logarithm of the standard deviation there.
+            weights: The kernels and biases of `ActorDistributionNetwork`s with a
+                `TanhNormalProjectionNetwork`, [W, ...] each. The halves of the last layer
+                give the mean and the log standard deviation, both before tanh.
         """
-        # A bias [W, units] meets [W, 1, units].
+        # Biases [W, units] are added to arrays [W, 1, units].
         weights = [w if w.ndim == 3 else w[:, np.newaxis] for w in weights]
         weights = [np.ascontiguousarray(w, np.float32) for w in weights]
         self._layers = list(zip(weights[::2], weights[1::2], strict=True))
 
     def draw_noise(self, num_steps: int) -> np.ndarray:
-        """Random numbers for the next steps, [W, num_steps, A]; uniform until weights are there."""
+        """Draws noise for the next steps, [W, num_steps, A]; uniform while there are no weights."""
         if self._layers:
             return super().draw_noise(num_steps)
         shape = (num_steps, *self._noise_shape)
@@ -129,8 +128,8 @@ class SACActingPolicy(ActingPolicy):
         """Samples actions in (-1, 1).
 
         Args:
-            observation: As the simulator gave it, [W, S].
-            noise: Of one step, as `draw_noise` drew it, [W, A].
+            observation: The simulator's observation, [W, S].
+            noise: One step of the result of `draw_noise`, [W, A].
 
         Returns:
             [W, A] float32.

@@ -1,7 +1,7 @@
 """One `SacAgent` of TF-Agents that trains any number of agents, one after the other.
 
-What makes an agent an individual is swapped (`swapped_variables`) before it learns, and read back
-after it; the gradient steps between are one compiled call.
+An agent's variables are swapped in before it learns and read back afterwards
+(`swapped_variables`). The gradient steps in between are one compiled call.
 """
 
 # Pyright's TensorFlow stubs know no static shapes, and TF-Agents types every field as any nest.
@@ -25,12 +25,12 @@ from tf_agents.utils import common
 
 from epg_tf.rivals.swapped_variables import SwappedVariables
 
-_DRAWS = 3  # of actions per gradient step: for the critics' targets, the actor and the temperature
+_DRAWS = 3  # of actions per gradient step: for critic targets, actor and temperature
 
 
 @dataclasses.dataclass(frozen=True)
 class TFAgentsSAC:
-    """How SAC is set up. The names are those of TF-Agents' agent and examples.
+    """The settings of TF-Agents' SAC, under the names in its agent and examples.
 
     The defaults were tuned on random Reachers and Hoppers of the validation range, for some two to
     sixteen thousand steps (numbers: docs/opponents.md).
@@ -41,16 +41,16 @@ class TFAgentsSAC:
         actor_learning_rate: Adam's step size for the actor.
         critic_learning_rate: Adam's step size for the critics.
         alpha_learning_rate: Adam's step size for the logarithm of the temperature.
-        initial_log_alpha: Where that starts.
-        target_entropy: Where the temperature is to bring the policy's entropy, in nats and per
-            number of the action (the agent's `target_entropy` is of all of them).
-        target_update_tau: How far the target critics go towards the critics at each gradient step.
+        initial_log_alpha: The initial logarithm of the temperature.
+        target_entropy: The entropy that the temperature aims at, in nats per component of the
+            action; the agent's `target_entropy` is the sum over components.
+        target_update_tau: The step size of the target critics' moving average.
         gamma: The discount per step.
-        reward_scale_factor: What rewards are multiplied by.
+        reward_scale_factor: The factor that rewards are multiplied by.
         batch_size: Steps per gradient step.
-        initial_collect_steps: Steps in which actions are uniform and nothing is learned.
-        collect_steps_per_iteration: Steps between which the policy stays the same.
-        train_steps_per_iteration: Gradient steps after these.
+        initial_collect_steps: First steps, with uniform actions and without learning.
+        collect_steps_per_iteration: Steps that are taken with the same policy.
+        train_steps_per_iteration: Gradient steps after `collect_steps_per_iteration` steps.
     """
 
     actor_fc_layers: tuple[int, ...] = (64, 64)
@@ -70,24 +70,24 @@ class TFAgentsSAC:
 
 
 class SwappedSAC:
-    """A `SacAgent` whose variables are swapped.
+    """A `SacAgent` that many agents use, one after the other.
 
     Attributes:
-        agent: The `SacAgent`; its variables are those of whoever was swapped in last.
+        agent: The `SacAgent`, with the variables of the agent that was swapped in last.
     """
 
     def __init__(self, configuration: TFAgentsSAC, observation_size: int, action_size: int):
-        """Makes the agent; it is compiled when it first learns.
+        """Makes the `SacAgent`; the first gradient step compiles it.
 
         Args:
-            configuration: How it is set up.
+            configuration: The settings of SAC.
             observation_size: S.
             action_size: A.
         """
         observation = tensor_spec.TensorSpec((observation_size,), tf.float32, "observation")
         action = tensor_spec.BoundedTensorSpec((action_size,), tf.float32, -1.0, 1.0, "action")
         self._actor, *self._critics = _make_networks(configuration, observation, action)
-        # `SacAgent` would turn newer optimisers into copies of this kind.
+        # `SacAgent` would replace newer optimisers by copies of this kind.
         self._optimizers = [
             tf.keras.optimizers.legacy.Adam(rate)
             for rate in (
@@ -113,7 +113,7 @@ class SwappedSAC:
         for optimizer, variables in zip(
             self._optimizers, self.agent.trained_variables, strict=True
         ):
-            # Makes its moments, and changes nothing.
+            # Creates the moments; zero gradients change nothing.
             optimizer.apply_gradients(
                 [(tf.zeros_like(variable), variable) for variable in variables]
             )
@@ -128,7 +128,7 @@ class SwappedSAC:
         self._untrained = self._swapped.gather().numpy()
 
     def draw(self, generator: np.random.Generator) -> np.ndarray:
-        """A fresh agent [D]: TF-Agents' own initialisers, seeded by the agent's own generator."""
+        """Draws an untrained agent [D] with TF-Agents' initialisers, seeded by `generator`."""
         agent = self._untrained.copy()
         self._swapped.draw_kernels(agent, (self._actor, *self._critics), generator)
         views = self._swapped.views(agent)
@@ -138,11 +138,11 @@ class SwappedSAC:
         return agent
 
     def actor_weights(self, agents: np.ndarray) -> list[np.ndarray]:
-        """The actor networks' variables of agents [W, D], [W, ...] each, in the network's order."""
+        """Returns the actor's variables of agents [W, D], [W, ...] each, in the network's order."""
         return self._swapped.values(agents, self._actor.variables)
 
     def swap_in(self, agent: np.ndarray) -> None:
-        """Gives `agent` the variables of an agent [D]."""
+        """Assigns an agent [D] to the variables of the attribute `agent`."""
         self._swapped.scatter(tf.constant(agent))
 
     def train(
@@ -155,13 +155,13 @@ class SwappedSAC:
         """Makes G gradient steps.
 
         Args:
-            agent: The agent as it acted, [D].
-            num_train_steps: How many gradient steps it has made before.
+            agent: The agent that acted, [D].
+            num_train_steps: The number of its earlier gradient steps.
             batches: Arrays [G, B, ...].
-            generator: For the actions that the agent imagines.
+            generator: The source of seeds for the actions in the losses.
 
         Returns:
-            The agent as it is then, [D].
+            The trained agent, [D].
         """
         num_batches = len(batches.next_time_step.reward)
         seeds = generator.integers(2**31, size=(num_batches, _DRAWS, 2), dtype=np.int32)
@@ -182,9 +182,9 @@ class SwappedSAC:
 
 
 class _SeededSacAgent(sac_agent.SacAgent):
-    """A `SacAgent` that draws actions by seeds that it is given, instead of TensorFlow's state.
+    """A `SacAgent` that draws actions with given seeds instead of TensorFlow's random state.
 
-    Compiled code has a state of its own, which would make an agent depend on its neighbours.
+    Compiled code has a separate random state, which would make agents depend on their neighbours.
     """
 
     _seeds: Iterator[tf.Tensor] = iter(())
@@ -196,7 +196,7 @@ class _SeededSacAgent(sac_agent.SacAgent):
 
     @property
     def trained_variables(self):
-        """What each of the three optimisers trains, actor first."""
+        """The variables of each of the three optimisers, actor first."""
         critics = self._critic_network_1, self._critic_network_2
         return (
             self._actor_network.trainable_variables,
@@ -205,7 +205,7 @@ class _SeededSacAgent(sac_agent.SacAgent):
         )
 
     def train_with(self, transition: trajectory.Transition, seeds: Iterator[tf.Tensor]):
-        """One gradient step, with seeds for the three draws of actions."""
+        """Makes one gradient step, with seeds for the three draws of actions."""
         self._seeds = seeds
         return self.train(transition)
 
@@ -217,7 +217,7 @@ class _SeededSacAgent(sac_agent.SacAgent):
 
 
 def _make_networks(configuration: TFAgentsSAC, observation, action):
-    """TF-Agents' actor and two critics, with kernels drawn as in its SAC examples."""
+    """Makes TF-Agents' actor and two critics, with kernels drawn as in its SAC examples."""
 
     def critic():
         return critic_network.CriticNetwork(
@@ -228,7 +228,7 @@ def _make_networks(configuration: TFAgentsSAC, observation, action):
         )
 
     with warnings.catch_warnings():
-        # TF-Agents turns an array of one number of actions into a number.
+        # TF-Agents converts one-element arrays to numbers, which NumPy deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
         actor = actor_distribution_network.ActorDistributionNetwork(
             observation,

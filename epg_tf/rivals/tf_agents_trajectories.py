@@ -1,16 +1,15 @@
-"""M steps of an agent as trajectories that TF-Agents' PPO learns from as it should.
+"""Trajectories for TF-Agents' PPO, made of M steps of an agent.
 
-Two things are not as TF-Agents' own drivers would leave them.
+They differ in two ways from the trajectories of TF-Agents' drivers.
 
 There are no boundary steps, which drivers put between episodes. PPO masks them out of its loss, but
-counts them in the loss's mean, in the moments of the advantages and in the normalisers. Advantages
-and returns are the same without them: where an episode ended (`next_step_type` LAST) both are cut.
+counts them in the loss's mean, the moments of the advantages and the normalisers. Without them,
+advantages and returns are the same, since an episode's end (`next_step_type` LAST) cuts both.
 
-After an end PPO expects nothing, even where the time limit cut the episode, and so learns little
-where episodes are short. Where a trajectory ends but its episode does not, it expects what it
-expected of the last step. So an episode that was cut is the end of a trajectory: of a row of its
-own, and not LAST. PPO computes backwards from a row's end, so the steps before the episode may stay
-in the row; nobody reads what becomes of them there.
+Time limits bootstrap. After LAST, PPO counts a value of 0 even if the time limit cut the episode,
+so it learns little from short episodes. But if a trajectory ends before LAST, PPO bootstraps from
+the last step's value. So each cut episode ends a separate row, without LAST. PPO computes backwards
+from a row's end, so earlier steps may stay in the row. Their results there are never read.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ class Trajectories(NamedTuple):
     """One agent's M newest steps.
 
     Attributes:
-        rows: R trajectories that end with one of the steps each, and one step more, whose
-            observation is where it arrived: arrays [R, M + 1, ...] without policy info.
-        places: For every step the row and the column to read it from, [M, 2].
+        rows: R trajectories, arrays [R, M + 1, ...] without policy info. The last column holds the
+            observation after the last step.
+        places: The row and the column to read each step from, [M, 2].
     """
 
     rows: trajectory.Trajectory
@@ -38,15 +37,15 @@ class Trajectories(NamedTuple):
 
 
 def trajectories(experience: Experience, worker: int, time_limit: int | None) -> Trajectories:
-    """An agent's M newest steps, cut where the time limit cut its episodes.
+    """Returns an agent's M newest steps, split where the time limit cut an episode.
 
     Args:
         experience: M steps of all agents.
-        worker: The agent, by its place among all.
-        time_limit: Steps after which episodes are cut; None if that is to be an end like any other.
+        worker: The index of the agent.
+        time_limit: Steps after which episodes are cut; None to treat a cut like any other end.
 
     Returns:
-        The trajectories; how many there are depends on M and the time limit alone.
+        The trajectories; R depends on M and the time limit alone.
     """
     num_steps = experience.length
     ended, terminated = experience.ended[worker], experience.terminated[worker]

@@ -1,1 +1,1 @@
-"""What MAML and ES-MAML have in common: a policy, and gradient steps that adapt it to a task."""
+"""The parts that MAML and ES-MAML share: a policy, and gradient steps that adapt it to a task."""

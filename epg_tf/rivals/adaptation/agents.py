@@ -1,4 +1,4 @@
-"""Agents that begin with the meta-learned weights, live on tasks of their own and adapt to them."""
+"""Agents that start from the meta-learned weights and adapt, each to a separate task."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from epg_tf.tasks.family import TaskFamily
 
 
 class AdaptingAgents:
-    """W agents, each with weights and a task of its own.
+    """W agents, each with separate weights and a separate task.
 
     Attributes:
         weights: theta, [W, ...] each.
@@ -43,17 +43,17 @@ class AdaptingAgents:
         num_steps: int,
         num_threads: int = 0,
     ):
-        """Begins the tasks.
+        """Starts the tasks.
 
         Args:
-            settings: How they adapt.
-            inner_step: What they adapt by.
-            weights: The first ones, [W, ...] each, or [1, ...] for all of them.
-            statistics: What observations are normalised by, of one worker.
-            family: Where tasks come from.
+            settings: The settings of adaptation.
+            inner_step: The gradient step that adapts them.
+            weights: The initial weights, [W, ...] each, or [1, ...] if all agents share them.
+            statistics: The statistics that normalise observations, of one worker.
+            family: The distribution of tasks.
             seeds: One per agent, W of them.
-            num_steps: M, the steps that they live at a time.
-            num_threads: Simulator threads; 0 for none but the caller's.
+            num_steps: M, the number of steps at a time.
+            num_threads: Threads of the simulator; 0 for the caller's alone.
         """
         self.weights = [np.repeat(w, len(seeds) // len(w), axis=0) for w in weights]
         self._settings, self._inner_step, self._statistics = settings, inner_step, statistics
@@ -62,7 +62,7 @@ class AdaptingAgents:
         self._num_steps = num_steps
 
     def live(self, times: int = 1) -> tuple[Experience, Batch]:
-        """Lives the next M steps, or several times as many, with the weights as they are."""
+        """Collects the next M steps, or `times` as many, with the present weights."""
         statistics = self._statistics
         for_all = [np.repeat(sums, len(self._times), axis=0) for sums in _sums(statistics)]
         self._driver.policy.load(self.weights, RunningStatistics(statistics.count, *for_all))
@@ -90,10 +90,10 @@ class AdaptingAgents:
 
 
 def returns_since(lived: Experience) -> np.ndarray:
-    """The mean return of each worker's episodes that began and ended in these steps, [W].
+    """Returns the mean return of each worker's episodes that began and ended in these steps, [W].
 
-    The first episode may have begun before: it counts where there is no other, as far as it is in
-    these steps, and so does one that never ends.
+    The first completed episode may have begun earlier, so it counts only if it is the only one.
+    Without a completed episode, the return so far counts.
     """
     episodes = EpisodeReturns(len(lived.reward))
     episodes.add(lived)
@@ -107,9 +107,9 @@ def _make_driver(
     num_steps: int,
     num_threads: int,
 ) -> driver.LifetimeDriver:
-    """What takes the agents through their tasks.
+    """Makes the agents' driver.
 
-    A family that has a method `make_simulator(seeds)` of its own makes its simulator.
+    A family with a method `make_simulator(seeds)` makes the simulator itself.
     """
 
     def make_policy(time_step_spec, action_spec, generators) -> ActingPolicy:

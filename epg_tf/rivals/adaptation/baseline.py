@@ -1,8 +1,8 @@
-"""What an inner step takes for good luck: advantages over a linear baseline, per worker.
+"""Advantages over a linear baseline, per worker, for the inner steps.
 
 The baseline (Duan et al. 2016) is a ridge regression of discounted returns on the observation, its
-square and the first powers of time within the episode. It is fitted to each batch anew, so that
-nothing but the first weights is meta-learned.
+square and the first three powers of time within the episode. It is refitted to each batch, so only
+the initial weights are meta-learned.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 _TIME_UNIT = 100.0  # steps
-_LARGEST = 10.0  # of a normalised observation, beyond which its square would rule the fit
+_LARGEST = 10.0  # bound of normalised observations; beyond it squares would dominate the fit
 
 
 def times_in_episode(ended: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """How many steps of its episode came before each step and after the last one, [W, T + 1].
+    """Returns the time within the episode at each step and after the last one, [W, T + 1].
 
     Args:
-        ended: Where an episode ended, [W, T].
-        first: How many came before the first step, [W].
+        ended: 1 where an episode ended, [W, T].
+        first: The time at the first step, [W].
     """
     times = np.empty((ended.shape[0], ended.shape[1] + 1), np.int64)
     times[:, 0] = first
@@ -28,7 +28,7 @@ def times_in_episode(ended: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 
 def features(observation: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """What the baseline is linear in: [W, T, S] and [W, T] -> [W, T, 2 S + 4]."""
+    """Returns the features of the baseline: [W, T, S] and [W, T] -> [W, T, 2 S + 4]."""
     seen = np.clip(observation.astype(np.float64), -_LARGEST, _LARGEST)
     time = times[..., np.newaxis] / _TIME_UNIT
     return np.concatenate([seen, seen**2, time, time**2, time**3, np.ones_like(time)], axis=-1)
@@ -37,19 +37,19 @@ def features(observation: np.ndarray, times: np.ndarray) -> np.ndarray:
 def fitted_values(
     known: np.ndarray, rewards: np.ndarray, ended: np.ndarray, discount: float, penalty: float
 ) -> np.ndarray:
-    """V of each step and of where the last one arrived, [W, T + 1].
+    """Returns V before each step and after the last one, [W, T + 1].
 
-    An episode that ends within the batch has a return. That of the episode which runs on is the sum
-    of its rewards so far and `gamma^k V` of where the batch ends; as V is linear, the regression is
-    then on the difference of two rows of features, and needs no guess.
+    Episodes that end within the batch have known returns. The return of a running episode is its
+    discounted rewards so far plus `gamma^k V` at the end of the batch. V is linear, so we regress
+    on the difference of two rows of features and need no estimate of V there.
 
     Args:
-        known: Features of each step and of where the last one arrived, [W, T + 1, F].
+        known: Features before each step and after the last one, [W, T + 1, F].
         rewards: [W, T].
-        ended: Where an episode ended, [W, T]; by itself or by the time limit, of which the
-            features know.
+        ended: 1 where the task or the time limit ended an episode, [W, T]. Both cut returns,
+            since the features contain the time.
         discount: gamma.
-        penalty: Of the squared weights, per step.
+        penalty: The penalty on squared weights, per step.
     """
     returns, to_end = np.empty_like(rewards), np.empty_like(rewards)
     so_far, share = np.zeros(len(rewards)), np.ones(len(rewards))
@@ -67,12 +67,12 @@ def fitted_values(
 def advantages(
     rewards: np.ndarray, values: np.ndarray, ended: np.ndarray, discount: float, gae_lambda: float
 ) -> np.ndarray:
-    """Generalised advantages within episodes, standardised per worker, [W, T] float32.
+    """Returns generalised advantages within episodes, standardised per worker, [W, T] float32.
 
     Args:
         rewards: [W, T].
-        values: V of each step and of where the last one arrived, [W, T + 1].
-        ended: Where an episode ended, [W, T]; nothing is expected after it.
+        values: V before each step and after the last one, [W, T + 1].
+        ended: 1 where an episode ended, [W, T]; no value counts after it.
         discount: gamma.
         gae_lambda: lambda.
     """

@@ -1,4 +1,4 @@
-"""What learners of MAML and of ES-MAML share: where runs stand, and how agents learn tasks."""
+"""The base of MAML's and ES-MAML's learners: how agents learn tasks, and states as arrays."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _STATISTICS = ("count", "total", "total_of_squares")
 
 
 class AdaptationLearner(MetaLearner):
-    """Has agents that begin with meta-learned weights adapt to tasks."""
+    """Adapts agents that start from meta-learned weights to tasks."""
 
     def __init__(self, settings: Adaptation, family: TaskFamily, num_threads: int = 0):
-        """Lays out the policy.
+        """Builds the policy.
 
         Args:
-            settings: How agents adapt.
-            family: Where the tasks of meta-training come from.
-            num_threads: Simulator threads; 0 for none but the caller's.
+            settings: The settings of adaptation.
+            family: The distribution of tasks for meta-training.
+            num_threads: Threads of the simulator; 0 for the caller's alone.
         """
         self._adaptation, self._family, self._num_threads = settings, family, num_threads
         self._policy = AdaptablePolicy(settings, family)
@@ -37,7 +37,7 @@ class AdaptationLearner(MetaLearner):
 
     @abc.abstractmethod
     def first_weights(self, state: Arrays) -> list[np.ndarray]:
-        """What agents begin with where a run stands, [1, ...] each."""
+        """Returns the initial weights of agents in a state, [1, ...] each."""
 
     def learn(
         self,
@@ -49,12 +49,11 @@ class AdaptationLearner(MetaLearner):
         num_threads: int = 0,
         on_update: Callable[[int], object] | None = None,
     ) -> EpisodeReturns:
-        """Lives K times M steps of each task, with an inner step after each M; see `MetaLearner`.
+        """Takes K times M steps of each task, with an inner step after each M; see `MetaLearner`.
 
-        The first inner steps are those that meta-training has made, of `step_size`. After them the
-        agent goes on in the same way from where they have led it, with `later_step_size` (Finn et
-        al. halve it), which no meta-gradient and no fitness has seen. Observations are normalised
-        by what meta-training has met, throughout.
+        The first `num_inner_steps` inner steps have `step_size`, as in meta-training. All later
+        ones have `later_step_size` (Finn et al. halve it); neither a meta-gradient nor a fitness
+        takes them into account. The statistics of observations stay those of meta-training.
         """
         settings = self._adaptation
         agents = self._begin(
@@ -79,27 +78,27 @@ class AdaptationLearner(MetaLearner):
         num_steps: int,
         num_threads: int,
     ) -> AdaptingAgents:
-        """Agents that have met nothing yet, on new tasks."""
+        """Makes agents with given weights on new tasks."""
         how = self._adaptation, self._inner_step, weights, statistics_of(state)
         return AdaptingAgents(*how, family, seeds, num_steps, num_threads)
 
 
 def statistics_of(state: Arrays) -> RunningStatistics:
-    """What observations are normalised by where a run stands, of one worker."""
+    """Returns the statistics of observations in a state, of one worker."""
     count, *sums = (state[f"observations_{name}"] for name in _STATISTICS)
     return RunningStatistics(float(count), *sums)
 
 
 def as_arrays(statistics: RunningStatistics) -> dict[str, np.ndarray]:
-    """The same for a state."""
+    """Returns the statistics of observations as arrays for a state."""
     return {f"observations_{name}": np.asarray(getattr(statistics, name)) for name in _STATISTICS}
 
 
 def numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays under numbers, for a state."""
+    """Returns arrays by numbered names, for a state."""
     return {f"{name}_{number:02d}": array for number, array in enumerate(arrays)}
 
 
 def in_order(state: Arrays, name: str) -> list[np.ndarray]:
-    """What `numbered` was given."""
+    """Returns the arrays that `numbered` has named."""
     return [state[key] for key in sorted(state) if key.startswith(f"{name}_")]

@@ -1,4 +1,4 @@
-"""The policy that is adapted, as a function of weights that have a worker axis."""
+"""The policy that is adapted, as a function of weights with a worker axis."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from epg_tf.tasks.family import TaskFamily
 class AdaptablePolicy:
     """pi(a | s; theta): an MLP with tanh, Gaussian or categorical.
 
-    Weights are those of the loss's agents and in their order: kernels [W, in, out] and biases
-    [W, 1, out] by turns, and a Gaussian's log standard deviation [W, 1, A].
+    The weights have the order of the loss's agents: kernel [W, in, out] and bias [W, 1, out] per
+    layer. A Gaussian policy's log standard deviation [W, 1, A] comes last.
     """
 
     def __init__(self, settings: Adaptation, family: TaskFamily):
-        """Lays the policy out.
+        """Builds the policy.
 
         Args:
-            settings: For its sizes.
-            family: For those of observations and actions.
+            settings: The settings of adaptation, for the network.
+            family: The distribution of tasks, for the sizes of observations and actions.
         """
         self._discrete = family.num_actions is not None
         self._squashed = settings.mean_activation == "tanh" and not self._discrete
@@ -41,17 +41,17 @@ class AdaptablePolicy:
         self._model(tf.zeros([1, 1, family.observation_size]))  # pyright: ignore[reportCallIssue]
 
     def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """First weights, of one worker: [1, ...] each."""
+        """Draws the initial weights of one worker, [1, ...] each."""
         return [array[np.newaxis] for array in self._model.draw(rng)]
 
     def log_prob(
         self, weights: Sequence[tf.Tensor], observation: tf.Tensor, action: tf.Tensor
     ) -> tf.Tensor:
-        """The log-probabilities log pi(a | s; theta).
+        """Returns the log-probabilities log pi(a | s; theta).
 
         Args:
             weights: theta, [W, ...] each.
-            observation: Normalised, [W, T, S].
+            observation: Normalised observations, [W, T, S].
             action: [W, T, A], or [W, T] action numbers.
 
         Returns:

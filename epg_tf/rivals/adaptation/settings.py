@@ -1,4 +1,4 @@
-"""The settings of how an agent adapts to a task, which MAML and ES-MAML share."""
+"""The settings of adaptation to a task, which MAML and ES-MAML share."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from epg_tf.tasks.family import TaskFamily
 
 @dataclasses.dataclass(frozen=True)
 class Adaptation(Rival):
-    """A policy whose first weights are meta-learned; policy-gradient steps adapt them to a task.
+    """A policy with meta-learned initial weights, which policy-gradient steps adapt to a task.
 
-    Defaults are those of Finn et al. (2017), where they have them, but for `batch_steps`.
+    Defaults follow Finn et al. (2017) as far as they state them, except for `batch_steps`.
 
     Attributes:
         hidden_sizes: Units of the policy's hidden layers.
-        initial_log_std: Of a Gaussian policy, before meta-training.
-        mean_activation: Of a Gaussian policy's mean: None or "tanh".
-        batch_steps: Environment steps that an inner step is made on in meta-training, per task; on
-            a task that it was not trained on, they are the M steps of an update.
+        initial_log_std: The log standard deviation of a Gaussian policy before meta-training.
+        mean_activation: The activation of a Gaussian policy's mean: None or "tanh".
+        batch_steps: Environment steps per inner step and task in meta-training. On
+            new tasks, an inner step uses the M steps of an update.
         num_inner_steps: Inner steps in meta-training.
-        num_outer_batches: How many times `batch_steps` are lived after them, and show what the
-            adapted agents are worth.
-        step_size: Of an inner step.
-        later_step_size: Of those that meta-training does not make, in longer lifetimes.
-        discount: Of the advantages.
-        gae_lambda: Of the advantages; 1 for returns less what the baseline expects.
-        baseline_penalty: Of the linear baseline's squared weights, per step.
+        num_outer_batches: Batches of `batch_steps` that adapted agents collect for the outer step,
+            which follows the inner steps.
+        step_size: The step size of an inner step.
+        later_step_size: The step size of further inner steps, which only longer lifetimes have.
+        discount: gamma of the advantages.
+        gae_lambda: lambda of the advantages; 1 for returns minus the baseline.
+        baseline_penalty: The penalty on the linear baseline's squared weights, per step.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -68,8 +68,8 @@ class Adaptation(Rival):
 
     @property
     def sees_reward(self) -> bool:
-        """The steps that adapt it go by advantages."""
+        """True, since inner steps need advantages."""
         return True
 
     def check(self, family: TaskFamily) -> None:
-        """Nothing; every family's tasks can be adapted to."""
+        """Accepts every family."""

@@ -1,1 +1,1 @@
-"""ES-MAML (Song et al. 2020): first weights by evolution strategies, not by gradients."""
+"""ES-MAML (Song et al. 2020): initial weights by evolution strategies, not by gradients."""

@@ -1,4 +1,4 @@
-"""ES-MAML: candidates for the first weights adapt to tasks; what gained more weighs more."""
+"""ES-MAML: candidate initial weights adapt to tasks, and their returns are the fitness."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(EvolutionState))
 
 
 class ESMAMLLearner(AdaptationLearner):
-    """Searches the first weights on a family's tasks."""
+    """Searches for the initial weights on a family's tasks."""
 
     def __init__(self, settings: ESMAML, family: TaskFamily, num_threads: int = 0):
-        """Notes how weights lie in phi; arguments as for `AdaptationLearner`."""
+        """Stores the layout of the weights in phi; arguments as for `AdaptationLearner`."""
         super().__init__(settings, family, num_threads)
         self._settings = settings
         drawn = self._policy.draw(np.random.default_rng(0))
@@ -35,7 +35,7 @@ class ESMAMLLearner(AdaptationLearner):
         self._ends = np.cumsum([weight.size for weight in drawn])[:-1]
 
     def first_state(self, seed: int) -> Arrays:
-        """Where a run with a seed begins."""
+        """Returns the initial state of a run with a seed."""
         drawn = self._policy.draw(np.random.default_rng(seed))
         phi = np.concatenate([weight.ravel() for weight in drawn])
         return {
@@ -44,7 +44,7 @@ class ESMAMLLearner(AdaptationLearner):
         }
 
     def first_weights(self, state: Arrays) -> list[np.ndarray]:
-        """What agents begin with where a run stands, [1, ...] each."""
+        """Returns the initial weights of agents in a state, [1, ...] each."""
         return self._as_weights(state["search_phi"][np.newaxis].astype(np.float32))
 
     def train_epoch(
@@ -54,9 +54,9 @@ class ESMAMLLearner(AdaptationLearner):
         generator: np.random.Generator,
         on_progress: Callable[[float], object],
     ) -> EpochOutcome:
-        """One epoch: two candidates adapt to every task, and a step of the ES; see `MetaLearner`.
+        """Adapts two candidates to every task, then makes a step of the ES; see `MetaLearner`.
 
-        The two share the task, its resets and the noise of the actions.
+        Both share the task, its resets and the action noise.
         """
         settings, search = self._settings, _search_of(state)
         noise_seed = int(generator.integers(2**31))
@@ -94,7 +94,7 @@ class ESMAMLLearner(AdaptationLearner):
         return EpochOutcome(found, sum(life.reward.size for life in lives), {**returns, **logs})
 
     def _as_weights(self, flat: np.ndarray) -> list[np.ndarray]:
-        """[W, P] -> the policy's weights, [W, ...] each."""
+        """Turns [W, P] into the policy's weights, [W, ...] each."""
         parts = np.split(flat, self._ends, axis=1)
         return [
             np.ascontiguousarray(part).reshape(len(flat), *shape)

@@ -10,14 +10,14 @@ from epg_tf.rivals.adaptation.settings import Adaptation
 
 @dataclasses.dataclass(frozen=True)
 class ESMAML(Adaptation):
-    """First weights that evolution strategies search by the returns after the inner steps.
+    """Initial weights that evolution strategies find by the returns after the inner steps.
 
-    What adapts an agent is MAML's policy-gradient step, where Song et al. (2020) have small
-    searches of their own: what is compared with MAML is then the outer loop alone.
+    The inner step is MAML's policy gradient, so the two methods differ in the outer loop alone.
+    Song et al. (2020) adapt by small searches instead.
 
     Attributes:
-        strategy: How the first weights are searched: two candidates per task of an epoch, a pair
-            of them with "paired" sampling.
+        strategy: The evolution strategy. Each task of an epoch has two candidates, which are a
+            pair with "paired" sampling.
 
     Raises:
         ValueError: If a value is outside its range.

@@ -1,1 +1,1 @@
-"""MAML for reinforcement learning (Finn et al. 2017): the inner step, differentiated."""
+"""MAML for reinforcement learning (Finn et al. 2017): gradients through the inner step."""

@@ -1,4 +1,4 @@
-"""MAML: agents adapt to an epoch's tasks, and the first weights follow what that was worth."""
+"""MAML: agents adapt to an epoch's tasks, and PPO trains their initial weights for that."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _COLLECTING = 0.5  # the share of an epoch's time, for the progress bar
 
 
 class MAMLLearner(AdaptationLearner):
-    """Trains the first weights of MAML on a family's tasks."""
+    """Trains the initial weights of MAML on a family's tasks."""
 
     def __init__(self, settings: MAML, family: TaskFamily, num_threads: int = 0):
-        """Makes variables and their Adam; arguments as for `AdaptationLearner`."""
+        """Makes the variables and their Adam; arguments as for `AdaptationLearner`."""
         super().__init__(settings, family, num_threads)
         self._settings = settings
         self._variables = [
@@ -39,7 +39,7 @@ class MAMLLearner(AdaptationLearner):
         self._update = MetaUpdate(settings, self._policy, self._variables, self._optimizer)
 
     def first_state(self, seed: int) -> Arrays:
-        """Where a run with a seed begins."""
+        """Returns the initial state of a run with a seed."""
         adam = [variable.numpy() for variable in self._make_optimizer().variables]
         return {
             **numbered("weights", self._policy.draw(np.random.default_rng(seed))),
@@ -48,7 +48,7 @@ class MAMLLearner(AdaptationLearner):
         }
 
     def first_weights(self, state: Arrays) -> list[np.ndarray]:
-        """What agents begin with where a run stands, [1, ...] each."""
+        """Returns the initial weights of agents in a state, [1, ...] each."""
         return in_order(state, "weights")
 
     def train_epoch(
@@ -58,7 +58,7 @@ class MAMLLearner(AdaptationLearner):
         generator: np.random.Generator,
         on_progress: Callable[[float], object],
     ) -> EpochOutcome:
-        """One epoch: agents adapt to every task, and PPO over what followed; see `MetaLearner`."""
+        """Adapts agents to every task, then makes PPO's outer steps; see `MetaLearner`."""
         settings = self._settings
         weights = self.first_weights(state)
         agents = self._begin(

@@ -1,4 +1,4 @@
-"""The outer steps of MAML: PPO of the adapted policies, with respect to the first weights."""
+"""The outer steps of MAML: PPO of the adapted policies, with respect to the initial weights."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def meta_objective(
     before: Sequence[Batch],
     after: Batch,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """What is minimised: PPO's clipped loss of theta'(theta), on what the adapted agents lived.
+    """Returns the loss: PPO's clipped loss of theta'(theta) on steps of the adapted agents.
 
     Args:
-        settings: For the inner steps and the clip.
+        settings: The settings of MAML, for the inner steps and the clip.
         policy: pi.
         weights: theta, [1, ...] each.
-        before: What each inner step is made on, W tasks each.
-        after: What the agents lived after them.
+        before: The batch of each inner step, of W tasks.
+        after: The batch after the inner steps.
 
     Returns:
-        The mean loss over steps and tasks, and the approximate KL of theta' from what acted.
+        The mean loss over steps and tasks, and the approximate KL of theta' from the acting one.
     """
     num_tasks = after.advantage.shape[0]
-    each = [tf.repeat(weight, num_tasks, axis=0) for weight in weights]  # tasks' own, from here on
+    each = [tf.repeat(weight, num_tasks, axis=0) for weight in weights]  # one per task from here on
     for batch in before:
         each = adapted(policy, each, batch, settings.step_size, settings.first_order)
     log_ratio = policy.log_prob(each, after.observation, after.action) - after.log_prob
@@ -52,13 +52,13 @@ class MetaUpdate:
         variables: Sequence[tf.Variable],
         optimizer: tf.keras.optimizers.Optimizer,
     ):
-        """Compiles nothing yet.
+        """Prepares the outer step, which its first call compiles.
 
         Args:
-            settings: For passes, minibatches and what `meta_objective` takes.
+            settings: The settings of MAML.
             policy: pi.
             variables: theta, [1, ...] each.
-            optimizer: Built for them.
+            optimizer: The optimiser, built for the variables.
         """
         self._settings, self._policy = settings, policy
         self._variables, self._optimizer = list(variables), optimizer
@@ -70,9 +70,9 @@ class MetaUpdate:
         """Makes an epoch's passes over its tasks.
 
         Args:
-            before: What each inner step was made on.
-            after: What was lived after them.
-            generator: Shuffles the tasks.
+            before: The batch of each inner step.
+            after: The batch after the inner steps.
+            generator: The generator that shuffles the tasks.
 
         Returns:
             Means over the outer steps, by name.

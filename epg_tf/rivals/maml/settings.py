@@ -10,17 +10,17 @@ from epg_tf.rivals.adaptation.settings import Adaptation
 
 @dataclasses.dataclass(frozen=True)
 class MAML(Adaptation):
-    """First weights that are trained by what agents are worth after their inner steps.
+    """Initial weights, trained by PPO on the agents' steps after the inner steps.
 
     Finn et al. (2017) take a step of TRPO per epoch; here it is PPO, as in Rothfuss et al. (2019).
 
     Attributes:
-        first_order: Whether the inner step's gradient counts as a constant in the meta-gradient.
-        learning_rate: Adam's.
+        first_order: True if the meta-gradient treats the inner step's gradient as a constant.
+        learning_rate: Adam's step size.
         num_passes: Passes of PPO over an epoch's tasks.
         num_minibatches: Gradient steps per pass; minibatches are of tasks.
-        clip: Of PPO's ratio.
-        max_gradient_norm: What meta-gradients are clipped to.
+        clip: The clip of PPO's ratio.
+        max_gradient_norm: The norm that meta-gradients are clipped to.
 
     Raises:
         ValueError: If a value is outside its range.

@@ -1,1 +1,1 @@
-"""What the training of every meta-learned rival has in common: its loop, files and folder."""
+"""The training of every meta-learned rival: its loop, files and folder."""

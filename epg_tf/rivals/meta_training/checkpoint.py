@@ -1,4 +1,4 @@
-"""Where a rival's run stands, and its best state so far, as arrays in a file."""
+"""Checkpoints of a rival's run: its latest and its best state, as arrays in a file."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import numpy as np
 from epg_tf.outer_loop.checkpoint_files import CheckpointFiles, read_arrays
 from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome
 
-_STATE, _BEST = "state/", "best/"  # in front of the names of their arrays
+_STATE, _BEST = "state/", "best/"  # prefixes of the names of their arrays
 
 
 @dataclasses.dataclass(frozen=True)
 class RivalCheckpoint:
-    """All that a run needs to go on.
+    """All that a run needs to resume.
 
     Attributes:
-        epoch: Epochs done.
-        env_steps: Environment steps so far; those of validation are not among them.
-        state: What the learner goes on from.
-        best_state: The best so far.
-        best_return: The validation return by which it is the best; NaN where there is none.
-        best_epoch: The epochs that led to it.
-        best_env_steps: The environment steps that led to it.
-        config: What fixes the run's numbers, flat: name -> value.
+        epoch: The number of finished epochs.
+        env_steps: Environment steps so far, without those of validation.
+        state: The latest state of the learner.
+        best_state: The best state so far.
+        best_return: The validation return of the best state; NaN if there is none.
+        best_epoch: The epochs up to the best state.
+        best_env_steps: The environment steps up to the best state.
+        config: The settings that determine the results, flat: name -> value.
     """
 
     epoch: int
@@ -42,18 +42,18 @@ class RivalCheckpoint:
 
     @classmethod
     def first(cls, state: Arrays, config: dict[str, Any]) -> RivalCheckpoint:
-        """That of a run that has not begun."""
+        """Returns the checkpoint of a new run."""
         return cls(0, 0, state, state, math.nan, 0, 0, config)
 
     def followed_by(
         self, outcome: EpochOutcome, validation_return: float | None
     ) -> RivalCheckpoint:
-        """The checkpoint after one more epoch.
+        """Returns the checkpoint after one more epoch.
 
         Args:
-            outcome: What the epoch came to.
-            validation_return: What the state after it is worth; None where nobody looked, and a run
-                that never looked so far has its latest state for the best.
+            outcome: The result of the epoch.
+            validation_return: The validation return of the state after it; None without validation.
+                Before the first validation, the latest state counts as the best.
         """
         epoch, env_steps = self.epoch + 1, self.env_steps + outcome.num_steps
         found = dataclasses.replace(self, epoch=epoch, env_steps=env_steps, state=outcome.state)
@@ -71,13 +71,13 @@ class RivalCheckpoint:
 
 
 class RivalCheckpointFolder(CheckpointFiles[RivalCheckpoint]):
-    """A folder of checkpoints, of which the last few are kept."""
+    """A folder that keeps the last few checkpoints."""
 
     def __init__(self, path: pathlib.Path):
         super().__init__(path, load_rival_checkpoint)
 
     def save(self, checkpoint: RivalCheckpoint) -> pathlib.Path:
-        """Writes a checkpoint and removes the oldest beyond those to keep."""
+        """Writes a checkpoint and removes those that are too old to keep."""
         arrays: dict[str, Any] = {
             field.name: getattr(checkpoint, field.name)
             for field in dataclasses.fields(checkpoint)
@@ -93,7 +93,7 @@ def load_rival_checkpoint(path: pathlib.Path) -> RivalCheckpoint:
     """Reads a checkpoint file.
 
     Raises:
-        ValueError: If the file is not a checkpoint of a rival, or damaged.
+        ValueError: If the file is not a checkpoint of a rival or is damaged.
     """
     try:
         data = read_arrays(path)
@@ -107,7 +107,7 @@ def load_rival_checkpoint(path: pathlib.Path) -> RivalCheckpoint:
             int(data["best_env_steps"]),
             json.loads(str(data["config"])),
         )
-    except Exception as error:  # a damaged file leads the reader of zip files anywhere
+    except Exception as error:  # damaged zip files raise many types
         raise ValueError(
             f"`checkpoint` (={path}) must be a readable checkpoint file of a rival."
         ) from error

@@ -1,4 +1,4 @@
-"""The folder of a rival's run: checkpoints, metrics.jsonl, TensorBoard's events and a bar."""
+"""The folder of a rival's run: checkpoints, metrics, TensorBoard's events and a progress bar."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from epg_tf.run.lock import FolderLock
 from epg_tf.run.log import append_metrics, forget_after, note_command
 from epg_tf.run.progress import progress_bar
 
-ROOT = "train_rival"  # what gin calls the settings of such a run
+ROOT = "train_rival"  # gin's name for the settings of such a run
 
 _BAR = "{desc} {percentage:3.0f}%|{bar:20}| epoch {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
 
 
 class RivalFolder:
-    """The folder that one rival's run at a time is written to.
+    """The folder of a rival's run.
 
-    Another run is kept out of it from when this is made until the `with` statement ends.
+    It is locked against other runs from its construction to the end of the `with` statement.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class RivalFolder:
         config_text: str = "",
         command: Sequence[str] = (),
     ):
-        """Checks that the run can live in the folder, and reads where it stands.
+        """Checks that the folder fits the run, and reads its latest checkpoint.
 
         Args:
-            root_dir: The folder; made where it is missing.
+            root_dir: The folder; created if missing.
             settings: The settings of the run.
             config_text: The complete config, for the records.
             command: The command line, for the records.
 
         Raises:
-            ValueError: If the folder cannot be written to or holds another run.
+            ValueError: If the folder is not writable, is in use, or does not fit the run.
         """
         if not root_dir:
             raise ValueError("`--root_dir` (='') must name a folder.")
@@ -73,16 +73,16 @@ class RivalFolder:
             raise ValueError(problem)
 
     def open(self, first_state: Callable[[], Arrays]) -> RivalCheckpoint:
-        """Opens the records where the run stands.
+        """Opens the records at the latest checkpoint.
 
         Args:
-            first_state: Makes the state of a run that has not begun.
+            first_state: Makes the state of a new run.
 
         Returns:
-            The latest checkpoint, or one of the start.
+            The latest checkpoint, or that of a new run.
         """
         checkpoint = self._latest or RivalCheckpoint.first(first_state(), self._config)
-        checkpoint = dataclasses.replace(checkpoint, config=self._config)  # the run's may be older
+        checkpoint = dataclasses.replace(checkpoint, config=self._config)  # its config may be older
         epoch, last = checkpoint.epoch, self._settings.num_epochs
         done = epoch >= last
         self._events = (
@@ -103,24 +103,24 @@ class RivalFolder:
         return checkpoint
 
     def __enter__(self) -> RivalFolder:
-        """Nothing more; `open` opens the records."""
+        """Returns the folder; `open` opens the records."""
         return self
 
     def __exit__(self, *exception) -> None:
-        """Closes the records, and lets other runs in."""
+        """Closes the records and unlocks the folder."""
         if hasattr(self, "_bar"):
             self._bar.close()
             self._events.close()
         self._lock.release()
 
     def show_progress(self, share: float) -> None:
-        """Moves the bar on by a share of an epoch."""
+        """Advances the progress bar by a fraction of an epoch."""
         self._bar.update(share)
 
     def record_epoch(
         self, checkpoint: RivalCheckpoint, metrics: Mapping[str, float], stopped: bool
     ) -> None:
-        """Writes down an epoch, with its checkpoint; docs/files.md explains the metrics."""
+        """Records an epoch and its checkpoint; docs/files.md explains the metrics."""
         epoch = checkpoint.epoch
         append_metrics(self._root / METRICS_FILE, metrics)
         with self._events.as_default(step=epoch):
@@ -151,7 +151,7 @@ class RivalFolder:
         write_json(root / SETTINGS_FILE, text, allow_nan=True)
         note_command(root, 1, self._command)
         with self._events.as_default(step=epoch):
-            # TensorBoard renders Markdown: four spaces make it code.
+            # TensorBoard renders Markdown, in which four spaces mark code.
             lines = self._config_text.splitlines()
             tf.summary.text("config", "\n".join("    " + line for line in lines))
         _say(
@@ -162,7 +162,7 @@ class RivalFolder:
         )
 
     def _problem(self) -> str | None:
-        """Reads where the run stands; what is wrong with that, as a sentence."""
+        """Reads the latest checkpoint; returns a sentence if it does not fit the settings."""
         try:
             self._latest = self._checkpoints.latest()
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a meta-learned rival is to the frame: settings that make a learner, and what that can do."""
+"""The interface of meta-learned rivals: their settings and their learner."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class EpochOutcome(NamedTuple):
-    """What an epoch of meta-training came to.
+    """The result of an epoch of meta-training.
 
     Attributes:
         state: All that the next epoch needs, arrays by name.
-        num_steps: The environment steps of the epoch, of all tasks.
-        metrics: Numbers by name, the same names in every epoch, for the records; NaN where one is
-            not known. `return_mean` is among them.
+        num_steps: The environment steps of the epoch on all tasks.
+        metrics: Numbers for the records, by the same names in every epoch; NaN if unknown. One is
+            `return_mean`.
     """
 
     state: Arrays
@@ -31,14 +31,14 @@ class EpochOutcome(NamedTuple):
 
 
 class MetaLearner(abc.ABC):
-    """Meta-trains a rival, and has what was meta-trained learn single tasks.
+    """Meta-trains a rival, and lets the trained rival learn single tasks.
 
-    What it holds, such as compiled calls, is no part of where a run stands: that is `state` alone.
+    A run's progress is in the `state` arguments alone, not in attributes such as compiled calls.
     """
 
     @abc.abstractmethod
     def first_state(self, seed: int) -> Arrays:
-        """Where a run with a seed begins."""
+        """Returns the initial state of a run with a seed."""
 
     @abc.abstractmethod
     def train_epoch(
@@ -48,14 +48,14 @@ class MetaLearner(abc.ABC):
         generator: np.random.Generator,
         on_progress: Callable[[float], object],
     ) -> EpochOutcome:
-        """One epoch from where a run stands.
+        """Runs one epoch of meta-training.
 
         Args:
-            state: Where it stands; not changed.
-            seeds: Of the epoch's tasks, one each.
-            generator: For what else is random in the epoch.
-            on_progress: Called now and then with the share of the epoch that is done since the last
-                call; the shares add up to 1.
+            state: The state before the epoch; not changed.
+            seeds: One per task of the epoch.
+            generator: The source of all else that is random in the epoch.
+            on_progress: Called several times with the fraction of the epoch since the last call;
+                the fractions add up to 1.
         """
 
     @abc.abstractmethod
@@ -69,19 +69,19 @@ class MetaLearner(abc.ABC):
         num_threads: int = 0,
         on_update: Callable[[int], object] | None = None,
     ) -> EpisodeReturns:
-        """Lets what was meta-trained learn tasks of its own, for K times M steps.
+        """Lets the meta-trained rival learn new tasks for K times M steps.
 
-        What comes out for an agent depends on its own seed alone, not on its neighbours nor on W.
+        The result of an agent depends only on its seed, not on its neighbours or on W.
 
         Args:
-            state: Where the run stands that meta-trained it.
-            family: Where tasks come from; sizes are those that it was trained on.
-            seeds: One per agent, W of them; task, resets and action noise are those of every
-                lifetime with that seed.
+            state: The state of the run that meta-trained the rival.
+            family: The distribution of tasks; observations and actions have the sizes of training.
+            seeds: One per agent, W of them; a seed fixes task, resets and action noise for every
+                method.
             num_updates: K.
             steps_per_update: M.
-            num_threads: Simulator threads; 0 for none but the caller's.
-            on_update: Called with k after each M steps.
+            num_threads: Threads of the simulator; 0 for the caller's alone.
+            on_update: Called with k after every M steps.
 
         Returns:
             The returns of all episodes.
@@ -99,8 +99,8 @@ class Rival(abc.ABC):
     @property
     @abc.abstractmethod
     def sees_reward(self) -> bool:
-        """Whether it is shown rewards while it learns a task that it was not trained on."""
+        """True if the rival sees rewards while it learns a new task."""
 
     @abc.abstractmethod
     def check(self, family: TaskFamily) -> None:
-        """Raises ValueError, in one sentence, where it cannot learn a family's tasks."""
+        """Raises ValueError, with one sentence, if the rival cannot learn a family's tasks."""

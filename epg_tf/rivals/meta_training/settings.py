@@ -12,20 +12,20 @@ from epg_tf.tasks.family import TaskFamily
 
 @dataclasses.dataclass(frozen=True)
 class RivalTraining:
-    """The settings of a run of `epg_tf.train_rival`; all but the last two fix its numbers.
+    """The settings of a run of `epg_tf.train_rival`; all but the last two determine its results.
 
     Attributes:
         family: p(M), the distribution of tasks.
-        rival: What is meta-trained.
+        rival: The settings of the rival.
         num_tasks: Tasks per epoch.
         seed: The seed of everything random.
-        validate_every: Epochs from one look at validation tasks to the next, which also decides
-            which state is the best; 0 for none, and the latest is the best.
-        num_validation_tasks: How many there are.
-        validation_updates: K there.
-        steps_per_update: M there; the steps from one point of a learning curve to the next.
-        num_epochs: May be raised to carry a finished run on.
-        num_threads: Simulator threads; 0 for none but the main one.
+        validate_every: Epochs between validations, which choose the best state; 0 for none, so that
+            the latest state counts as the best.
+        num_validation_tasks: The number of validation tasks.
+        validation_updates: K in validation.
+        steps_per_update: M in validation: the steps between two points of a learning curve.
+        num_epochs: The number of epochs; a higher one continues a finished run.
+        num_threads: Threads of the simulator; 0 for the main one alone.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -53,9 +53,9 @@ class RivalTraining:
         self.rival.check(self.family)
 
     def seeds_of(self, epoch: int) -> list[LifetimeSeed]:
-        """The seeds of the tasks of an epoch (1, 2, ...)."""
+        """Returns the seeds of an epoch's tasks; epochs count from 1."""
         return [training_seed(self.seed, epoch, task) for task in range(self.num_tasks)]
 
     def is_validated(self, epoch: int) -> bool:
-        """Whether there is a look at validation tasks after `epoch`."""
+        """Returns whether there is a validation after `epoch`."""
         return self.validate_every > 0 and epoch % self.validate_every == 0

@@ -1,4 +1,4 @@
-"""Rivals that have been meta-trained, as they are read for a comparison."""
+"""Meta-trained rivals, loaded for a comparison."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class TrainedRival:
 
     Attributes:
         path: The folder of the run.
-        settings: Those of the run.
-        state: The best so far; where the run looks at no validation tasks, the latest.
-        epoch: The epochs that led to it.
-        env_steps: The environment steps that led to it.
+        settings: The settings of the run.
+        state: The best state so far; the latest one if the run has no validation.
+        epoch: The epochs up to that state.
+        env_steps: The environment steps up to that state.
     """
 
     path: pathlib.Path
@@ -34,12 +34,12 @@ class TrainedRival:
 
     @property
     def method(self) -> str:
-        """Its name among the methods."""
+        """The name of its method."""
         return self.settings.rival.method
 
     @property
     def crc32(self) -> int:
-        """The checksum by which its state is told from others."""
+        """A checksum that identifies its state."""
         checksum = 0
         for name in sorted(self.state):
             checksum = zlib.crc32(self.state[name].tobytes(), checksum)
@@ -49,7 +49,7 @@ class TrainedRival:
         """Checks that it can learn a family's tasks.
 
         Raises:
-            ValueError: If observations or actions are not those that it was trained with.
+            ValueError: If the kind of family, observations or actions differ from its training.
         """
         there, here = (
             (type(of).__name__, of.observation_size, of.action_size, of.num_actions)
@@ -66,14 +66,14 @@ class TrainedRival:
 def load_rivals(
     paths: Sequence[str], read: Callable[[Sequence[str], Sequence[str]], RivalTraining]
 ) -> dict[str, TrainedRival]:
-    """Reads rivals, by method.
+    """Loads rivals; returns them by method.
 
     Args:
         paths: Folders of runs of `epg_tf.train_rival`.
-        read: Reads configs: `config.read_rival`, after which what gin held before is gone.
+        read: `config.read_rival`, which reads configs and first clears those that gin holds.
 
     Raises:
-        ValueError: In one sentence, if one is none, or two are of one method.
+        ValueError: If a folder is not a rival's, or two are of one method; in one sentence.
     """
     found: dict[str, TrainedRival] = {}
     for path in paths:

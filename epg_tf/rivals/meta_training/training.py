@@ -1,7 +1,7 @@
-"""A rival's run, epoch by epoch, from its start or from where it stands.
+"""The training loop of a rival, from the start or from a checkpoint.
 
-Everything random follows from (seed, epoch), so an interrupted run that goes on equals one that was
-not, to the bit.
+Everything random follows from (seed, epoch). So a resumed run equals an uninterrupted one bit by
+bit.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from epg_tf.rivals.meta_training.settings import RivalTraining
 from epg_tf.seeds import validation_seed
 from epg_tf.statistics import iqm
 
-_EPOCH_STREAM = 0x5A11  # apart from the streams of the epoch's tasks
+_EPOCH_STREAM = 0x5A11  # separate from the streams of the epoch's tasks
 
 
 class RivalEpoch(NamedTuple):
-    """What is known of an epoch when it is over.
+    """The record of a finished epoch.
 
     Attributes:
-        checkpoint: Where the run stands.
+        checkpoint: The checkpoint after the epoch.
         metrics: Numbers by name, for metrics.jsonl.
-        stopped: Whether the run ends here before its last epoch, because a signal has asked for it.
+        stopped: True if a stop request ends the run here, before its last epoch.
     """
 
     checkpoint: RivalCheckpoint
@@ -41,16 +41,16 @@ class RivalEpoch(NamedTuple):
 def train(
     settings: RivalTraining, learner: MetaLearner, run: RivalFolder, stop: StopRequest
 ) -> bool:
-    """Meta-trains a rival, or goes on where its run stands, written down as it goes.
+    """Meta-trains a rival from its latest checkpoint, and records every epoch.
 
     Args:
         settings: The settings of the run.
         learner: The learner of `settings.rival`.
-        run: Where it is written down.
-        stop: Where a signal that comes meanwhile is noted.
+        run: The folder of the run.
+        stop: The stop request, which notes signals meanwhile.
 
     Returns:
-        Whether all epochs are done; False if a signal has stopped it at the end of an earlier one.
+        True if all epochs are done; False if a signal stopped the run after an earlier one.
     """
     with run, stop:
         checkpoint = run.open(lambda: learner.first_state(settings.seed))
@@ -71,17 +71,17 @@ def train_rival(
     on_progress: Callable[[float], object] = lambda share: None,
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> Iterator[RivalEpoch]:
-    """Meta-trains a rival from where a run stands.
+    """Meta-trains a rival from a checkpoint.
 
     Args:
         settings: The settings of the run.
-        learner: What trains it.
-        checkpoint: Where the run stands.
-        on_progress: Called with the share of an epoch that is done since the last call.
-        stop_requested: Whether the run has been asked to stop; looked at in every epoch.
+        learner: The learner of `settings.rival`.
+        checkpoint: The checkpoint to start from.
+        on_progress: Called with the fraction of an epoch since the last call.
+        stop_requested: Returns whether the run should stop; called after every epoch.
 
     Yields:
-        One record per epoch, until the last one or one in which the run was asked to stop.
+        One record per epoch, up to the last one or the first with a stop request.
     """
     for epoch in range(checkpoint.epoch + 1, settings.num_epochs + 1):
         began = time.perf_counter()
@@ -111,7 +111,7 @@ def train_rival(
 
 
 def validation_curve(settings: RivalTraining, learner: MetaLearner, state: Arrays) -> np.ndarray:
-    """The interquartile mean over validation tasks of the return arrived at by each update, [K]."""
+    """Returns the learning curve on validation tasks, their interquartile mean per update, [K]."""
     seeds = [validation_seed(settings.seed, task) for task in range(settings.num_validation_tasks)]
     lifetime = settings.validation_updates, settings.steps_per_update
     episodes = learner.learn(state, settings.family, seeds, *lifetime, settings.num_threads)

@@ -1,8 +1,8 @@
-"""The recurrent policy as the simulator meets it: W agents at a time, step by step, in NumPy.
+"""The recurrent policy that acts in the simulator: W agents, step by step, in NumPy.
 
-All agents share one set of weights; what makes them differ is what each remembers. Rows are filled
-up to a multiple of a block, so that what comes out for an agent does not depend on W: products and
-tanh go through whole blocks alike, and round otherwise at an end.
+All agents share one set of weights; only their GRU states differ. Rows are padded to a multiple of
+a block, so that the result of an agent does not depend on W. In an incomplete block, products and
+tanh would round differently.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _BLOCK = 16
 
 
 class RecurrentActor:
-    """Acts for W agents from the beginning of their trials.
+    """Acts for W agents from the start of their trials.
 
     Attributes:
-        state: Of the GRU, [W, H] float32, zero at first.
+        state: The state of the GRU, [W, H] float32, zero at first.
     """
 
     def __init__(
@@ -31,14 +31,14 @@ class RecurrentActor:
         num_actions: int | None,
         squashed: bool,
     ):
-        """Begins W trials.
+        """Starts W trials.
 
         Args:
-            weights: In the order of `RecurrentNetwork.parameters`.
-            normalisation: Of what it sees.
+            weights: The weights in the order of `RecurrentNetwork.parameters`.
+            normalisation: The normalisation of observations and rewards.
             num_workers: W.
-            num_actions: Of a finite set; None for a box.
-            squashed: Whether the mean goes through tanh.
+            num_actions: The size of a finite action space; None for a box.
+            squashed: True if the mean goes through tanh.
         """
         self._discrete, self._squashed = num_actions is not None, squashed
         self._embedding = weights[0], weights[1]
@@ -54,16 +54,16 @@ class RecurrentActor:
 
     @property
     def state(self) -> np.ndarray:
-        """What each agent remembers, [W, H]."""
+        """The GRU state of each agent, [W, H]."""
         return self._state[: self._num_workers]
 
     def inputs(self, observation: np.ndarray) -> np.ndarray:
-        """What the network is fed: observation [W, S], last action, its reward, and its end."""
+        """Returns the network's inputs: observation [W, S], last action, its reward and its end."""
         seen = self._normalisation.observation(observation)
         return np.concatenate([seen, self._lived], axis=1)
 
     def remember(self, inputs: np.ndarray) -> np.ndarray:
-        """Moves the state on by inputs [W, I]; the features that the heads are fed, [rows, F]."""
+        """Updates the state by inputs [W, I]; returns the features for the heads, [rows, F]."""
         filled = np.zeros((self._rows, inputs.shape[1]), np.float32)
         filled[: self._num_workers] = inputs
         kernel, bias = self._embedding
@@ -82,11 +82,11 @@ class RecurrentActor:
         """Samples actions.
 
         Args:
-            features: As `remember` gave them.
-            noise: Standard normal numbers [W, A], or uniform ones [W, 1] for a finite set.
+            features: The result of `remember`.
+            noise: Standard normal numbers [W, A], or uniform ones [W, 1] for a finite action space.
 
         Returns:
-            Actions, [W, A] float32 or [W] numbers, and their log-probabilities [W].
+            Actions, [W, A] float32 or [W] action numbers, and their log-probabilities [W].
         """
         output = _head(features, self._policy)
         if self._squashed:
@@ -102,11 +102,11 @@ class RecurrentActor:
         return action, np.take_along_axis(log_probs, action[:, None], axis=1)[:, 0]
 
     def values(self, features: np.ndarray) -> np.ndarray:
-        """What the agents expect, [W]."""
+        """Returns the values that the agents estimate, [W]."""
         return _head(features, self._value)[: self._num_workers, 0]
 
     def take_in(self, action: np.ndarray, reward: np.ndarray, ended: np.ndarray) -> None:
-        """Notes what the agents will see of a step when they act next."""
+        """Stores a step's action, reward and end as inputs of the next step."""
         if self._discrete:
             self._lived[:, :-2] = np.eye(self._action_features, dtype=np.float32)[action]
         else:

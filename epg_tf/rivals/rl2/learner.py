@@ -1,4 +1,4 @@
-"""RL²: a recurrent policy is trained over many trials, and then learns by remembering."""
+"""RL²: trains a recurrent policy over many trials; it then learns a task by remembering."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class RL2Learner(MetaLearner):
         """Builds the network.
 
         Args:
-            settings: How it is trained.
-            family: Where its tasks come from.
-            num_threads: Simulator threads; 0 for none but the caller's.
+            settings: The settings of RL² or E-RL².
+            family: The distribution of tasks for meta-training.
+            num_threads: Threads of the simulator; 0 for the caller's alone.
         """
         self._settings, self._family, self._num_threads = settings, family, num_threads
         self._network = self._make_network(seed=0)
@@ -40,7 +40,7 @@ class RL2Learner(MetaLearner):
         self._update = PPOUpdate(settings, self._network, self._optimizer)
 
     def first_state(self, seed: int) -> Arrays:
-        """Where a run with a seed begins."""
+        """Returns the initial state of a run with a seed."""
         weights = [variable.numpy() for variable in self._make_network(seed).parameters]
         adam = tf.keras.optimizers.Adam(self._settings.learning_rate, epsilon=1e-5)
         adam.build(self._network.parameters)
@@ -57,7 +57,7 @@ class RL2Learner(MetaLearner):
         generator: np.random.Generator,
         on_progress: Callable[[float], object],
     ) -> EpochOutcome:
-        """One epoch: a trial on every task, and PPO over all of them; see `MetaLearner`."""
+        """Runs a trial on every task, then PPO over all of them; see `MetaLearner`."""
         settings = self._settings
         normalisation = Normalisation.from_arrays(state)
         driver = self._begin(state, self._family, seeds, self._num_threads)
@@ -94,7 +94,7 @@ class RL2Learner(MetaLearner):
         num_threads: int = 0,
         on_update: Callable[[int], object] | None = None,
     ) -> EpisodeReturns:
-        """Lives K times M steps of each task, remembering all of them; see `MetaLearner`."""
+        """Takes K times M steps of each task as a single trial; see `MetaLearner`."""
         driver = self._begin(state, family, seeds, num_threads)
         episodes = EpisodeReturns(len(seeds))
         for k in range(1, num_updates + 1):
@@ -110,7 +110,7 @@ class RL2Learner(MetaLearner):
         seeds: Sequence[LifetimeSeed],
         num_threads: int,
     ) -> TrialDriver:
-        """Agents that remember nothing yet, on new tasks."""
+        """Makes the driver of agents with empty memories on new tasks."""
         actor = RecurrentActor(
             _in_order(state, "weights"),
             Normalisation.from_arrays(state),
@@ -128,7 +128,7 @@ class RL2Learner(MetaLearner):
 
 
 def _returns(trials: Trials) -> dict[str, float]:
-    """What the trials' episodes came to: the mean of the last three, and of the first."""
+    """Returns two means over trials: the return of the last three episodes and of the first."""
     episodes = EpisodeReturns(trials.rewards.shape[1])
     episodes.add(_experience(trials))
     all_of_them = episodes.of_lifetimes()
@@ -139,7 +139,7 @@ def _returns(trials: Trials) -> dict[str, float]:
 
 
 def _experience(trials: Trials) -> Experience:
-    """The same with workers first."""
+    """Returns trials, workers first, with all that `EpisodeReturns` reads."""
     columns = (trials.observations, trials.actions, trials.rewards, trials.ended, trials.ended)
     columns = [np.swapaxes(column, 0, 1) for column in columns]
     return Experience(*columns, next_observation=columns[0])

@@ -1,4 +1,4 @@
-"""The recurrent policy and its value, as Keras trains them: whole chunks of trials at a time."""
+"""The recurrent policy and its value in Keras, which trains them on whole chunks of trials."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ tfd = tfp.distributions
 
 
 class RecurrentNetwork(tf.keras.Model):
-    """Input -> dense -> GRU; from both of them, policy and value through a hidden layer each.
+    """Input -> dense -> GRU; both feed policy and value, through a hidden layer each.
 
-    The order of `parameters` is what `acting.RecurrentActor` goes by: embedding, GRU (kernel,
-    recurrent kernel, biases), hidden layer and output of the policy, the same of the value, and the
-    log standard deviation where actions are a box.
+    `acting.RecurrentActor` relies on the order of `parameters`: embedding, GRU (kernel, recurrent
+    kernel, biases), policy (hidden layer, output), value (hidden layer, output). The log standard
+    deviation comes last if actions are a box.
     """
 
     def __init__(
@@ -25,11 +25,11 @@ class RecurrentNetwork(tf.keras.Model):
         """Builds the network.
 
         Args:
-            settings: For the sizes.
+            settings: The settings of RL², for the network.
             input_size: I.
-            action_size: A, where actions are a box.
-            num_actions: Of a finite set; None for a box.
-            seed: Of its first weights.
+            action_size: A, if actions are a box.
+            num_actions: The size of a finite action space; None for a box.
+            seed: The seed of the initial weights.
         """
         super().__init__()
         seeds = iter(np.random.SeedSequence(seed).generate_state(16) % 2**31)
@@ -67,11 +67,11 @@ class RecurrentNetwork(tf.keras.Model):
             self.log_std = tf.Variable(start, name="log_std")
 
     def call(self, inputs: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What policy and value give along chunks.
+        """Returns the outputs of policy and value along chunks.
 
         Args:
             inputs: [B, L, I].
-            state: Of the GRU where the chunks begin, [B, H].
+            state: The GRU's state at the start of each chunk, [B, H].
 
         Returns:
             Means or logits [B, L, A], and values [B, L].
@@ -84,14 +84,14 @@ class RecurrentNetwork(tf.keras.Model):
         return output, self.value_output(self.value_hidden(features))[..., 0]
 
     def distribution(self, output: tf.Tensor) -> tfd.Distribution:  # pyright: ignore[reportInvalidTypeForm]
-        """The distribution of actions that the policy's output [B, L, A] stands for."""
+        """Returns the distribution of actions for the policy's output [B, L, A]."""
         if self._discrete:
             return tfd.Categorical(logits=output)
         return tfd.MultivariateNormalDiag(output, tf.exp(self.log_std))
 
     @property
     def parameters(self) -> list[tf.Variable]:
-        """All variables, in the order that the class names."""
+        """All variables, in the order that the class docstring lists."""
         layers = (
             *(self.embedding, self.gru, self.policy_hidden, self.policy_output),
             *(self.value_hidden, self.value_output),

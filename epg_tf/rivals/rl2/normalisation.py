@@ -1,4 +1,4 @@
-"""What RL² normalises its inputs and rewards by: moments of all that its trials have met."""
+"""The normalisation of RL²'s inputs and rewards, by moments over all its trials so far."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _KINDS = ("observations", "rewards", "discounted")
 
 @dataclasses.dataclass(frozen=True)
 class Normalisation:
-    """Statistics that stand still within an epoch.
+    """Statistics that are constant within an epoch.
 
     Attributes:
-        observations: Of observations, [1, S].
-        rewards: Of rewards, as the policy is shown them, [1, 1].
-        discounted: Of discounted sums of rewards, by whose deviation those that are maximised are
-            divided, [1, 1].
+        observations: The statistics of observations, [1, S].
+        rewards: The statistics of rewards, which normalise rewards as inputs, [1, 1].
+        discounted: The statistics of discounted sums of rewards, [1, 1]. Their standard deviation
+            scales rewards for PPO.
     """
 
     observations: RunningStatistics
@@ -30,12 +30,12 @@ class Normalisation:
 
     @classmethod
     def start(cls, observation_size: int) -> Normalisation:
-        """That of a run that has not begun."""
+        """Returns the normalisation of a new run."""
         return cls(*(RunningStatistics.start(1, size) for size in (observation_size, 1, 1)))
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Normalisation:
-        """That of a state."""
+        """Restores the result of `as_arrays` from a state."""
         return cls(
             *(
                 RunningStatistics(
@@ -48,7 +48,7 @@ class Normalisation:
         )
 
     def as_arrays(self) -> dict[str, np.ndarray]:
-        """For a state."""
+        """Returns arrays by name for a state."""
         return {
             f"{kind}_{field.name}": np.asarray(getattr(getattr(self, kind), field.name))
             for kind in _KINDS
@@ -56,23 +56,23 @@ class Normalisation:
         }
 
     def observation(self, samples: np.ndarray) -> np.ndarray:
-        """Observations [W, S] as the network is fed them."""
+        """Normalises observations [W, S] for the network."""
         return np.clip(self.observations.normalise(samples[np.newaxis])[0], -_CLIP, _CLIP)
 
     def reward(self, samples: np.ndarray) -> np.ndarray:
-        """Rewards [W] as the network is fed them."""
+        """Normalises rewards [W] for the network."""
         return np.clip(self.rewards.normalise(samples[np.newaxis, :, np.newaxis]), -_CLIP, _CLIP)[
             0, :, 0
         ]
 
     def scaled(self, rewards: np.ndarray) -> np.ndarray:
-        """Rewards [T, W] as they are maximised: divided, but not centred."""
+        """Scales rewards [T, W] for PPO: they are divided, but not centred."""
         return np.clip(rewards / self.discounted.std[0, 0], -_CLIP, _CLIP)
 
     def updated(
         self, observations: np.ndarray, rewards: np.ndarray, discount: float
     ) -> Normalisation:
-        """Takes in an epoch's trials: observations [T, W, S] and rewards [T, W]."""
+        """Returns statistics with an epoch's observations [T, W, S] and rewards [T, W] added."""
         sums, running = np.empty_like(rewards), np.zeros(rewards.shape[1])
         for t, reward in enumerate(rewards):
             running = sums[t] = discount * running + reward

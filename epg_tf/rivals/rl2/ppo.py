@@ -1,4 +1,4 @@
-"""PPO over whole trials: what is maximised, and the gradient steps towards it."""
+"""PPO over whole trials: rewards that count, advantages and gradient steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from epg_tf.rivals.rl2.trials import Trials
 
 
 def counted_rewards(rewards: np.ndarray, ended: np.ndarray, num_free_episodes: int) -> np.ndarray:
-    """Rewards [T, W] with those of each trial's first episodes replaced by zeros (E-RL²)."""
+    """Returns rewards [T, W], with zeros for each trial's free first episodes (E-RL²)."""
     episodes_before = np.cumsum(ended, axis=0) - ended
     return np.where(episodes_before < num_free_episodes, 0.0, rewards)
 
@@ -21,13 +21,13 @@ def counted_rewards(rewards: np.ndarray, ended: np.ndarray, num_free_episodes: i
 def advantages(
     rewards: np.ndarray, values: np.ndarray, discount: float, gae_lambda: float
 ) -> np.ndarray:
-    """Generalised advantages along whole trials, across the ends of episodes, [T, W].
+    """Returns generalised advantages along whole trials, across the ends of episodes, [T, W].
 
     `A_t = sum_l (gamma lambda)^l (r_{t+l} + gamma V_{t+l+1} - V_{t+l})` (Schulman et al. 2016).
 
     Args:
         rewards: [T, W].
-        values: [T + 1, W]; beyond the last step what is expected there counts.
+        values: [T + 1, W]; the last row bootstraps.
         discount: gamma.
         gae_lambda: lambda.
     """
@@ -47,12 +47,12 @@ class PPOUpdate:
         network: RecurrentNetwork,
         optimizer: tf.keras.optimizers.Optimizer,
     ):
-        """Compiles nothing yet.
+        """Prepares the gradient step, which its first call compiles.
 
         Args:
-            settings: For the weights of what is maximised, passes and minibatches.
-            network: What is trained.
-            optimizer: Built for it.
+            settings: The settings of RL², for loss, passes and minibatches.
+            network: The network to train.
+            optimizer: The optimiser, built for the network.
         """
         self._settings, self._network, self._optimizer = settings, network, optimizer
         self._step = tf.function(self._take_step, reduce_retracing=True)
@@ -63,9 +63,9 @@ class PPOUpdate:
         """Makes an epoch's passes over its trials.
 
         Args:
-            trials: T steps of W of them.
-            scaled_rewards: What is maximised of each step, [T, W].
-            generator: Shuffles the chunks.
+            trials: T steps of W trials.
+            scaled_rewards: The rewards to maximise, [T, W].
+            generator: The generator that shuffles the chunks.
 
         Returns:
             Means over the gradient steps, by name.
@@ -121,7 +121,7 @@ class PPOUpdate:
 
 
 def _chunks(array: np.ndarray, chunk_steps: int) -> np.ndarray:
-    """[T, W, ...] -> [T / L * W, L, ...], in the order of `Trials.states`."""
+    """Turns [T, W, ...] into [T / L * W, L, ...], in the order of `Trials.states`."""
     by_chunk = array.reshape(-1, chunk_steps, *array.shape[1:])
     together = np.swapaxes(by_chunk, 1, 2).reshape(-1, chunk_steps, *array.shape[2:])
     return together.astype(np.float32) if together.dtype == np.float64 else together

@@ -12,32 +12,32 @@ from epg_tf.tasks.family import TaskFamily
 
 @dataclasses.dataclass(frozen=True)
 class RL2(Rival):
-    """A recurrent policy that learns a task by what it remembers of it.
+    """A recurrent policy that learns a task by remembering its steps.
 
-    Defaults are those that varibad (Zintgraf et al. 2020) publishes for its RL², where it has them.
+    Defaults follow varibad's RL² (Zintgraf et al. 2020) as far as it publishes them.
 
     Attributes:
-        trial_steps: Environment steps of a trial, which is all that the policy remembers of a task:
-            its state is kept through the trial's episodes.
-        chunk_steps: Steps that gradients go back through; the state that a chunk begins with is the
-            one that the policy had there when it acted. `trial_steps` for the whole trial.
+        trial_steps: Environment steps of a trial. The policy keeps its state across the episodes of
+            a trial and loses it at the end.
+        chunk_steps: Steps that gradients go back through; `trial_steps` for the whole trial. A
+            chunk starts from the state that the policy had there when it acted.
         hidden_size: Units of the GRU.
         embedding_size: Units of the layer below it.
         head_size: Units of the hidden layers of policy and value above it.
-        learning_rate: Adam's.
+        learning_rate: Adam's step size.
         num_passes: Passes of PPO over an epoch's trials.
         num_minibatches: Gradient steps per pass; minibatches are of chunks.
-        clip: Of PPO's ratio.
-        discount: Through the whole trial: an episode's end does not cut it, a trial's does not end
-            it, as lifetimes after training may be longer.
-        gae_lambda: Of the advantages.
-        value_coefficient: Weight of the value's error.
-        entropy_coefficient: Weight of the policy's entropy.
-        max_gradient_norm: What gradients are clipped to.
-        initial_log_std: Of a Gaussian policy.
-        mean_activation: Of a Gaussian policy's mean: None or "tanh".
-        num_free_episodes: The first episodes of a trial, of which the rewards are seen but left out
-            of what is maximised: 0 for RL², 1 or more for E-RL².
+        clip: The clip of PPO's ratio.
+        discount: gamma. It applies across the ends of episodes. The end of a trial bootstraps, as
+            lifetimes after training may be longer.
+        gae_lambda: lambda of the advantages.
+        value_coefficient: The weight of the value's error.
+        entropy_coefficient: The weight of the policy's entropy.
+        max_gradient_norm: The norm that gradients are clipped to.
+        initial_log_std: The initial log standard deviation of a Gaussian policy.
+        mean_activation: The activation of a Gaussian policy's mean: None or "tanh".
+        num_free_episodes: First episodes of a trial whose rewards the policy sees but PPO does not
+            maximise: 0 for RL², 1 or more for E-RL².
 
     Raises:
         ValueError: If a value is outside its range.
@@ -94,11 +94,11 @@ class RL2(Rival):
 
     @property
     def sees_reward(self) -> bool:
-        """That of the step before is among its inputs."""
+        """True, since the last reward is among the inputs."""
         return True
 
     def check(self, family: TaskFamily) -> None:
-        """Raises ValueError where all episodes of a trial would be free."""
+        """Raises ValueError if all episodes of a trial may be free."""
         if self.num_free_episodes * family.time_limit >= self.trial_steps:
             raise ValueError(
                 f"`RL2.num_free_episodes` (={self.num_free_episodes}) must leave some of "

@@ -1,4 +1,4 @@
-"""Trials: W agents, each on a task of its own, remember it from episode to episode."""
+"""Trials: W agents, each on a separate task, keep their memory across episodes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Simulator(Protocol):
 def make_simulator(
     family: TaskFamily, seeds: Sequence[LifetimeSeed], num_threads: int
 ) -> Simulator:
-    """The simulator of the seeds' tasks; their resets are those of every lifetime with them.
+    """Makes the simulator of the seeds' tasks, with the same resets as for every other method.
 
-    A family that has a method `make_simulator(seeds)` of its own makes it.
+    A family with a method `make_simulator(seeds)` makes the simulator itself.
     """
     own = getattr(family, "make_simulator", None)
     if own is not None:
@@ -47,14 +47,14 @@ class Trials(NamedTuple):
     """T steps of W trials.
 
     Attributes:
-        observations: As the simulator gave them, [T, W, S].
-        inputs: As the network was fed them, [T, W, I].
-        states: Of the GRU before every L-th step, from the first on, [T / L, W, H].
-        actions: [T, W, A], or [T, W] numbers.
-        log_probs: Of the actions, [T, W].
-        values: What was expected before each step and after the last one, [T + 1, W].
+        observations: The simulator's observations, [T, W, S].
+        inputs: The network's inputs, [T, W, I].
+        states: The GRU's states before the first step of every chunk of L, [T / L, W, H].
+        actions: [T, W, A], or [T, W] action numbers.
+        log_probs: The log-probabilities of the actions, [T, W].
+        values: The values before each step and after the last one, [T + 1, W].
         rewards: [T, W].
-        ended: Where an episode ended, [T, W].
+        ended: True where an episode ended, [T, W].
     """
 
     observations: np.ndarray
@@ -68,7 +68,7 @@ class Trials(NamedTuple):
 
 
 class TrialDriver:
-    """Takes W agents through their tasks, from where they stand."""
+    """Collects steps of W agents; each `run` continues after the last one."""
 
     def __init__(
         self,
@@ -77,13 +77,13 @@ class TrialDriver:
         actor: RecurrentActor,
         num_threads: int = 0,
     ):
-        """Begins the tasks.
+        """Starts the tasks.
 
         Args:
-            family: Where they come from.
+            family: The distribution of tasks.
             seeds: One per agent, W of them.
-            actor: Acts for them; it has just begun its trials.
-            num_threads: Simulator threads; 0 for none but the caller's.
+            actor: The policy of the agents, at the start of its trials.
+            num_threads: Threads of the simulator; 0 for the caller's alone.
         """
         self._simulator = make_simulator(family, seeds, num_threads)
         self._actor = actor
@@ -97,7 +97,7 @@ class TrialDriver:
         chunk_steps: int | None = None,
         on_chunk: Callable[[], object] = lambda: None,
     ) -> Trials:
-        """Takes the next steps.
+        """Takes the next T steps.
 
         Args:
             num_steps: T.
@@ -135,7 +135,7 @@ class TrialDriver:
         )
 
     def _look_ahead(self) -> np.ndarray:
-        """What the agents expect of the next step, [W], without taking it."""
+        """Returns the values before the next step, [W], without taking it."""
         actor = self._actor
         before = actor.state.copy()
         expected = actor.values(actor.remember(actor.inputs(self._simulator.observation)))
@@ -143,7 +143,7 @@ class TrialDriver:
         return expected
 
     def _draw_noise(self, num_steps: int) -> np.ndarray:
-        """Random numbers for the next steps, [T, W, A], each worker's from its own generator."""
+        """Draws noise for the next steps, [T, W, A], from the generator of each worker."""
         shape = (num_steps, self._noise_size)
         draw = np.random.Generator.random if self._discrete else np.random.Generator.standard_normal
         return np.stack([draw(g, shape, dtype=np.float32) for g in self._generators], axis=1)

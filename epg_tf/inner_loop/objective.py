@@ -106,10 +106,10 @@ class Objective:
         def taken(tensor):
             return tensor if tensor is None or rows is None else take(tensor, rows)
 
-        names = (name for name in LossInputs._fields if name in UpdateBatch._fields)
-        shared = {name: taken(getattr(batch, name)) for name in names}
-        shared["mask"] = batch.mask
-        return LossInputs(**shared, policy=output, memory=self._agents.memory(None))
+        names = [name for name in LossInputs._fields if name in UpdateBatch._fields]
+        shared = {name: taken(getattr(batch, name)) for name in names if name != "mask"}
+        memory = self._agents.memory(None)
+        return LossInputs(**shared, policy=output, memory=memory, mask=batch.mask)
 
     def targets(self, batch: UpdateBatch, output: tuple[tf.Tensor, ...]) -> GuideTargets:
         """Returns the guide's targets on the M newest steps, given the policies' output there."""

@@ -14,14 +14,16 @@ PER_STEP_INPUTS = ("observation", "action", *REWARD_INPUTS, "termination", "memo
 class LossInputs(NamedTuple):
     """The buffer of W workers as tensors, oldest step first; constants in time have length 1.
 
+    An input that the loss does not ask for may be None.
+
     Attributes:
         observation: Normalised, [W, N, S].
         action: Normalised, after one-hot encoding of action numbers, [W, N, A].
         termination: 1 where an episode ended, else 0, [W, N, 1].
         policy: The policy's output at each observation, a tuple of [W, N or 1, size].
         memory: The agent's memory, [W, 1, units].
-        reward: Normalised, [W, N, 1]; None unless the loss asks for it.
-        gated_observation: See `gated_observation`, [W, N, S + 1]; None unless the loss asks for it.
+        reward: Normalised, [W, N, 1].
+        gated_observation: See the function of this name, [W, N, S + 1].
         mask: 1 for a step of the buffer, 0 for padding, [W, N, 1]; None if the buffer is full.
     """
 

@@ -25,11 +25,9 @@ from epg_tf.teaching.demonstrations import DemonstrationRecorder, Demonstrations
 from epg_tf.teaching.expert_teacher import ExpertTeacher
 from epg_tf.teaching.fitting import Fit, FitErrors, FitState
 
-_DEMONSTRATIONS_STREAM = (
-    0x1E55  # keeps the order of demonstrations apart from all else that is drawn
-)
-_CRITIC_STREAM = 0xC21C  # and what a critic draws
-_TEACHER = "teacher_"  # in front of the names of its arrays
+# Random streams of the order of demonstrations and of the critic.
+_DEMONSTRATIONS_STREAM, _CRITIC_STREAM = 0x1E55, 0xC21C
+_TEACHER = "teacher_"  # the prefix of its arrays' names
 
 
 @dataclasses.dataclass(frozen=True)

@@ -130,7 +130,7 @@ def test_e_rl2_trains_on_other_numbers_and_goes_by_another_name():
     settings = dataclasses.replace(TINY, num_free_episodes=2)
     assert (TINY.method, settings.method) == ("rl2", "e_rl2")
     (_, plain), (_, free) = (trained(of, Bandit(), 2, num_tasks=4) for of in (TINY, settings))
-    assert not np.array_equal(plain["weights_00"], free["weights_00"])
+    assert not np.array_equal(plain["weights_000"], free["weights_000"])
 
 
 def test_an_interrupted_run_goes_on_to_the_bit(tmp_path):

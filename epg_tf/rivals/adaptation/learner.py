@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from epg_tf.agent.experience import Experience
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.rivals.adaptation.agents import AdaptingAgents
@@ -94,11 +95,10 @@ def as_arrays(statistics: RunningStatistics) -> dict[str, np.ndarray]:
     return {f"observations_{name}": np.asarray(getattr(statistics, name)) for name in _STATISTICS}
 
 
-def numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns arrays by numbered names, for a state."""
-    return {f"{name}_{number:02d}": array for number, array in enumerate(arrays)}
-
-
-def in_order(state: Arrays, name: str) -> list[np.ndarray]:
-    """Returns the arrays that `numbered` has named."""
-    return [state[key] for key in sorted(state) if key.startswith(f"{name}_")]
+def updated_statistics(state: Arrays, lives: Sequence[Experience]) -> RunningStatistics:
+    """Returns the statistics of observations in a state, updated with some lives."""
+    statistics = statistics_of(state)
+    for life in lives:
+        flat = life.observation.reshape(1, -1, life.observation.shape[-1])
+        statistics = statistics.updated(flat)
+    return statistics

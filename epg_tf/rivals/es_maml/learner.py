@@ -13,7 +13,7 @@ from epg_tf.rivals.adaptation.agents import returns_since
 from epg_tf.rivals.adaptation.learner import (
     AdaptationLearner,
     as_arrays,
-    statistics_of,
+    updated_statistics,
 )
 from epg_tf.rivals.es_maml.settings import ESMAML
 from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome
@@ -82,10 +82,7 @@ class ESMAMLLearner(AdaptationLearner):
         fitness = returns_since(lived)
         search, logs = settings.strategy.tell(search, noise_seed, fitness)
         on_progress(1.0 / num_parts)
-        statistics = statistics_of(state)
-        for life in lives:
-            flat = life.observation.reshape(1, -1, life.observation.shape[-1])
-            statistics = statistics.updated(flat)
+        statistics = updated_statistics(state, lives)
         returns = {
             "return_mean": float(fitness.mean()),
             "return_before_adaptation": float(returns_since(lives[0]).mean()),

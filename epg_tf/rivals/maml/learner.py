@@ -12,13 +12,11 @@ from epg_tf.rivals.adaptation.agents import returns_since
 from epg_tf.rivals.adaptation.learner import (
     AdaptationLearner,
     as_arrays,
-    in_order,
-    numbered,
-    statistics_of,
+    updated_statistics,
 )
 from epg_tf.rivals.maml.meta_update import MetaUpdate
 from epg_tf.rivals.maml.settings import MAML
-from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome
+from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome, in_order, numbered
 from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
 
@@ -79,10 +77,7 @@ class MAMLLearner(AdaptationLearner):
             variable.assign(value)
         logs = self._update.run(before, after, generator)
         on_progress(1.0 - _COLLECTING)
-        statistics = statistics_of(state)
-        for life in lives:
-            flat = life.observation.reshape(1, -1, life.observation.shape[-1])
-            statistics = statistics.updated(flat)
+        statistics = updated_statistics(state, lives)
         found = {
             **numbered("weights", [variable.numpy() for variable in self._variables]),
             **numbered("adam", [variable.numpy() for variable in self._optimizer.variables]),

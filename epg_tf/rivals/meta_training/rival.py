@@ -104,3 +104,13 @@ class Rival(abc.ABC):
     @abc.abstractmethod
     def check(self, family: TaskFamily) -> None:
         """Raises ValueError, with one sentence, if the rival cannot learn a family's tasks."""
+
+
+def numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns arrays by numbered names, for a state."""
+    return {f"{name}_{number:03d}": array for number, array in enumerate(arrays)}
+
+
+def in_order(state: Arrays, name: str) -> list[np.ndarray]:
+    """Returns the arrays that `numbered` has named."""
+    return [state[key] for key in sorted(state) if key.startswith(f"{name}_")]

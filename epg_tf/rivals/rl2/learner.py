@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome, MetaLearner
+from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome, MetaLearner, in_order, numbered
 from epg_tf.rivals.rl2.acting import RecurrentActor
 from epg_tf.rivals.rl2.network import RecurrentNetwork
 from epg_tf.rivals.rl2.normalisation import Normalisation
@@ -45,8 +45,8 @@ class RL2Learner(MetaLearner):
         adam = tf.keras.optimizers.Adam(self._settings.learning_rate, epsilon=1e-5)
         adam.build(self._network.parameters)
         return {
-            **_numbered("weights", weights),
-            **_numbered("adam", [variable.numpy() for variable in adam.variables]),
+            **numbered("weights", weights),
+            **numbered("adam", [variable.numpy() for variable in adam.variables]),
             **Normalisation.start(self._family.observation_size).as_arrays(),
         }
 
@@ -72,14 +72,14 @@ class RL2Learner(MetaLearner):
             after.scaled(trials.rewards), trials.ended, settings.num_free_episodes
         )
         variables = [*self._network.parameters, *self._optimizer.variables]
-        held = [*_in_order(state, "weights"), *_in_order(state, "adam")]
+        held = [*in_order(state, "weights"), *in_order(state, "adam")]
         for variable, value in zip(variables, held, strict=True):
             variable.assign(value)
         logs = self._update.run(trials, rewards, generator)
         on_progress(1.0 - _COLLECTING)
         found = {
-            **_numbered("weights", [v.numpy() for v in self._network.parameters]),
-            **_numbered("adam", [v.numpy() for v in self._optimizer.variables]),
+            **numbered("weights", [v.numpy() for v in self._network.parameters]),
+            **numbered("adam", [v.numpy() for v in self._optimizer.variables]),
             **after.as_arrays(),
         }
         return EpochOutcome(found, trials.rewards.size, {**_returns(trials), **logs})
@@ -112,7 +112,7 @@ class RL2Learner(MetaLearner):
     ) -> TrialDriver:
         """Makes the driver of agents with empty memories on new tasks."""
         actor = RecurrentActor(
-            _in_order(state, "weights"),
+            in_order(state, "weights"),
             Normalisation.from_arrays(state),
             len(seeds),
             family.num_actions,
@@ -143,11 +143,3 @@ def _experience(trials: Trials) -> Experience:
     columns = (trials.observations, trials.actions, trials.rewards, trials.ended, trials.ended)
     columns = [np.swapaxes(column, 0, 1) for column in columns]
     return Experience(*columns, next_observation=columns[0])
-
-
-def _numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{name}_{number:02d}": array for number, array in enumerate(arrays)}
-
-
-def _in_order(state: Arrays, name: str) -> list[np.ndarray]:
-    return [state[key] for key in sorted(state) if key.startswith(f"{name}_")]

@@ -55,7 +55,9 @@ def test_a_command_names_what_is_there(line):
 
 
 @pytest.mark.parametrize(
-    "page", sorted({*PAGES, *PROJECT.glob("*.md")}), ids=lambda page: page.name
+    "page",
+    sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]),
+    ids=lambda page: page.relative_to(PROJECT).as_posix(),
 )
 def test_a_link_to_a_file_leads_to_one(page):
     text = re.sub(r"`[^`]*`", "", page.read_text())

@@ -108,6 +108,9 @@ def test_losses_are_listed(tmp_path, capfd):
     assert listed["reacher"]["num_parameters"] == about["num_parameters"]
     final = about["scores"]["methods"]["evolved"]["final_iqm"]
     assert listed["reacher"]["returns"]["evolved"]["final_iqm"] == final
+    # The film, the curves and the run beside the loss are not part of it.
+    film = (find_loss("reacher") / "film.mp4").stat().st_size
+    assert 0 < listed["reacher"]["bytes"] < film
 
 
 def test_tasks_are_gymnasiums_once_epg_tf_is_imported():

@@ -48,9 +48,10 @@ def main(argv: list[str]) -> None:
 
 def _summary(folder: pathlib.Path) -> dict[str, Any]:
     """Returns the facts about a loss for the table and --json."""
-    from epg_tf.evolved_loss.folder import read_description
+    from epg_tf.evolved_loss.folder import LOSS_FILES, read_description
 
     about = read_description(folder)
+    files = [file for name in LOSS_FILES for file in (folder / name, *folder.glob(f"{name}/**/*"))]
     provenance, scores = about["provenance"], about["scores"]
     return {
         "path": str(folder),
@@ -59,7 +60,7 @@ def _summary(folder: pathlib.Path) -> dict[str, Any]:
         "made": provenance["made"],
         "env_steps": provenance["env_steps"],
         "num_parameters": about["num_parameters"],
-        "bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+        "bytes": sum(file.stat().st_size for file in files if file.is_file()),
         "early_update": scores.get("early_update") or about["inner_update"]["num_updates"],
         "num_updates": scores["num_updates"],
         "returns": {

@@ -94,8 +94,9 @@ def _holds_earlier_export(out: pathlib.Path, phi_crc32: int) -> bool:
         ValueError: If it holds anything else.
     """
     from epg_tf.evolved_loss.folder import LOSS_FILES, read_description
-    from epg_tf.files import CONFIG_FILE
+    from epg_tf.files import CONFIG_FILE, recover
 
+    recover(out.resolve())
     if not out.exists() or out.is_dir() and not any(out.iterdir()):
         return False
     ours = {"README.md", CONFIG_FILE, *LOSS_FILES}

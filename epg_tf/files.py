@@ -41,25 +41,44 @@ _FREE_SETTINGS = (
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields a path to write to, and then moves the result over a file or a folder.
 
-    A file is replaced atomically. An old folder is removed just before the new one takes its place.
+    A file is replaced atomically. An old folder is moved aside before the new one takes its place,
+    and removed afterwards. `recover` restores it if the process was killed in between.
 
     Args:
         path: The file or the folder, which need not exist.
     """
-    aside = aside_of(path)
-    remove(aside)  # left by a killed process
+    aside, old = aside_of(path), _old_of(path)
+    recover(path)
     try:
         yield aside
-        if aside.is_dir():
-            remove(path)
+        if aside.is_dir() and path.exists():
+            os.replace(path, old)
         os.replace(aside, path)
     finally:
-        remove(aside)
+        recover(path)
+
+
+def recover(path: pathlib.Path) -> None:
+    """Puts right what a killed process left of `replacing`: the old folder or the new one stays.
+
+    Only the process that may write to the path may call this.
+    """
+    old = _old_of(path)
+    if old.exists() and not path.exists():
+        os.replace(old, path)
+    for left in (old, aside_of(path)):
+        if left.exists():
+            remove(left)
 
 
 def aside_of(path: pathlib.Path) -> pathlib.Path:
     """Returns the path of a file or folder that is being written; it has the same suffix."""
     return path.with_name(f"{path.stem}.partial{path.suffix}")
+
+
+def _old_of(path: pathlib.Path) -> pathlib.Path:
+    """Returns the path of a folder that is being replaced, a name that nobody else would choose."""
+    return path.with_name(f".{path.name}.replaced")
 
 
 def remove(path: pathlib.Path) -> None:

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 from epg_tf.evolved_loss.saved_model import export_loss
-from epg_tf.files import differs_from_run, flatten, plain, read_json, write_json
+from epg_tf.files import differs_from_run, flatten, plain, read_json, recover, write_json
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.settings import MetaTraining
@@ -147,6 +147,8 @@ class RunFolder:
     def _is_exported(self) -> bool:
         """Returns True if the exported losses are as new as the latest checkpoint."""
         exports = [self._root / "export" / name for name in ("latest", "best")]
+        for path in exports:
+            recover(path)
         saved = self._checkpoints.time_of_latest()
         return all(path.is_dir() and path.stat().st_mtime >= saved for path in exports)
 

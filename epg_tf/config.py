@@ -129,13 +129,13 @@ def read_rival(files: Sequence[str], bindings: Sequence[str]) -> RivalTraining:
 def _read(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
     gin.clear_config()
     for file in files:
-        if not pathlib.Path(resolve(file)).is_file():
+        if not pathlib.Path(_preset(file)).is_file():
             presets = ", ".join(_presets())
             raise ValueError(
                 f"`--gin_file` (={file}) must be an existing file, or the name of a preset: "
                 f"{presets}."
             )
-        _parse(f"`--gin_file` (={file})", gin.parse_config_file, resolve(file))
+        _parse(f"`--gin_file` (={file})", gin.parse_config_file, _preset(file))
     for binding in bindings:
         _parse(f"`--gin_binding` (={binding})", gin.parse_config, binding)
     _parse("The config", gin.finalize)
@@ -174,11 +174,10 @@ def _presets() -> list[str]:
     return [name for name in names if not name.startswith("tasks/")]
 
 
-def resolve(path: str) -> str:
-    """Finds a shipped file (gin/reacher.gin, or reacher for short) unless the path exists."""
-    names = [path, f"gin/{path}.gin"] if path else []
-    found = (str(SHIPPED / name) for name in names if (SHIPPED / name).exists())
-    return path if pathlib.Path(path).exists() else next(found, path)
+def _preset(path: str) -> str:
+    """Finds a shipped preset (gin/reacher.gin, or reacher for short) unless the path is a file."""
+    places = [pathlib.Path(path), SHIPPED / path, SHIPPED / f"gin/{path}.gin"]
+    return str(next((place for place in places if place.is_file()), path))
 
 
 def _parse(where: str, parse: Callable[..., Any], *arguments: str) -> None:

@@ -85,7 +85,8 @@ def test_the_complete_config_makes_the_same_run(preset, tmp_path):
 def test_presets_are_found_from_anywhere(tmp_path, monkeypatch):
     expected = config.read(["gin/reacher.gin"], [])
     monkeypatch.chdir(tmp_path)
-    assert config.read(["gin/reacher.gin"], []) == expected
+    (tmp_path / "reacher").mkdir()  # the run of that preset, for instance
+    assert config.read(["gin/reacher.gin"], []) == config.read(["reacher"], []) == expected
     assert config.read([str(PROJECT / "gin" / "reacher.gin")], []) == expected
 
 

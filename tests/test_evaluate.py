@@ -274,6 +274,9 @@ def test_a_finished_evaluation_is_left_alone_and_printed_again(loss, evaluation,
     numbers = [float(number) for number in re.findall(r"-?[\d.]+", rows["PPO"])]
     expected = [summary_of(evaluation)["ppo"][key] for key in KEYS[:8]]
     np.testing.assert_allclose(numbers, expected, atol=0.05)
+    moved = loss.rename(loss.with_name("moved"))
+    run(moved, evaluation, methods=METHODS)  # the same loss by another path
+    moved.rename(loss)
     assert everything_in(evaluation) == before
 
 

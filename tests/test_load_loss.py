@@ -60,13 +60,15 @@ def test_what_ships_loads_by_name_with_the_same_parameters_everywhere(name):
     np.testing.assert_array_equal(loaded.phi, flat)
 
 
-def test_a_name_may_be_short_and_a_folder_comes_first(tmp_path, monkeypatch):
+def test_a_name_may_be_short_and_a_folder_with_a_loss_comes_first(tmp_path, monkeypatch):
     assert find_loss("reacher").name == "reacher"
     assert find_loss("hopper").name == "hopper_taught"
     assert find_loss("losses/hopper_taught").name == "hopper_taught"
     monkeypatch.chdir(tmp_path)
     assert find_loss("reacher").is_dir()
     (tmp_path / "reacher").mkdir()
+    assert find_loss("reacher").is_absolute()
+    (tmp_path / "reacher" / "checkpoints").mkdir()
     assert find_loss("reacher").resolve() == tmp_path / "reacher"
 
 

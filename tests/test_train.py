@@ -400,6 +400,12 @@ def test_a_run_may_start_from_the_loss_of_another(two_epochs, tmp_path):
     assert "meta_train.seed = 5" in (tmp_path / "further" / "operative_config.gin").read_text()
 
 
+def test_a_name_to_start_from_means_the_loss_and_not_the_preset():
+    settings = config.read(["reacher"], ["meta_train.start_from = 'reacher'"])
+    start = loss_to_start_from(settings)
+    assert start is not None and start.phi_crc32 == load("losses/reacher").phi_crc32
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -12,6 +12,7 @@ DESCRIPTION_FILE = "loss.json"
 SAVED_MODEL_FILES = ("saved_model.pb", "fingerprint.pb", "variables", "assets")  # TensorFlow's
 LOSS_FILES = (DESCRIPTION_FILE, ARRAYS_FILE, *SAVED_MODEL_FILES)
 
+_LOSSES_LIE_IN = ("checkpoints", *LOSS_FILES[:3])
 _ENDINGS = ("", "_taught", "_evolved")  # the stronger loss of a task comes first
 
 
@@ -41,12 +42,15 @@ def find_loss(name: str) -> pathlib.Path:
 
     Args:
         name: A path, or the name of a shipped loss, such as "reacher". The name of a
-            task alone means its taught loss if there is one, else its evolved loss.
+            task alone means its taught loss if there is one, else its evolved loss. A folder of
+            that name comes first only if a run or a loss is in it.
 
     Returns:
-        The path itself if it exists or if no shipped loss has that name.
+        The shipped loss of that name, else the path itself.
     """
-    shipped = shipped_losses()
-    known = next((shipped[name + end] for end in _ENDINGS if name + end in shipped), None)
     path = pathlib.Path(name)
-    return path if known is None or path.exists() else known
+    if path.is_file() or any((path / content).exists() for content in _LOSSES_LIE_IN):
+        return path
+    shipped = shipped_losses()
+    names = (path.as_posix().removeprefix("losses/") + end for end in _ENDINGS)
+    return next((shipped[known] for known in names if known in shipped), path)

@@ -156,7 +156,7 @@ def loss_to_start_from(settings: MetaTraining) -> EvolvedLoss | None:
     if settings.start_from is None:
         return None
     name = "meta_train.start_from"
-    start = load(config.resolve(settings.start_from), flag=name)
+    start = load(settings.start_from, flag=name)
     for part in ("learned_loss", "buffer_size", "memory_size"):
         there, here = (getattr(of.inner_loop, part) for of in (start.settings, settings))
         if there != here:

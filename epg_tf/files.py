@@ -41,12 +41,14 @@ _FREE_SETTINGS = (
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields a path to write to, and then moves the result over a file or a folder.
 
-    A file is replaced atomically. An old folder is moved aside before the new one takes its place,
-    and removed afterwards. `recover` restores it if the process was killed in between.
+    Links are followed. A file is replaced atomically. An old folder is moved aside before the new
+    one takes its place, and removed afterwards. `recover` restores it if the process was killed in
+    between.
 
     Args:
         path: The file or the folder, which need not exist.
     """
+    path = path.resolve()
     aside, old = aside_of(path), _old_of(path)
     recover(path)
     try:
@@ -104,8 +106,13 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 def write_json(path: pathlib.Path, value: Any, allow_nan: bool = False) -> None:
     """Writes a JSON file atomically; raises ValueError on non-finite numbers unless allowed."""
+    write_text(path, json_text(value, allow_nan))
+
+
+def json_text(value: Any, allow_nan: bool = False) -> str:
+    """Returns JSON in lines; raises ValueError on non-finite numbers unless allowed."""
     text = json.dumps(value, indent=1, allow_nan=allow_nan, ensure_ascii=False, default=repr)
-    write_text(path, text + "\n")
+    return text + "\n"
 
 
 def write_npz(path: pathlib.Path, arrays: Mapping[str, Any]) -> None:

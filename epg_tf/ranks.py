@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -22,8 +22,8 @@ except ImportError:  # the extra "horovod" is not installed: one process
     hvd: Any = None
     HorovodInternalError = tf.errors.UnknownError
 
-# Variables by which launchers give the number of processes.
-_LAUNCHERS = ("HOROVOD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+# Variables by which launchers give the number of processes: horovodrun, mpirun and srun.
+_LAUNCHERS = ("HOROVOD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
 
 
 class RankLost(RuntimeError):
@@ -48,14 +48,15 @@ class Ranks:
         number and allocates memory as needed.
 
         Raises:
-            SystemExit: If a launcher has started several processes and Horovod is not installed.
+            SystemExit: If a launcher's variables are set and Horovod would not join its processes.
         """
         self.rank, self.size, self.local_rank, self.local_size = 0, 1, 0, 1
         if hvd is not None:
+            _refuse_a_launcher_that_is_gone()
             hvd.init()
             self.rank, self.size = hvd.rank(), hvd.size()
             self.local_rank, self.local_size = hvd.local_rank(), hvd.local_size()
-        else:
+        if self.size == 1:
             _refuse_launchers()
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -129,25 +130,39 @@ class Ranks:
         return share if wanted is None else wanted
 
 
+def _refuse_a_launcher_that_is_gone() -> None:
+    """Exits if Horovod would wait for ever for a launcher, whose variables have stayed behind."""
+    size, address = (os.environ.get(f"HOROVOD_{name}") for name in ("SIZE", "GLOO_RENDEZVOUS_ADDR"))
+    if size is not None and address is None:
+        _refuse("HOROVOD_SIZE", "not be set without horovodrun")
+
+
 def _refuse_launchers() -> None:
     """Exits if a launcher started several processes: each would repeat the same run."""
     for name in _LAUNCHERS:
-        if int(os.environ.get(name) or 1) > 1:
-            print(
-                f"epg_tf: `{name}` (={os.environ[name]}) must be 1 where Horovod is not installed, "
-                "as the extra epg_tf[horovod].",
-                file=sys.stderr,
-            )
-            raise SystemExit(2)
+        if os.environ.get(name, "1") != "1":
+            without = "is not installed, as the extra epg_tf[horovod]"
+            no_mpi = "was built without MPI: start the ranks with horovodrun"
+            _refuse(name, f"be 1 where Horovod {without if hvd is None else no_mpi}")
+
+
+def _refuse(name: str, rule: str) -> NoReturn:
+    print(f"epg_tf: `{name}` (={os.environ[name]}) must {rule}.", file=sys.stderr)
+    raise SystemExit(2)
 
 
 def _let_compiler_announce_itself() -> None:
-    """Triggers XLA's one-time banner with stderr redirected to /dev/null."""
+    """Triggers XLA's one-time banner with stderr redirected to /dev/null.
+
+    With flags of the user's in XLA_FLAGS it may show: XLA ends the process over a flag that it does
+    not know, and its last words name it.
+    """
     sys.stderr.flush()
     terminal = os.dup(2)
+    has_flags_of_the_user = os.environ.get("XLA_FLAGS", "").count("--") > 1
     try:
         with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+            os.dup2(terminal if has_flags_of_the_user else nowhere.fileno(), 2)
             tf.function(tf.square, jit_compile=True)(tf.constant(1.0))
     finally:
         os.dup2(terminal, 2)

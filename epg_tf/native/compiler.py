@@ -11,6 +11,7 @@ import ctypes
 import fcntl
 import functools
 import hashlib
+import os
 import pathlib
 import threading
 from collections.abc import Callable, Iterator
@@ -18,9 +19,13 @@ from typing import Any
 
 import numba
 import numpy as np
+from absl import logging
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
+
+# NUMBA_DISABLE_JIT is for debugging Python, and these functions have no form in Python.
+numba.config.DISABLE_JIT = 0  # pyright: ignore[reportAttributeAccessIssue]
 
 # A worker's results must not depend on which workers share its batch. So products may be fused with
 # sums, but additions may not be reordered.
@@ -99,10 +104,21 @@ def _cached(decorator: Callable, function: Callable, **options):
     try:
         machine_code = decorator(cache=True, **options)(function)
     except RuntimeError:  # numba finds no folder that it can write to
+        _say_that_nothing_is_kept()
         return decorator(**options)(function)
     if pathlib.Path(function.__code__.co_filename).parent == _HERE:
         _forget_what_is_old(cache_folder(machine_code))
     return machine_code
+
+
+@functools.cache
+def _say_that_nothing_is_kept() -> None:
+    """Warns once, since compiling then takes half a minute in every process."""
+    logging.warning(
+        "compiled code cannot be kept, so each command compiles for half a minute: "
+        "`NUMBA_CACHE_DIR` (=%s) must be a folder one can write to.",
+        os.environ.get("NUMBA_CACHE_DIR", "none"),
+    )
 
 
 @functools.cache

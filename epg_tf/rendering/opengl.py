@@ -68,6 +68,8 @@ def none_works(killed: Mapping[str, str]) -> RenderingError:
             "Rendering must have EGL or OSMesa, and neither works here: install Debian's "
             f"{_PACKAGES['egl']}, or {_PACKAGES['osmesa']}"
         )
+    if device := os.environ.get("MUJOCO_EGL_DEVICE_ID"):
+        says += f"; and `MUJOCO_EGL_DEVICE_ID` (={device}) must be a device that is there, if any"
     reasons = "".join(f"; {name} was ended by {cause}" for name, cause in killed.items())
     return RenderingError(f"{says}{reasons}.") if killed else NoOpenGLError(f"{says}.")
 

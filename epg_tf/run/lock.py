@@ -6,6 +6,8 @@ import fcntl
 import os
 import pathlib
 
+from absl import logging
+
 
 class FolderLock:
     """A lock on a folder, held from `take` until `release` or the deletion of this object."""
@@ -31,6 +33,11 @@ class FolderLock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return f"`--root_dir` (={self._root}) must not be in use by another run."
+        except OSError as error:  # NFS and Lustre may have no locks
+            logging.warning(
+                "`--root_dir` (=%s) cannot be locked there (%s): let no other run write to it.",
+                *(self._root, error.strerror),
+            )
         return None
 
     def release(self) -> None:

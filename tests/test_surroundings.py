@@ -1,0 +1,108 @@
+"""What a user's shell, launcher and file system may bring along, each in a process of its own."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from absl import logging
+
+from epg_tf.run.lock import FolderLock
+
+JOIN = "from epg_tf.ranks import Ranks; print(Ranks().size)"
+
+
+def run(*arguments, **variables):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("HOROVOD_SIZE", "not be set without horovodrun"),
+        ("PMI_SIZE", "be 1 where Horovod was built without MPI: start the ranks with horovodrun"),
+        ("SLURM_STEP_NUM_TASKS", "be 1 where Horovod was built without MPI"),
+    ],
+)
+def test_a_launcher_that_horovod_does_not_join_is_named(name, rule):
+    pytest.importorskip("horovod.tensorflow")
+    ended = run("-c", JOIN, **{name: "2"})
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"epg_tf: `{name}` (=2) must {rule}")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_launcher_of_one_process_is_none():
+    assert run("-c", JOIN, SLURM_STEP_NUM_TASKS="1").stdout.strip() == "1"
+
+
+def test_an_unknown_flag_of_xla_is_named():
+    ended = run("-m", "epg_tf.losses", XLA_FLAGS="--xla_no_such_flag=false")
+    assert ended.returncode == 0, ended.stderr  # it compiles nothing
+    join = f"from epg_tf import command_line; {JOIN}"
+    ended = run("-c", join, XLA_FLAGS="--xla_no_such_flag=false")
+    assert "XLA_FLAGS: --xla_no_such_flag=false" in ended.stderr
+    ended = run("-c", join, XLA_FLAGS="--xla_cpu_enable_fast_math=false")
+    assert ended.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize("name", ["NUMBA_DISABLE_JIT", "TF_USE_LEGACY_KERAS"])
+def test_variables_for_other_programs_do_no_harm(name, tmp_path):
+    use = (
+        "from epg_tf import command_line, load_loss; from epg_tf.tasks.hopper import RandomHopper;"
+        "import gymnasium; gymnasium.make('epg_tf:epg/RandomHopper-v0').reset();"
+        "print(load_loss('reacher').phi.shape)"
+    )
+    assert run("-c", use, **{name: "1"}).stdout.startswith("(")
+
+
+def test_it_is_said_that_compiled_code_cannot_be_kept(monkeypatch, caplog):
+    from epg_tf.native import compiler
+
+    def decorator(cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(compiler.numba, "njit", decorator)
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    for function in (abs, max):
+        assert compiler.compiled(function) is function
+    assert len(caplog.messages) == 1
+    assert "`NUMBA_CACHE_DIR` (=" in caplog.messages[0]
+
+
+def test_a_result_goes_through_links_devices_and_pipes(tmp_path):
+    pipe, link, file = (tmp_path / name for name in ("pipe", "link", "file.json"))
+    os.mkfifo(pipe)
+    file.write_text("old")
+    link.symlink_to(file)
+    command = [sys.executable, "-m", "epg_tf.losses", "--json"]
+    with subprocess.Popen([*command, str(pipe)], stdout=subprocess.DEVNULL):
+        through_pipe = json.loads(pipe.read_text())
+    assert pipe.is_fifo()
+    assert run(*command[1:], str(link)).returncode == 0
+    assert link.is_symlink() and json.loads(file.read_text()) == through_pipe
+    assert run(*command[1:], os.devnull).returncode == 0
+    assert not os.path.isfile(os.devnull)
+    assert json.loads(run(*command[1:], "-").stdout) == through_pipe
+    ended = run(*command[1:], str(tmp_path))
+    assert ended.returncode == 2 and "must be a file one can write (Is a directory)" in ended.stderr
+    assert sorted(tmp_path.iterdir()) == sorted([pipe, link, file])
+
+
+def test_a_file_system_without_locks_is_named_and_used(tmp_path, monkeypatch, caplog):
+    def flock(file, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    assert FolderLock(tmp_path).take() is None
+    assert f"`--root_dir` (={tmp_path}) cannot be locked there" in caplog.text

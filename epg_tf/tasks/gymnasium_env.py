@@ -48,7 +48,8 @@ class TaskEnv(gymnasium.Env):
             **family_options: The family's fields, if it is given by name.
 
         Raises:
-            ValueError: If there is a `render_mode`, or options of a family not given by name.
+            TypeError: If there is a `render_mode`.
+            ValueError: If there are options of a family not given by name.
         """
         silence_mujoco_warnings()
         self.family = _resolve(family, family_options)
@@ -136,6 +137,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         Raises:
             ValueError: If W is not positive, if there are not W task seeds, or as in `TaskEnv`.
         """
+        num_envs = int(num_envs) if isinstance(num_envs, np.integer) else num_envs
         require_integer("num_envs", num_envs)
         family = _resolve(family, family_options)
         self.num_envs = num_envs
@@ -202,11 +204,14 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
 
 def _resolve(family: TaskFamily | str, options: dict[str, Any]) -> TaskFamily:
     render_mode = options.pop("render_mode", None)  # gymnasium passes it on
-    if render_mode is not None:
-        raise ValueError(
+    if render_mode is not None:  # a TypeError, after which others, such as SB3, try without it
+        raise TypeError(
             f"`render_mode` (={render_mode!r}) must be None: epg_tf draws in a process of its own, "
             "see `python -m epg_tf.render`."
         )
+    max_steps = options.pop("max_episode_steps", None)  # from `make_vec`, never from `make`
+    if max_steps is not None:
+        raise TypeError(f"`max_episode_steps` (={max_steps}) must be None: the family sets it.")
     if isinstance(family, str):
         # gymnasium's loader of "module:name" strings loads any callable, so also a family's class.
         return cast(TaskFamily, load_env_creator(family)(**options))

@@ -118,8 +118,12 @@ def test_what_gymnasium_would_not_take_is_refused():
     with pytest.raises(ValueError, match=r"`num_envs` \(=0\) must be a positive integer"):
         TaskVectorEnv(RandomReacher(), num_envs=0)
     for make in (gymnasium.make, gymnasium.make_vec):
-        with pytest.raises(ValueError, match=r"`render_mode` \(='human'\) must be None"):
+        # SB3 tries again without it after a TypeError, and after nothing else.
+        with pytest.raises(TypeError, match=r"`render_mode` \(='human'\) must be None"):
             make("epg/RandomReacher-v0", render_mode="human")
+    with pytest.raises(TypeError, match=r"`max_episode_steps` \(=7\) must be None"):
+        gymnasium.make_vec("epg/RandomReacher-v0", num_envs=np.int64(2), max_episode_steps=7)
+    assert gymnasium.make_vec("epg/RandomReacher-v0", num_envs=np.int64(2)).num_envs == 2
     for env, wrong in (
         (TaskEnv(RandomReacher()), np.zeros(3)),
         (TaskVectorEnv(RandomReacher(), num_envs=2), np.zeros((1, 2))),

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import pathlib
 import tokenize
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gin
@@ -96,6 +97,35 @@ for _record in (
     gin.external_configurable(
         _checked(_record, _record.__name__), name=_record.__name__, module=_record.__module__
     )
+
+
+class _Infinity(float):
+    """An infinite number that shows as gin can read it, so that a run's config keeps it."""
+
+    def __repr__(self) -> str:
+        return "1e999" if self > 0 else "-1e999"
+
+
+def _infinite_bindings(config: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        f"{scope}/{selector}.{name}": _readable(value)
+        for (scope, selector), values in config.items()
+        for name, value in values.items()
+        if "inf" in repr(value)
+    }
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, float) and math.isinf(value):
+        return _Infinity(value)
+    if isinstance(value, dict):
+        return {name: _readable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [*map(_readable, value)]
+    return tuple(map(_readable, value)) if isinstance(value, tuple) else value
+
+
+gin.config.register_finalize_hook(_infinite_bindings)
 
 # Presets include one another by paths relative to this folder, wherever they are read from.
 gin.add_config_file_search_path(str(SHIPPED))

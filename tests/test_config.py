@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import pathlib
 import re
 import shlex
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from epg_tf import config
-from epg_tf.files import differs_from_run, flatten, plain
+from epg_tf.evolved_loss.description import describe
+from epg_tf.files import differs_from_run, flatten, json_text, plain
 from epg_tf.inner_loop.footprint import require_memory
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.stop import StopRequest
@@ -88,6 +90,19 @@ def test_presets_are_found_from_anywhere(tmp_path, monkeypatch):
     (tmp_path / "reacher").mkdir()  # the run of that preset, for instance
     assert config.read(["gin/reacher.gin"], []) == config.read(["reacher"], []) == expected
     assert config.read([str(PROJECT / "gin" / "reacher.gin")], []) == expected
+
+
+def test_an_infinite_setting_is_stored_and_shown(tmp_path):
+    bound = "RandomBody.velocity_bound = 1e999"
+    settings = config.read(["own_robot"], [bound])
+    assert settings.family.velocity_bound == math.inf
+    written = tmp_path / "operative_config.gin"
+    written.write_text(config.complete_config())
+    assert bound in written.read_text().splitlines()
+    assert config.read([str(written)], []) == settings
+    phi = np.zeros(3, np.float32)
+    described = describe(settings.inner_loop, settings.family, phi)
+    assert json.loads(json_text(described))["family"]["settings"]["velocity_bound"] == "1e999"
 
 
 def test_paper_gin_is_the_papers_numbers():

@@ -7,6 +7,7 @@ evolved for. Numbers are numbers; keys that end in `rule` hold text.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def _family(family: TaskFamily) -> dict[str, Any]:
     values = {}
     for field in dataclasses.fields(family) if dataclasses.is_dataclass(family) else ():
         value = getattr(family, field.name)
-        values[field.name] = _family(value) if isinstance(value, TaskFamily) else value
+        values[field.name] = _family(value) if isinstance(value, TaskFamily) else _finite(value)
     return {
         "name": type(family).__name__,
         "module": type(family).__module__,
@@ -74,6 +75,15 @@ def _family(family: TaskFamily) -> dict[str, Any]:
         "frame_skip": family.frame_skip,
         "time_limit": family.time_limit,
     }
+
+
+def _finite(value: Any) -> Any:
+    """Returns a setting with infinite numbers as strings, because JSON has none."""
+    if isinstance(value, tuple | list):
+        return tuple(map(_finite, value))
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def _about(description: Description) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import inspect
 import logging
 import math
 import pathlib
+import re
 import tokenize
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ import gin
 import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
 
 from epg_tf.checks import require_types
-from epg_tf.files import SHIPPED
+from epg_tf.files import CONFIG_FILE, SHIPPED
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
@@ -44,7 +45,7 @@ from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic_teacher import CriticTeacher
 from epg_tf.teaching.expert_teacher import ExpertTeacher
-from epg_tf.text import printable
+from epg_tf.text import did_you_mean, printable
 
 
 def _checked(record: type, name: str) -> Any:
@@ -162,8 +163,8 @@ def _read(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
         if not pathlib.Path(_preset(file)).is_file():
             presets = ", ".join(_presets())
             raise ValueError(
-                f"`--gin_file` (={file}) must be an existing file, or the name of a preset: "
-                f"{presets}."
+                f"`--gin_file` (={file}) must be an existing file, or the name of a preset"
+                f"{did_you_mean(file, _presets())}: {presets}."
             )
         _parse(f"`--gin_file` (={file})", gin.parse_config_file, _preset(file))
     for binding in bindings:
@@ -171,7 +172,7 @@ def _read(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
     _parse("The config", gin.finalize)
     try:
         settings = make()
-        _name_unused(bindings)
+        _name_unused(files, bindings)
         return settings
     except ValueError as error:
         # gin appends a chain of calls on further lines.
@@ -180,15 +181,42 @@ def _read(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
         raise ValueError("The config is not understood: a binding refers to itself.") from error
 
 
-def _name_unused(bindings: Sequence[str]) -> None:
-    """Logs a warning for each binding that the run does not use."""
-    used = {line.partition(" =")[0] for line in gin.operative_config_str().splitlines()}
-    used = {".".join(name.split(".")[-2:]) for name in used}
-    for binding in bindings:
-        name = binding.partition("=")[0].strip()
-        thing, dot, _ = name.rpartition(".")
-        if dot and ".".join(name.split(".")[-2:]) not in used:
+def _name_unused(files: Sequence[str], bindings: Sequence[str]) -> None:
+    """Logs a warning for each of the user's settings that the run does not use.
+
+    Raises:
+        ValueError: If a binding has the form of a macro that nothing uses.
+    """
+    lines = gin.operative_config_str().splitlines()
+    used = {_short(line.partition(" =")[0]) for line in lines if " =" in line}
+    texts = [pathlib.Path(file).read_text() for file in files if _is_written_by_hand(file)]
+    for name in re.findall(r"^([\w./]+) *=", "\n".join([*texts, *bindings]), re.MULTILINE):
+        thing, dot, last = name.rpartition(".")
+        if _short(name) in used:
+            continue
+        if dot:
             logging.warning("`%s` is set, and nothing uses `%s`.", name, thing)
+        elif name in {binding.partition("=")[0].strip() for binding in bindings}:
+            fits = sorted(one for one in used if one.endswith(f".{last}"))
+            raise ValueError(
+                f"`--gin_binding` (={name} = …) must name a setting with what it belongs to, such "
+                f"as {fits[0] if fits else 'meta_train.seed'}; nothing uses a macro of that name."
+            )
+
+
+def _short(name: str) -> str:
+    """Returns the name of a setting without the module of its class."""
+    return ".".join(name.split(".")[-2:])
+
+
+def _is_written_by_hand(file: str) -> bool:
+    """Returns whether a file is the user's: neither a preset nor the config of a run."""
+    path = pathlib.Path(file)
+    return (
+        path.is_file()
+        and path.name != CONFIG_FILE
+        and SHIPPED / "gin" not in path.resolve().parents
+    )
 
 
 def complete_config() -> str:

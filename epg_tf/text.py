@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _SMALL, _LARGE = 1e-2, 1e7  # numbers outside this range may have an exponent
@@ -41,6 +42,13 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 def printable(text: str) -> str:
     """Escapes line breaks and the like, so that a text stays on one line."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns a question in brackets with the nearest of the known names; empty if none is near."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1) or [one for one in known if name in one]
+    return f" (did you mean {near[0]}?)" if name and near else ""
 
 
 def number(value: float | None, digits: int = 4, largest: float | None = None) -> str:

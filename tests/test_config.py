@@ -312,6 +312,7 @@ def test_a_file_that_is_not_there_gets_one_sentence(tmp_path, capfd):
         sentence = sentence_of([str(path)], [], capfd)
         rule = f"`--gin_file` (={path}) must be an existing file, or the name of a preset: "
         assert sentence.startswith(rule) and ", reacher," in sentence
+    assert "a preset (did you mean reacher?): " in sentence_of(["reachr"], [], capfd)
 
 
 def test_a_preset_without_a_family_gets_one_sentence(capfd):
@@ -360,6 +361,23 @@ def test_bindings_of_what_nothing_uses_are_named(caplog):
         "`Linear.num_epochs` is set, and nothing uses `Linear`.",
         "`Reinforce.discount` is set, and nothing uses `Reinforce`.",
     ]
+
+
+def test_settings_of_a_file_that_nothing_uses_are_named(tmp_path, caplog):
+    mine = tmp_path / "mine.gin"
+    mine.write_text(
+        "include 'gin/reacher.gin'\nRandomHopper.mass = (\n    1.0,\n    2.0,\n)\n"
+        "K = 4\nmeta_train.seed = 3\nInnerLoop.num_updates = %K\n"
+    )
+    assert config.read([str(mine)], []).inner_loop.num_updates == 4
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["`RandomHopper.mass` is set, and nothing uses `RandomHopper`."]
+
+
+def test_a_binding_without_its_class_gets_one_sentence(capfd):
+    sentence = sentence_of(["gin/reacher.gin"], ["num_epochs = 3"], capfd)
+    assert sentence.startswith("`--gin_binding` (=num_epochs = …) must name a setting with what it")
+    assert "such as meta_train.num_epochs;" in sentence
 
 
 @pytest.mark.parametrize(

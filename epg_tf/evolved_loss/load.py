@@ -25,6 +25,7 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.checkpoint import CheckpointFolder, load_checkpoint
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.taught_epochs import TrainedTeacher, teacher_arrays
+from epg_tf.text import did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +125,7 @@ def load(
         raise ValueError(
             f"`{flag}` (={path}) must be the folder of a run or of an exported loss, with "
             f"`checkpoints` or a `{ARRAYS_FILE}` in it, a checkpoint of a run, or the name of a "
-            f"loss that ships: {', '.join(shipped_losses())}."
+            f"loss that ships{did_you_mean(path, shipped_losses())}: {', '.join(shipped_losses())}."
         )
     configs = [folder, run] if run is not None else [folder]
     found = [str(place / CONFIG_FILE) for place in configs if (place / CONFIG_FILE).is_file()]

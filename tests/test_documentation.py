@@ -1,5 +1,6 @@
-"""The documentation: its commands name doors, flags, presets and losses that exist."""
+"""The documentation: its commands, links, sentences and numbers of steps are true."""
 
+import ast
 import copy
 import importlib.util
 import pathlib
@@ -54,15 +55,80 @@ def test_a_command_names_what_is_there(line):
         config.read([str(PROJECT / preset) for preset in given["gin_file"]], given["gin_binding"])
 
 
-@pytest.mark.parametrize(
-    "page",
-    sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]),
-    ids=lambda page: page.relative_to(PROJECT).as_posix(),
-)
-def test_a_link_to_a_file_leads_to_one(page):
-    text = re.sub(r"`[^`]*`", "", page.read_text())
-    for target in re.findall(r"\]\(([^)#\s:]+)(?:#\S*)?\)", text):
-        assert (page.parent / target).exists(), target
+MARKDOWN = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")])
+
+
+def anchors(page):
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"(?m)^#+ (.*)$", page.read_text())
+    slugs = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    assert len(set(slugs)) == len(slugs), "two headings have the same anchor"
+    return slugs
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: page.relative_to(PROJECT).as_posix())
+def test_a_link_leads_to_a_file_and_a_heading(page):
+    text = re.sub(r"`[^`]*`(?!\])", "", page.read_text())
+    for target, anchor in re.findall(r"\]\(([^)#\s:]*)(?:#([^)\s]*))?\)", text):
+        path = (page.parent / target) if target else page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
+
+
+def test_every_page_is_in_the_navigation_and_on_the_start_page():
+    pages = {path.relative_to(PROJECT / "docs").as_posix() for path in PROJECT.glob("docs/**/*.md")}
+    navigation = re.findall(r"(?m)^ +- (\S+\.md)$", (PROJECT / "mkdocs.yml").read_text())
+    assert pages <= {*navigation}
+    start = (PROJECT / "docs" / "index.md").read_text()
+    listed = re.findall(r"\]\((\S+?\.md)\)", start)
+    assert pages - {"index.md", *(name for name in pages if name.startswith("log/"))} <= {*listed}
+
+
+def said():
+    """All strings of the package and its scripts; in place of a value of an f-string stands …."""
+    for path in PROJECT.glob("epg_tf/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = [getattr(part, "value", "…") for part in node.values]
+                yield "".join(part if isinstance(part, str) else "…" for part in parts)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value.replace("%s", "…")
+    yield (PROJECT / "launch" / "setup.sh").read_text()
+
+
+def quoted():
+    text = (PROJECT / "docs" / "troubleshooting.md").read_text()
+    return re.findall(r"(?m)^    ((?:epg_tf|setup): .*|… .*)$", text)
+
+
+@pytest.mark.parametrize("sentence", quoted())
+def test_a_sentence_of_the_troubleshooting_page_is_one_of_the_code(sentence):
+    corpus = "\n".join(said())
+    for part in re.split(r"…| must |`[A-Z_]+` ", re.sub(r"^\w+: ", "", sentence)):
+        words = part.strip(" `.:;")
+        assert words in corpus, words
+
+
+def test_the_table_of_presets_has_the_steps_of_each():
+    text = (PROJECT / "docs" / "runs.md").read_text()
+    rows = re.findall(r"(?m)^\| `(gin/\S+\.gin)` \|.*\| ([\d,.]+) \|[^|]*\|$", text)
+    assert len(rows) > 20
+    for preset, millions in rows:
+        settings = config.read([str(PROJECT / preset)], [])
+        steps = sum(map(settings.env_steps_in, range(1, settings.num_epochs + 1)))
+        assert f"{steps / 1e6:,.1f}" == millions, preset
+
+
+def test_no_two_evaluations_of_the_pages_share_a_folder():
+    found = {}
+    for page in PAGES:
+        text = re.sub(r"\\\n\s*", "", page.read_text())
+        for line in re.findall(r"(?m)^    (.*(?:epg_tf\.|epg-)(?:train|evaluate) .*)$", text):
+            line = re.sub(r"^.*(?:epg_tf\.|epg-)", "", line)
+            folder = re.findall(r"--root_dir (\S+)", line)[0]
+            found.setdefault(folder, set()).add(line)
+    for folder, lines in found.items():
+        assert len(lines) == 1 or all(line.startswith("train") for line in lines), folder
 
 
 def test_the_reference_knows_every_setting_of_the_presets():

@@ -37,6 +37,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -63,10 +64,10 @@ _PUBLIC = {  # name -> module
 
 def __getattr__(name: str) -> Any:
     """Imports a public name on its first use, because importing TensorFlow takes seconds."""
+    if name == "__version__":
+        return importlib.metadata.version("epg_tf")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'epg_tf' has no attribute {name!r}")
-    import importlib
-
     return getattr(importlib.import_module(f"epg_tf.{_PUBLIC[name]}"), name)
 
 

@@ -6,10 +6,14 @@ import importlib.util
 import pathlib
 import re
 import shlex
+import subprocess
+import sys
+import tomllib
 
 import pytest
 from absl import flags
 
+import epg_tf
 from epg_tf import config
 
 PROJECT = pathlib.Path(__file__).parent.parent
@@ -149,3 +153,14 @@ def test_the_lock_has_a_hash_of_every_requirement():
     assert len(pins) > 50
     for name, version in pins:
         assert re.search(rf"(?m)^{re.escape(name + version)} \\\n    --hash=sha256:", lock), name
+
+
+def test_the_package_lists_its_commands_and_knows_its_version():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    listed = subprocess.run(
+        [sys.executable, "-m", "epg_tf"], capture_output=True, text=True, check=True
+    ).stdout
+    for script in project["scripts"]:
+        name = script.removeprefix("epg-").replace("-", "_")
+        assert re.search(rf"(?m)^  python -m epg_tf\.{name} +\w.*[.:]$", listed), name
+    assert epg_tf.__version__ == project["version"]

@@ -18,26 +18,15 @@ Each writes to --root_dir a picture (.png), every agent's numbers (.npz and .csv
 
 from __future__ import annotations
 
-import sys
-
-from absl import flags
-
 from epg_tf import command_line
 from epg_tf.command_line import config_flags, held_out_flags, loss_flags, result_flags
-
-flags.adopt_module_key_flags(config_flags)
-flags.adopt_module_key_flags(loss_flags)
-flags.adopt_module_key_flags(held_out_flags)
-flags.adopt_module_key_flags(result_flags)
 
 _BAR = "{desc} {percentage:3.0f}%|{bar:20}| update {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 
 
-def main(argv: list[str]) -> None:
+@command_line.takes(config_flags, loss_flags, held_out_flags, result_flags)
+def main() -> None:
     """Runs the command."""
-    if len(argv) > 1:
-        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
-    result_flags.require_json_file()
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     import pathlib
 
@@ -45,24 +34,20 @@ def main(argv: list[str]) -> None:
     from epg_tf.evaluation.analysis.results import fingerprint, write
     from epg_tf.evaluation.analysis.summary import sentences, tables
     from epg_tf.evaluation.results_folder import ResultsFolder
-    from epg_tf.ranks import Ranks
     from epg_tf.run.progress import progress_bar
 
-    ranks = Ranks()
-    with command_line.one_sentence(ranks):
-        held_out_flags.refuse_ranks(ranks.size, "analyze")
+    with command_line.one_process("analyze"):
         num_tasks = held_out_flags.num_tasks(Analysis.num_tasks)
         analysis = Analysis(held_out_flags.read_loss(), num_tasks)
         root = pathlib.Path(config_flags.ROOT_DIR.value or "")
         ResultsFolder(root, "analyze", fingerprint(analysis)).open()
     with progress_bar(analysis.inner_loop.num_updates, _BAR, desc=root.name) as bar:
         found = analysis.run(bar.update)
-    summary = write(root, analysis, found, ["python", "-m", "epg_tf.analyze", *sys.argv[1:]])
+    summary = write(root, analysis, found, command_line.as_typed("analyze"))
     result_flags.write_result(summary)
     print("\n".join([sentences(summary), *tables(summary)]))
     print(f"Files: {root}. TensorBoard: tensorboard --logdir {root}")
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["loss", "root_dir"])  # here: importers do not need them
-    command_line.run(main, lives=True)
+    command_line.run(main, "loss", "root_dir", lives=True)

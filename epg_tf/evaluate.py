@@ -35,7 +35,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import sys
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -52,10 +51,6 @@ if TYPE_CHECKING:
     from epg_tf.evaluation.learning_curves.training import Runs
     from epg_tf.ranks import Ranks
 
-flags.adopt_module_key_flags(config_flags)
-flags.adopt_module_key_flags(loss_flags)
-flags.adopt_module_key_flags(held_out_flags)
-flags.adopt_module_key_flags(result_flags)
 _METHODS = flags.DEFINE_list(
     "methods",
     list(DEFAULT_METHODS),
@@ -95,11 +90,9 @@ _PPO_NUM_PASSES = flags.DEFINE_integer(
 _BAR = "{desc} {percentage:3.0f}%|{bar:20}| update {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 
 
-def main(argv: list[str]) -> None:
+@command_line.takes(config_flags, loss_flags, held_out_flags, result_flags)
+def main() -> None:
     """Runs the command."""
-    if len(argv) > 1:
-        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
-    result_flags.require_json_file()
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     import pathlib
 
@@ -192,7 +185,7 @@ def _evaluate(
     if not ranks.broadcast(results.finished):
         runs = _train_what_is_missing(comparison, ranks, results, title)
         if ranks.is_first:
-            results.write(runs, ["python", "-m", "epg_tf.evaluate", *sys.argv[1:]])
+            results.write(runs, command_line.as_typed("evaluate"))
     lock.release()
     return ranks.broadcast(results.summary() if ranks.is_first else {})
 
@@ -236,5 +229,4 @@ def _train_what_is_missing(
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["loss", "root_dir"])  # here: importers do not need them
-    command_line.run(main, lives=True)
+    command_line.run(main, "loss", "root_dir", lives=True)

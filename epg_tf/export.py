@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from epg_tf.evolved_loss.load import EvolvedLoss
 
-flags.adopt_module_key_flags(result_flags)
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
@@ -44,11 +43,9 @@ _EVALUATION = flags.DEFINE_string(
 )
 
 
-def main(argv: list[str]) -> None:
+@command_line.takes(result_flags)
+def main() -> None:
     """Runs the command."""
-    if len(argv) > 1:
-        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
-    result_flags.require_json_file()
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     import pathlib
 
@@ -136,5 +133,4 @@ def _scores(loss: EvolvedLoss, phi_crc32: int) -> tuple[dict[str, Any] | None, s
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["checkpoint", "out"])  # here: importers do not need them
-    command_line.run(main)
+    command_line.run(main, "checkpoint", "out")

@@ -19,7 +19,6 @@ first that works does. A separate process draws, without TensorFlow.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -30,20 +29,14 @@ from epg_tf.command_line import config_flags, held_out_flags, loss_flags, result
 if TYPE_CHECKING:
     from epg_tf.rendering.process import RenderProcess
 
-flags.adopt_module_key_flags(config_flags)
-flags.adopt_module_key_flags(loss_flags)
-flags.adopt_module_key_flags(held_out_flags)
-flags.adopt_module_key_flags(result_flags)
 _SECONDS = flags.DEFINE_float("seconds", 4.0, "The length of the films.")
 
 _BAR = "{desc:9} {percentage:3.0f}%|{bar:20}| [{elapsed}<{remaining}]"
 
 
-def main(argv: list[str]) -> None:
+@command_line.takes(config_flags, loss_flags, held_out_flags, result_flags)
+def main() -> None:
     """Runs the command."""
-    if len(argv) > 1:
-        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
-    result_flags.require_json_file()
     # Imported here so that --help and a mistyped flag do not wait for them.
     from epg_tf.rendering.process import RenderingError, RenderProcess
 
@@ -60,12 +53,9 @@ def _render(process: RenderProcess) -> None:
     from epg_tf.evaluation.films.files import Show, table
     from epg_tf.evaluation.films.showcase import FilmPlan
     from epg_tf.evaluation.results_folder import ResultsFolder
-    from epg_tf.ranks import Ranks
     from epg_tf.run.progress import progress_bar
 
-    ranks = Ranks()
-    with command_line.one_sentence(ranks):
-        held_out_flags.refuse_ranks(ranks.size, "render")
+    with command_line.one_process("render"):
         num_tasks = held_out_flags.num_tasks(FilmPlan.num_tasks)
         showcase = FilmPlan(held_out_flags.read_loss(), num_tasks, _SECONDS.value)
         root = pathlib.Path(config_flags.ROOT_DIR.value or "")
@@ -77,7 +67,7 @@ def _render(process: RenderProcess) -> None:
             bar.set_description_str(doing, refresh=False)
             bar.update()
 
-        summary = show.write(process, tick, ["python", "-m", "epg_tf.render", *sys.argv[1:]])
+        summary = show.write(process, tick, command_line.as_typed("render"))
     result_flags.write_result(summary)
     print(table(summary))
     if not show.travels:
@@ -86,5 +76,4 @@ def _render(process: RenderProcess) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["loss", "root_dir"])  # here: importers do not need them
-    command_line.run(main, lives=True)
+    command_line.run(main, "loss", "root_dir", lives=True)

@@ -39,10 +39,9 @@ flags.DEFINE_string(
 )
 
 
-def main(argv: list[str]) -> None:
+@command_line.takes()
+def main() -> None:
     """Runs the command."""
-    if len(argv) > 1:
-        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     for name in ("gin_file", "gin_binding"):
         if flags.FLAGS[name].value:
             command_line.fail(f"`--{name}` must not be given: a report has the run's own config.")
@@ -117,5 +116,4 @@ def _page_to_write(root: pathlib.Path) -> pathlib.Path:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["root_dir"])  # here: importers do not need it
-    command_line.run(main)
+    command_line.run(main, "root_dir")

@@ -14,15 +14,12 @@ run needs.
 from __future__ import annotations
 
 import pathlib
-import sys
 
 from absl import flags
 
 from epg_tf import command_line
 from epg_tf.command_line import config_flags, result_flags
 
-flags.adopt_module_key_flags(config_flags)
-flags.adopt_module_key_flags(result_flags)
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run",
     False,
@@ -31,10 +28,9 @@ _DRY_RUN = flags.DEFINE_bool(
 )
 
 
-def main(argv: list[str]) -> None:
+@command_line.takes(config_flags, result_flags)
+def main() -> None:
     """Runs the command."""
-    if len(argv) > 1:
-        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     from epg_tf import config
     from epg_tf.evolved_loss.load import loss_to_start_from
@@ -48,12 +44,9 @@ def main(argv: list[str]) -> None:
     from epg_tf.seeds import TRAINING_TASK_SEEDS
     from epg_tf.teaching.expert_teacher import ExpertTeacher
 
-    result_flags.require_json_file()
     ranks = Ranks()
     with command_line.one_sentence(ranks):
-        if not config_flags.GIN_FILE.value:
-            raise ValueError("`--gin_file` (=none) must name a preset, such as gin/reacher.gin.")
-        settings = config.read(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
+        settings = config.read(*config_flags.presets("gin/reacher.gin"))
         config_text = config.complete_config()
         settings.family.sample(TRAINING_TASK_SEEDS[0])  # raises before there is a folder
         require_memory(settings.inner_loop, settings.family, len(ranks.share(settings.num_workers)))
@@ -67,7 +60,7 @@ def main(argv: list[str]) -> None:
             print(format_plan(planned), flush=True)
         return
     with command_line.one_sentence(ranks):
-        command = ["python", "-m", "epg_tf.train", *sys.argv[1:]]
+        command = command_line.as_typed("train")
         root = config_flags.ROOT_DIR.value or ""
         run = RunFolder(root, settings, ranks, lambda: config_text, command)
     phi, made = (None, None) if start is None else (start.phi, start.made)
@@ -83,5 +76,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("root_dir")  # here: importers do not need it
-    command_line.run(main, lives=True)
+    command_line.run(main, "root_dir", lives=True)

@@ -30,7 +30,6 @@ from epg_tf import command_line
 from epg_tf.command_line import result_flags
 from epg_tf.run.progress import progress_bar
 
-flags.adopt_module_key_flags(result_flags)
 _FAMILIES = flags.DEFINE_string(
     "families", ",".join(FAMILIES), "Which presets to measure, separated by commas."
 )
@@ -38,10 +37,9 @@ _QUICK = flags.DEFINE_bool("quick", False, "Fewer repetitions, no costs, no more
 _PROFILE = flags.DEFINE_string("profile", None, "A folder for profiles of a lifetime.")
 
 
-def main(argv: list[str]) -> None:
+@command_line.takes(result_flags)
+def main() -> None:
     """Runs the command."""
-    if len(argv) > 1:
-        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     families = list(dict.fromkeys(name.strip() for name in _FAMILIES.value.split(",")))
     if not set(families) <= {*FAMILIES, *BODIES}:
         command_line.fail(
@@ -50,7 +48,6 @@ def main(argv: list[str]) -> None:
         )
     if not processes.horovodrun().exists():
         command_line.fail(f"`{processes.horovodrun()}` must exist; launch/setup.sh builds it.")
-    result_flags.require_json_file()
     profile = _made_folder("profile", _PROFILE.value)
     sizes = QUICK if _QUICK.value else FULL
     todo = parts.list_parts(families, sizes, profile)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from logging import Formatter
+from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
 from absl import app, flags, logging
@@ -46,6 +48,7 @@ if _XLA_FLAG not in os.environ.setdefault("XLA_FLAGS", _XLA_FLAG):
     os.environ["XLA_FLAGS"] += f" {_XLA_FLAG}"
 os.environ.pop("TF_USE_LEGACY_KERAS", None)  # it asks for a package that is not needed
 
+flags.disclaim_key_flags()  # so that `takes` adopts flags for the module that calls it
 opengl.withhold()
 logging.set_verbosity(logging.WARNING)
 logging.get_absl_handler().setFormatter(Formatter("epg_tf: %(message)s"))  # like all other messages
@@ -58,14 +61,42 @@ DISK_TROUBLE = 1  # not the user's fault: `launch/supervise.sh` tries again
 _DISK_TROUBLES = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)))
 
 
-def run(main: Callable[[list[str]], None], lives: bool = False) -> NoReturn:
+def takes(*modules: ModuleType) -> Callable[[Callable[[], None]], Callable[[list[str]], None]]:
+    """Decorates a command that imports TensorFlow itself, after its flags have been checked.
+
+    The result takes the arguments that are no flags, and refuses them.
+
+    Args:
+        *modules: The modules of this folder whose flags the command takes beside those of its own
+            module. If one has a function `require`, the result calls it before the command.
+    """
+    for module in modules:
+        flags.adopt_module_key_flags(module)
+
+    def decorate(command: Callable[[], None]) -> Callable[[list[str]], None]:
+        @functools.wraps(command)
+        def main(argv: list[str]) -> None:
+            if len(argv) > 1:
+                fail(f"`{argv[1]}` is not a flag; see --help.")
+            for module in modules:
+                getattr(module, "require", lambda: None)()
+            command()
+
+        return main
+
+    return decorate
+
+
+def run(main: Callable[[list[str]], None], *required: str, lives: bool = False) -> NoReturn:
     """Parses the flags and runs `main`; Ctrl-C ends it, like SIGTERM, without a traceback.
 
     Args:
         main: The command.
+        *required: The flags that must be given. Modules that import the command need none of them.
         lives: True if agents will live in it. Their native code, unless compiled before, is then
             compiled while TensorFlow is imported.
     """
+    flags.mark_flags_as_required(required)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -114,6 +145,23 @@ def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:
     """Prints one sentence and ends the process."""
     print(f"epg_tf: {sentence}", file=sys.stderr, flush=True)
     raise SystemExit(code)
+
+
+def as_typed(name: str) -> list[str]:
+    """Returns the command line of this process, whose command has a name such as "train"."""
+    return ["python", "-m", f"epg_tf.{name}", *sys.argv[1:]]
+
+
+@contextlib.contextmanager
+def one_process(name: str) -> Iterator[None]:
+    """Does what `one_sentence` does for a command that refuses to run on several ranks."""
+    from epg_tf.ranks import Ranks
+
+    ranks = Ranks()
+    with one_sentence(ranks):
+        if ranks.size > 1:
+            raise ValueError(f"`horovodrun -np` (={ranks.size}) must be 1: {name} is one process.")
+        yield
 
 
 @contextlib.contextmanager

@@ -7,3 +7,14 @@ GIN_BINDING = flags.DEFINE_multi_string(
     "gin_binding", [], "A binding that overrides the presets; may be given several times."
 )
 ROOT_DIR = flags.DEFINE_string("root_dir", None, "The folder that everything is written to.")
+
+
+def presets(example: str) -> tuple[list[str], list[str]]:
+    """Returns the presets and bindings of a command that needs a preset.
+
+    Raises:
+        ValueError: If there is none, in one sentence with an example.
+    """
+    if not GIN_FILE.value:
+        raise ValueError(f"`--gin_file` (=none) must name a preset, such as {example}.")
+    return GIN_FILE.value, GIN_BINDING.value

@@ -37,13 +37,3 @@ def read_loss() -> EvolvedLoss:
 def num_tasks(default: int) -> int:
     """Returns the number of held-out tasks."""
     return default if NUM_TASKS.value is None else NUM_TASKS.value
-
-
-def refuse_ranks(num_ranks: int, command: str) -> None:
-    """Checks that a command of one process was not started on several ranks.
-
-    Raises:
-        ValueError: If it was.
-    """
-    if num_ranks > 1:
-        raise ValueError(f"`horovodrun -np` (={num_ranks}) must be 1: {command} is one process.")

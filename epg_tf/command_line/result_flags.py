@@ -18,7 +18,7 @@ JSON = flags.DEFINE_string(
 )
 
 
-def require_json_file() -> None:
+def require() -> None:
     """Ends the process, before any work, if --json names a file that cannot be written."""
     path = _target()
     if JSON.value == "-":

@@ -13,15 +13,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
 from epg_tf import command_line
 from epg_tf.command_line import result_flags
 
 if TYPE_CHECKING:
     import pathlib
 
-flags.adopt_module_key_flags(result_flags)
 
 _HEAD = ("name", "tasks", "reward", "made", "steps", "P", "KB", "return (updates)", "PPO's")
 
@@ -29,11 +26,9 @@ _HEAD = ("name", "tasks", "reward", "made", "steps", "P", "KB", "return (updates
 _RETURNS = ("early_iqm", "final_iqm")  # the first if the loss is for fewer updates
 
 
-def main(argv: list[str]) -> None:
+@command_line.takes(result_flags)
+def main() -> None:
     """Runs the command."""
-    if len(argv) > 1:
-        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
-    result_flags.require_json_file()
     from epg_tf.evolved_loss.folder import shipped_losses
     from epg_tf.files import SHIPPED
     from epg_tf.text import aligned

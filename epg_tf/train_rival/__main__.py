@@ -11,40 +11,25 @@ command runs in one process.
 
 from __future__ import annotations
 
-import sys
-
-from absl import flags
-
 from epg_tf import command_line
 from epg_tf.command_line import config_flags
 
-flags.adopt_module_key_flags(config_flags)
 
-
-def main(argv: list[str]) -> None:
+@command_line.takes(config_flags)
+def main() -> None:
     """Runs the command."""
-    if len(argv) > 1:
-        command_line.fail(f"`{argv[1]}` is not a flag; see --help.")
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     from epg_tf import config
-    from epg_tf.command_line.held_out_flags import refuse_ranks
     from epg_tf.outer_loop.stop import StopRequest
-    from epg_tf.ranks import Ranks
     from epg_tf.rivals.learners import make_learner
     from epg_tf.rivals.meta_training.folder import RivalFolder
     from epg_tf.rivals.meta_training.training import train
     from epg_tf.seeds import TRAINING_TASK_SEEDS
 
-    ranks = Ranks()
-    with command_line.one_sentence(ranks):
-        refuse_ranks(ranks.size, "train_rival")
-        if not config_flags.GIN_FILE.value:
-            raise ValueError(
-                "`--gin_file` (=none) must name a preset, such as gin/rivals/rl2_reacher.gin."
-            )
-        settings = config.read_rival(config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value)
+    with command_line.one_process("train_rival"):
+        settings = config.read_rival(*config_flags.presets("gin/rivals/rl2_reacher.gin"))
         settings.family.sample(TRAINING_TASK_SEEDS[0])  # raises before there is a folder
-        command = ["python", "-m", "epg_tf.train_rival", *sys.argv[1:]]
+        command = command_line.as_typed("train_rival")
         root = config_flags.ROOT_DIR.value or ""
         run = RivalFolder(root, settings, config.complete_config(), command)
     learner = make_learner(settings.rival, settings.family, settings.num_threads)
@@ -54,5 +39,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("root_dir")  # here: importers do not need it
-    command_line.run(main)
+    command_line.run(main, "root_dir")

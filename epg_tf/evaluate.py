@@ -72,7 +72,8 @@ _SHIFT = flags.DEFINE_string(
 _RIVALS = flags.DEFINE_list(
     "rivals", [], "Folders of runs of epg_tf.train_rival, one for each such method."
 )
-_CONVERGED = flags.DEFINE_string(
+_CONVERGED = flags.DEFINE(
+    command_line.PathParser(),
     "converged",
     None,
     "The folder of a finished evaluation of the same tasks with longer lifetimes: PPO's and SAC's "

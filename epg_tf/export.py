@@ -27,15 +27,17 @@ if TYPE_CHECKING:
 
     from epg_tf.evolved_loss.load import EvolvedLoss
 
-_CHECKPOINT = flags.DEFINE_string(
+_CHECKPOINT = flags.DEFINE(
+    command_line.PathParser(),
     "checkpoint",
     None,
     "What to export: the folder of a run (its latest epoch counts), a checkpoint "
     "(RUN/checkpoints/epoch_000050.npz), or the folder of a loss that was exported "
     "(RUN/export/best).",
 )
-_OUT = flags.DEFINE_string("out", None, "The folder to make.")
-_EVALUATION = flags.DEFINE_string(
+_OUT = flags.DEFINE(command_line.PathParser(), "out", None, "The folder to make.")
+_EVALUATION = flags.DEFINE(
+    command_line.PathParser(),
     "evaluation",
     None,
     "The folder of an evaluation whose scores go into the card; by default RUN/evaluation, where "

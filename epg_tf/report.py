@@ -31,7 +31,8 @@ from epg_tf import command_line
 from epg_tf.command_line import config_flags
 
 flags.declare_key_flag("root_dir")
-flags.DEFINE_string(
+flags.DEFINE(
+    command_line.PathParser(),
     "out",
     None,
     "The page; by default report.html in the folder of --root_dir.",

@@ -106,3 +106,20 @@ def test_a_file_system_without_locks_is_named_and_used(tmp_path, monkeypatch, ca
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
     assert FolderLock(tmp_path).take() is None
     assert f"`--root_dir` (={tmp_path}) cannot be locked there" in caplog.text
+
+
+def test_a_path_may_begin_at_home(tmp_path):
+    ended = run("-m", "epg_tf.report", "--root_dir=~/run", HOME=str(tmp_path))
+    assert f"`--root_dir` (={tmp_path}/run) must be" in ended.stderr
+
+
+def test_a_user_without_a_home_and_a_closed_stderr_are_fine(tmp_path):
+    nobody = (
+        "import os, pwd, sys; del os.environ['HOME']; os.close(2); sys.stderr = None\n"
+        "def unknown(user): raise KeyError(user)\n"
+        "pwd.getpwuid = unknown\n"
+        "from epg_tf import command_line\n"
+        "import matplotlib.pyplot; from epg_tf.ranks import Ranks; print(Ranks().size)"
+    )
+    assert run("-c", nobody, TMPDIR=str(tmp_path)).stdout.strip() == "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["epg_tf_matplotlib"]

@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from logging import Formatter
 from types import ModuleType
@@ -49,6 +50,11 @@ if _XLA_FLAG not in os.environ.setdefault("XLA_FLAGS", _XLA_FLAG):
 os.environ.pop("TF_USE_LEGACY_KERAS", None)  # it asks for a package that is not needed
 
 flags.disclaim_key_flags()  # so that `takes` adopts flags for the module that calls it
+if sys.stderr is None:  # closed by the shell: what is said there goes nowhere
+    sys.stderr = open(os.open(os.devnull, os.O_WRONLY), "w")  # noqa: SIM115
+if os.path.expanduser("~") == "~":  # no home, where matplotlib would keep its settings
+    os.environ.setdefault("MPLCONFIGDIR", os.path.join(tempfile.gettempdir(), "epg_tf_matplotlib"))
+
 opengl.withhold()
 logging.set_verbosity(logging.WARNING)
 logging.get_absl_handler().setFormatter(Formatter("epg_tf: %(message)s"))  # like all other messages
@@ -139,6 +145,14 @@ def disk_trouble_as_one_sentence() -> Iterator[None]:
             "same command goes on once that has been put right.",
             DISK_TROUBLE,
         )
+
+
+class PathParser(flags.ArgumentParser):
+    """Reads a path; `~` means the user's home, which shells leave as it is in --root_dir=~/x."""
+
+    def parse(self, argument: str) -> str:
+        """Returns the path."""
+        return os.path.expanduser(argument)
 
 
 def fail(sentence: str, code: int = BAD_INPUT) -> NoReturn:

@@ -2,11 +2,15 @@
 
 from absl import flags
 
+from epg_tf import command_line
+
 GIN_FILE = flags.DEFINE_multi_string("gin_file", [], "A preset; may be given several times.")
 GIN_BINDING = flags.DEFINE_multi_string(
     "gin_binding", [], "A binding that overrides the presets; may be given several times."
 )
-ROOT_DIR = flags.DEFINE_string("root_dir", None, "The folder that everything is written to.")
+ROOT_DIR = flags.DEFINE(
+    command_line.PathParser(), "root_dir", None, "The folder that everything is written to."
+)
 
 
 def presets(example: str) -> tuple[list[str], list[str]]:

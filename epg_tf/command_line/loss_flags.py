@@ -2,7 +2,10 @@
 
 from absl import flags
 
-LOSS = flags.DEFINE_string(
+from epg_tf import command_line
+
+LOSS = flags.DEFINE(
+    command_line.PathParser(),
     "loss",
     None,
     "An evolved loss: the folder of a run (its latest epoch counts), one of its checkpoint files, "

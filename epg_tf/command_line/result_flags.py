@@ -13,8 +13,11 @@ from absl import flags
 from epg_tf import command_line
 from epg_tf.files import aside_of, json_text, write_text
 
-JSON = flags.DEFINE_string(
-    "json", None, "A file, device or pipe to write the result to as well, as JSON; - for stdout."
+JSON = flags.DEFINE(
+    command_line.PathParser(),
+    "json",
+    None,
+    "A file, device or pipe to write the result to as well, as JSON; - for stdout.",
 )
 
 

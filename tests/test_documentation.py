@@ -102,7 +102,7 @@ def said():
 
 def quoted():
     text = (PROJECT / "docs" / "troubleshooting.md").read_text()
-    return re.findall(r"(?m)^    ((?:epg_tf|setup): .*|… .*)$", text)
+    return re.findall(r"(?m)^    ((?:epg_tf|setup|RuntimeError): .*|… .*)$", text)
 
 
 @pytest.mark.parametrize("sentence", quoted())

@@ -73,6 +73,11 @@ def main() -> None:
         raise SystemExit(stop.exit_code)
     if ranks.is_first:
         result_flags.write_result({"root_dir": root, **last_metrics(pathlib.Path(root))})
+        print(
+            f"The loss: {root}/export/latest; that of the best epoch: {root}/export/best.\n"
+            f"Next: python -m epg_tf.evaluate --loss {root} --root_dir {root}/evaluation",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -715,6 +715,8 @@ def test_the_number_of_ranks_does_not_change_phi(two_epochs, tmp_path):
     result = execute(command(tmp_path, {}, HOROVODRUN, "-np", 3))
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("Starting at epoch 0 of 2: 4 workers on 3 ranks") == 1
+    assert result.stdout.count(f"The loss: {tmp_path}/export/latest; that of the best epoch") == 1
+    assert (tmp_path / "export" / "latest" / "loss.json").is_file()
     assert_same_state(tmp_path, two_epochs)
     assert [list(line) for line in metrics_of(tmp_path)] == [KEYS, KEYS]
     same = [k for k in KEYS if "second" not in k]

@@ -149,9 +149,10 @@ class Reporter:
         shown = {
             "return": f"{metrics['return_mean']:.4g}",
             "best": f"{checkpoint.best_return:.4g}",
-            "guidance": f"{logs['guidance']:.2f}",
             "steps/s": f"{metrics['env_steps_per_second']:,.0f}",
         }
+        if logs["guidance"]:
+            shown["guidance"] = f"{logs['guidance']:.2f}"
         if "validation_return" in logs:
             shown["validation"] = f"{logs['validation_return']:.4g}"
         if "teaching_explained" in logs:

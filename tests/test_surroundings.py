@@ -123,3 +123,12 @@ def test_a_user_without_a_home_and_a_closed_stderr_are_fine(tmp_path):
     )
     assert run("-c", nobody, TMPDIR=str(tmp_path)).stdout.strip() == "1"
     assert [path.name for path in tmp_path.iterdir()] == ["epg_tf_matplotlib"]
+
+
+@pytest.mark.parametrize("name", [".lock", "metrics.jsonl", "checkpoints/epoch_000001.npz"])
+def test_files_of_another_user_are_named_before_any_work(name, tmp_path, monkeypatch):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    monkeypatch.setattr("os.access", lambda path, how: path != tmp_path / name)  # root may do all
+    sentence = f"must hold files one can write to, unlike {tmp_path / name}."
+    assert FolderLock(tmp_path).take() == f"`--root_dir` (={tmp_path}) {sentence}"

@@ -684,6 +684,7 @@ def test_what_cannot_be_is_refused_before_there_is_a_folder(changes, part, tmp_p
     ("flags_given", "code", "said"),
     [
         (["--help"], 0, ""),
+        (["-h"], 0, ""),
         (["--nonsense"], 2, "epg_tf: Unknown command line flag 'nonsense'; see --help.\n"),
         ([], 2, "epg_tf: `--root_dir` (=none) must be given; see --help.\n"),
         (["--root_dir=x", "more"], 2, "epg_tf: `more` is not a flag; see --help.\n"),

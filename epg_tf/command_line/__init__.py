@@ -119,7 +119,7 @@ def run(main: Callable[[list[str]], None], *required: str, lives: bool = False) 
 def _parse(arguments: list[str]) -> list[str]:
     """Parses the flags like absl, with other exit codes; returns the remaining arguments."""
     try:
-        return flags.FLAGS(arguments)
+        return flags.FLAGS(["--help" if word == "-h" else word for word in arguments])
     except flags.Error as error:
         missing = re.fullmatch(
             r"flag --(\w+)=None: .* must have a value other than None\.", str(error)

@@ -28,7 +28,10 @@ class FolderLock:
                 f"`--root_dir` (={self._root}) must be a folder one can write to "
                 f"({error.strerror})."
             )
-        self._file = os.open(self._root / ".lock", os.O_CREAT | os.O_RDWR)
+        lock = self._root / ".lock"
+        if theirs := _read_only(lock):
+            return self._holds(theirs)
+        self._file = os.open(lock, os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -38,7 +41,11 @@ class FolderLock:
                 "`--root_dir` (=%s) cannot be locked there (%s): let no other run write to it.",
                 *(self._root, error.strerror),
             )
-        return None
+        theirs = _read_only(*self._root.rglob("*"))
+        return self._holds(theirs) if theirs else None
+
+    def _holds(self, path: pathlib.Path) -> str:
+        return f"`--root_dir` (={self._root}) must hold files one can write to, unlike {path}."
 
     def release(self) -> None:
         """Releases the lock."""
@@ -49,3 +56,8 @@ class FolderLock:
     def __del__(self) -> None:
         """Releases the lock if `release` was never called."""
         self.release()
+
+
+def _read_only(*paths: pathlib.Path) -> pathlib.Path | None:
+    """Returns the first of the paths that exists and that this user cannot write to."""
+    return next((path for path in paths if path.exists() and not os.access(path, os.W_OK)), None)

@@ -79,6 +79,16 @@ def test_a_link_leads_to_a_file_and_a_heading(page):
         assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
 
 
+@pytest.mark.parametrize("page", [*PAGES, PROJECT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_a_file_that_a_page_names_is_there(page):
+    names = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:gin|md|py|sh|txt|yaml))`", page.read_text())
+    made_or_elsewhere = ("runs/", "http/", "driver/")  # a run makes them, or Horovod has them
+    for name in (name for name in names if not name.startswith(made_or_elsewhere)):
+        assert any([*PROJECT.glob(name.replace("NAME", "*")), *PROJECT.glob(f"epg_tf/{name}")]), (
+            name
+        )
+
+
 def test_every_page_is_in_the_navigation_and_on_the_start_page():
     pages = {path.relative_to(PROJECT / "docs").as_posix() for path in PROJECT.glob("docs/**/*.md")}
     navigation = re.findall(r"(?m)^ +- (\S+\.md)$", (PROJECT / "mkdocs.yml").read_text())

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Sets up where needed and runs the tests; arguments go to pytest: ./launch/test.sh -k golden
-# ./launch/test.sh --slow runs those that take minutes each, and no others, a file on each core.
+# Sets up where needed and runs the tests, a file on each core; arguments go to pytest: ./launch/test.sh -k golden
+# ./launch/test.sh --slow runs those that take minutes each, and no others. -n 0 runs tests in one process, as -s needs it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 launch/setup.sh
+options=(--numprocesses logical --dist loadfile)
 if [[ "${1:-}" == --slow ]]; then
   shift
-  set -- -m slow --numprocesses logical --dist loadfile "$@"
+  options+=(-m slow)
 fi
-exec .venv/bin/python -m pytest "$@"
+exec .venv/bin/python -m pytest "${options[@]}" "$@"

@@ -367,7 +367,7 @@ def test_the_bar_is_told_of_all_environment_steps_of_an_epoch(settings, tmp_path
 
 def test_the_number_of_ranks_does_not_change_what_is_taught(taught, tmp_path):
     taught, settings = taught
-    result = execute(command(tmp_path, settings, HOROVODRUN, "-np", 3))
+    result = execute(command(tmp_path, settings, HOROVODRUN, "-np", 2))  # 5 explorers: 3 and 2
     assert result.returncode == 0, result.stderr
     assert_same_state(tmp_path, taught)
 

@@ -20,7 +20,6 @@ import gin
 # `import tf_agents` registers all classes that this project uses, except for this one.
 import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
 
-from epg_tf.checks import require_types
 from epg_tf.files import CONFIG_FILE, SHIPPED
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
@@ -55,7 +54,6 @@ def _checked(record: type, name: str) -> Any:
         for parameter in signature.parameters.values():
             if parameter.default is parameter.empty and parameter.name not in values:
                 raise ValueError(f"`{name}.{parameter.name}` is missing: a preset must bind it.")
-        require_types(name, record, values)
         return record(**values)
 
     signature = inspect.signature(record)

@@ -193,11 +193,11 @@ def _evaluate(
 
 def _lifetime(num_updates: int) -> int:
     """Returns K: the config's or that of --num_updates, times --horizon_factor."""
-    from epg_tf.checks import require_integer
+    from epg_tf.checks import PositiveInt, require
 
     if held_out_flags.NUM_UPDATES.value is not None:
         num_updates = held_out_flags.NUM_UPDATES.value
-        require_integer("--num_updates", num_updates)
+        require("--num_updates", num_updates, PositiveInt)
     factor = _HORIZON_FACTOR.value
     if not (math.isfinite(factor) and factor >= 1.0):
         raise ValueError(f"`--horizon_factor` (={factor:g}) must be a finite number, 1 or more.")

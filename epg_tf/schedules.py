@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from epg_tf.checks import require_integer, require_number
+from epg_tf.checks import PositiveInt, Settings
 
 _MOST_EPOCHS = 100_000
 
@@ -47,16 +47,18 @@ def epochs_to_look_at(schedule: Schedule, last_epoch: int) -> Iterable[int]:
 
 def require_schedule(
     name: str,
-    schedule: Schedule,
+    schedule: float | Schedule | None,
     last_epoch: int,
     lowest: float = 0.0,
     highest: float = math.inf,
 ) -> None:
-    """Checks a schedule's value in every epoch.
+    """Checks a schedule's value in every epoch, and accepts what is no schedule.
 
     Raises:
         ValueError: If a value is not a finite number from `lowest` to `highest`.
     """
+    if not callable(schedule):
+        return
     for epoch in epochs_to_look_at(schedule, last_epoch):
         try:
             value = schedule(epoch)
@@ -71,25 +73,13 @@ def require_schedule(
             )
 
 
-def require_rate(name: str, rate: float | Schedule, last_epoch: int) -> None:
-    """Checks a step size, a number or a schedule.
-
-    Raises:
-        ValueError: If a number is not positive, or a schedule's value is negative or not finite.
-    """
-    if callable(rate):
-        require_schedule(name, rate, last_epoch)
-    else:
-        require_number(name, rate)
-
-
 def value_in(setting: float | Schedule, epoch: int) -> float:
     """Returns the value of a setting, a number or a schedule, in an epoch (1, 2, ...)."""
     return setting(epoch) if callable(setting) else setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Constant:
+class Constant(Settings):
     """The same value in every epoch."""
 
     value: float
@@ -100,7 +90,7 @@ class Constant:
 
 
 @dataclasses.dataclass(frozen=True)
-class Linear:
+class Linear(Settings):
     """A line from `start` in epoch 1 to `end` in epoch `num_epochs` + 1, and `end` afterwards.
 
     Raises:
@@ -109,10 +99,7 @@ class Linear:
 
     start: float
     end: float
-    num_epochs: int
-
-    def __post_init__(self) -> None:
-        require_integer("Linear.num_epochs", self.num_epochs)
+    num_epochs: PositiveInt
 
     def __call__(self, epoch: int) -> float:
         """Returns the interpolated value."""
@@ -121,7 +108,7 @@ class Linear:
 
 
 @dataclasses.dataclass(frozen=True)
-class PiecewiseLinear:
+class PiecewiseLinear(Settings):
     """Straight lines through `values`, each reached in the epoch at its place in `epochs`.
 
     The first value holds before the first of these epochs, the last value after the last.
@@ -134,13 +121,12 @@ class PiecewiseLinear:
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.epochs or any(a >= b for a, b in itertools.pairwise(self.epochs)):
-            raise ValueError(f"`PiecewiseLinear.epochs` (={self.epochs}) must rise.")
-        if len(self.values) != len(self.epochs):
-            raise ValueError(
-                f"`PiecewiseLinear.values` (={self.values}) must be as many as "
-                f"`PiecewiseLinear.epochs` (={self.epochs})."
-            )
+        super().__post_init__()
+        rises = all(a < b for a, b in itertools.pairwise(self.epochs))
+        self._require("epochs", len(self.epochs) > 0 and rises, "rise")
+        as_many = len(self.values) == len(self.epochs)
+        rule = f"be as many as `PiecewiseLinear.epochs` (={self.epochs})"
+        self._require("values", as_many, rule)
 
     def __call__(self, epoch: int) -> float:
         """Returns the interpolated value."""

@@ -490,7 +490,7 @@ def refusal(path, root, capfd, **flag_values):
         ({"num_tasks": 0}, "`--num_tasks` (=0) must be a positive integer."),
         ({"num_tasks": 10}, "`--num_tasks` (=10) must be at most 9."),
         ({"num_updates": 0}, "`--num_updates` (=0) must be a positive integer."),
-        ({"seconds": 0.0}, "`--seconds` (=0) must be more than 0 and at most 60."),
+        ({"seconds": 0.0}, "`--seconds` (=0.0) must be more than 0 and at most 60."),
         ({"seconds": float("nan")}, "`--seconds` (=nan) must be more than 0 and at most 60."),
         ({"gin_binding": ["meta_train.family = @RandomReacher()"]}, "must fit the config"),
     ],

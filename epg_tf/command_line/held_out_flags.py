@@ -24,12 +24,12 @@ def read_loss() -> EvolvedLoss:
     Raises:
         ValueError: If there is no such loss, or a value is bad; in one sentence.
     """
-    from epg_tf.checks import require_integer
+    from epg_tf.checks import PositiveInt, require
     from epg_tf.evolved_loss.load import load
 
     bindings = list(config_flags.GIN_BINDING.value)
     if NUM_UPDATES.value is not None:
-        require_integer("--num_updates", NUM_UPDATES.value)
+        require("--num_updates", NUM_UPDATES.value, PositiveInt)
         bindings.append(f"InnerLoop.num_updates = {NUM_UPDATES.value}")
     return load(loss_flags.LOSS.value or "", config_flags.GIN_FILE.value, bindings)
 

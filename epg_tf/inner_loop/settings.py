@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Annotated, Literal
 
 import numpy as np
 
 from epg_tf.agent.normaliser import STD_FLOOR
-from epg_tf.checks import require_integer, require_member, require_number
+from epg_tf.checks import FiniteNumber, PositiveInt, PositiveNumber, Settings, one_of
 from epg_tf.inner_loop.episodes import OBJECTIVES, EpisodeReturns
 from epg_tf.loss.guidance import PPO, Guide
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.family import TaskFamily
 
-_REFRESHES = ("after_update", "before_update")
-
 
 @dataclasses.dataclass(frozen=True)
-class InnerLoop:
+class InnerLoop(Settings):
     """The settings of a lifetime.
 
     Attributes:
@@ -54,84 +53,50 @@ class InnerLoop:
         ValueError: If a size is not a positive integer, or sizes do not fit together.
     """
 
-    num_updates: int = 128
-    steps_per_update: int = 128
-    buffer_size: int = 128
-    learning_rate: float = 1e-3
-    num_minibatches: int = 1
-    num_passes: int = 1
+    num_updates: PositiveInt = 128
+    steps_per_update: PositiveInt = 128
+    buffer_size: PositiveInt = 128
+    learning_rate: PositiveNumber = 1e-3
+    num_minibatches: PositiveInt = 1
+    num_passes: PositiveInt = 1
     learned_loss: LearnedLoss = LearnedLoss()
     guide: Guide = PPO()
-    objective: str = "weighted_episodes"
-    hidden_sizes: tuple[int, ...] = (64, 64)
-    memory_size: int = 32
-    initial_log_std: float = 0.0
-    mean_activation: str | None = None
+    objective: Annotated[str, one_of(OBJECTIVES)] = "weighted_episodes"
+    hidden_sizes: tuple[PositiveInt, ...] = (64, 64)
+    memory_size: PositiveInt = 32
+    initial_log_std: FiniteNumber = 0.0
+    mean_activation: Literal[None, "tanh"] = None
     log_std_bounds: tuple[float, float] | None = None
     train_memory: bool = True
     observation_statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    refresh_statistics: str = "after_update"
-    adam_epsilon: float = 1e-8
-    backend: str = "tensorflow"
+    refresh_statistics: Literal["after_update", "before_update"] = "after_update"
+    adam_epsilon: PositiveNumber = 1e-8
+    backend: Literal["tensorflow", "numba"] = "tensorflow"
 
     def __post_init__(self) -> None:
-        for name in (
-            "num_updates",
-            "steps_per_update",
-            "buffer_size",
-            "num_minibatches",
-            "num_passes",
-            "memory_size",
-        ):
-            require_integer(f"InnerLoop.{name}", getattr(self, name))
-        for size in self.hidden_sizes:
-            require_integer("InnerLoop.hidden_sizes", size)
-        require_number("InnerLoop.learning_rate", self.learning_rate)
-        require_number("InnerLoop.adam_epsilon", self.adam_epsilon)
-        if not math.isfinite(self.initial_log_std):
-            raise ValueError(
-                f"`InnerLoop.initial_log_std` (={self.initial_log_std}) must be a finite number."
-            )
-        if self.log_std_bounds is not None:
-            low, high = self.log_std_bounds
-            if not low <= self.initial_log_std <= high:
-                raise ValueError(
-                    f"`InnerLoop.log_std_bounds` (={self.log_std_bounds}) must be two numbers with "
-                    f"`InnerLoop.initial_log_std` (={self.initial_log_std}) between them."
-                )
+        super().__post_init__()
+        start = f"`InnerLoop.initial_log_std` (={self.initial_log_std})"
+        low, high = self.log_std_bounds or (-math.inf, math.inf)
+        rule = f"be two numbers with {start} between them"
+        self._require("log_std_bounds", low <= self.initial_log_std <= high, rule)
         penalty = self.learned_loss.log_std_penalty
         if penalty and self.log_std_bounds is None:
             raise ValueError(
                 f"`LearnedLoss.log_std_penalty` (={penalty}) must be 0 unless "
                 "`InnerLoop.log_std_bounds` says how quiet an agent can become."
             )
-        if self.observation_statistics is not None:
-            mean, std = self.observation_statistics
-            if len(mean) != len(std) or not all(number >= STD_FLOOR for number in std):
-                raise ValueError(
-                    f"`InnerLoop.observation_statistics` (={self.observation_statistics}) must be "
-                    f"as many means as standard deviations, and these at least {STD_FLOOR}."
-                )
-        require_member("InnerLoop.mean_activation", self.mean_activation, (None, "tanh"))
-        require_member("InnerLoop.objective", self.objective, tuple(OBJECTIVES))
-        require_member("InnerLoop.refresh_statistics", self.refresh_statistics, _REFRESHES)
-        require_member("InnerLoop.backend", self.backend, ("tensorflow", "numba"))
-        shortest = self.learned_loss.shortest_buffer
-        if self.buffer_size < self.steps_per_update:
-            raise ValueError(
-                f"`InnerLoop.buffer_size` (={self.buffer_size}) must be at least "
-                f"`InnerLoop.steps_per_update` (={self.steps_per_update})."
-            )
-        if self.buffer_size < shortest:
-            raise ValueError(
-                f"`InnerLoop.buffer_size` (={self.buffer_size}) must be at least {shortest}, which "
-                f"`LearnedLoss.convolutions` (={self.learned_loss.convolutions}) need."
-            )
-        if self.steps_per_update % self.num_minibatches:
-            raise ValueError(
-                f"`InnerLoop.num_minibatches` (={self.num_minibatches}) must divide "
-                f"`InnerLoop.steps_per_update` (={self.steps_per_update})."
-            )
+        mean, std = self.observation_statistics or ((), ())
+        are_statistics = len(mean) == len(std) and all(number >= STD_FLOOR for number in std)
+        rule = f"be as many means as standard deviations, and these at least {STD_FLOOR}"
+        self._require("observation_statistics", are_statistics, rule)
+        steps = f"`InnerLoop.steps_per_update` (={self.steps_per_update})"
+        fits = self.buffer_size >= self.steps_per_update
+        self._require("buffer_size", fits, f"be at least {steps}")
+        shortest, convolutions = self.learned_loss.shortest_buffer, self.learned_loss.convolutions
+        rule = f"be at least {shortest}, which `LearnedLoss.convolutions` (={convolutions}) need"
+        self._require("buffer_size", self.buffer_size >= shortest, rule)
+        divides = self.steps_per_update % self.num_minibatches == 0
+        self._require("num_minibatches", divides, f"divide {steps}")
 
     def returns_of(self, episodes: EpisodeReturns) -> np.ndarray:
         """Returns R_i of lifetimes (Algorithm 1, line 13), [W]."""

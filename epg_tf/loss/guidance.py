@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import tensorflow as tf
 from tf_agents.utils import value_ops
 
-from epg_tf.checks import require_member, require_number
+from epg_tf.checks import NonNegativeNumber, Settings, within
 
 
 class GuideBatch(NamedTuple):
@@ -50,7 +50,7 @@ class GuideTargets(NamedTuple):
     log_prob: tf.Tensor
 
 
-class Guide(abc.ABC):
+class Guide(Settings, abc.ABC):
     """A hand-made surrogate loss."""
 
     @abc.abstractmethod
@@ -95,21 +95,12 @@ class PPO(Guide):
         ValueError: If a coefficient is outside its range.
     """
 
-    clip: float = 0.2
-    discount: float = 0.99
-    gae_lambda: float = 0.95
-    value_coefficient: float = 1.0
-    kl_coefficient: float = 0.0
-    bootstrap: str = "next_observation"
-
-    def __post_init__(self) -> None:
-        for name in ("discount", "gae_lambda", "clip"):
-            value = getattr(self, name)
-            if not 0.0 < value <= 1.0:
-                raise ValueError(f"`PPO.{name}` (={value}) must be in (0, 1].")
-        for name in ("value_coefficient", "kl_coefficient"):
-            require_number(f"PPO.{name}", getattr(self, name), positive=False)
-        require_member("PPO.bootstrap", self.bootstrap, ("next_observation", "last_step"))
+    clip: Annotated[float, within("(0, 1]")] = 0.2
+    discount: Annotated[float, within("(0, 1]")] = 0.99
+    gae_lambda: Annotated[float, within("(0, 1]")] = 0.95
+    value_coefficient: NonNegativeNumber = 1.0
+    kl_coefficient: NonNegativeNumber = 0.0
+    bootstrap: Literal["next_observation", "last_step"] = "next_observation"
 
     def targets(self, batch: GuideBatch) -> GuideTargets:
         """Returns generalised advantages, normalised over the batch, and lambda-return targets.
@@ -164,11 +155,7 @@ class Reinforce(Guide):
         ValueError: If the discount is outside (0, 1].
     """
 
-    discount: float = 0.99
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.discount <= 1.0:
-            raise ValueError(f"`Reinforce.discount` (={self.discount}) must be in (0, 1].")
+    discount: Annotated[float, within("(0, 1]")] = 0.99
 
     def targets(self, batch: GuideBatch) -> GuideTargets:
         """Returns standardised discounted returns-to-go."""

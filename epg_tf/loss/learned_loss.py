@@ -13,6 +13,7 @@ The confinement (ours), two fixed terms, is not part of phi.
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -24,12 +25,12 @@ from epg_tf.agent.layers import (
     WorkerLayer,
     lecun_normal,
 )
-from epg_tf.checks import require_integer, require_member, require_number
+from epg_tf.checks import NonNegativeInt, NonNegativeNumber, PositiveInt, Settings
 from epg_tf.loss.inputs import PER_STEP_INPUTS, REWARD_INPUTS, LossInputs
 
 
 @dataclasses.dataclass(frozen=True)
-class LearnedLoss:
+class LearnedLoss(Settings):
     """The architecture of the learned loss: settings, from which `build` makes networks.
 
     Attributes:
@@ -60,54 +61,30 @@ class LearnedLoss:
     """
 
     inputs: tuple[str, ...] = ("observation", "action", "termination", "memory", "policy")
-    convolutions: tuple[tuple[int, int, int], ...] = ((8, 7, 8), (4, 2, 8))
-    pooling: str = "flatten"
-    context_size: int = 32
-    hidden_size: int = 16
-    activation: str = "leaky_relu"
-    leaky_slope: float = 0.2
-    normalised: tuple[str, ...] = ("action", "reward")
-    mean_penalty: float = 0.0
-    log_std_penalty: float = 0.0
+    convolutions: tuple[tuple[PositiveInt, PositiveInt, PositiveInt], ...] = ((8, 7, 8), (4, 2, 8))
+    pooling: Literal["flatten", "mean"] = "flatten"
+    context_size: NonNegativeInt = 32
+    hidden_size: PositiveInt = 16
+    activation: Literal["leaky_relu", "silu"] = "leaky_relu"
+    leaky_slope: NonNegativeNumber = 0.2
+    normalised: tuple[Literal["action", "reward"], ...] = ("action", "reward")
+    mean_penalty: NonNegativeNumber = 0.0
+    log_std_penalty: NonNegativeNumber = 0.0
     bilinear: bool = False
 
     def __post_init__(self) -> None:
-        inputs = tuple(self.inputs)
-        if not inputs or len(set(inputs)) < len(inputs) or set(inputs) - set(PER_STEP_INPUTS):
-            raise ValueError(
-                f"`LearnedLoss.inputs` (={inputs}) must be distinct names out of {PER_STEP_INPUTS}."
-            )
-        if "policy" not in inputs:
-            raise ValueError(
-                f"`LearnedLoss.inputs` (={inputs}) must contain 'policy', through which alone the "
-                "gradient reaches the agent."
-            )
-        for name in self.normalised:
-            require_member("LearnedLoss.normalised", name, ("action", "reward"))
-        require_member("LearnedLoss.pooling", self.pooling, ("flatten", "mean"))
-        require_integer("LearnedLoss.context_size", self.context_size, at_least=0)
-        require_integer("LearnedLoss.hidden_size", self.hidden_size)
-        require_member("LearnedLoss.activation", self.activation, ("leaky_relu", "silu"))
-        for name in ("leaky_slope", "mean_penalty", "log_std_penalty"):
-            require_number(f"LearnedLoss.{name}", getattr(self, name), positive=False)
-        if self.bilinear and not self.bilinear_inputs:
-            raise ValueError(
-                f"`LearnedLoss.inputs` (={inputs}) must have more than the policy and the memory "
-                "where `LearnedLoss.bilinear` is True."
-            )
-        if self.context_size and not self.convolutions:
-            raise ValueError(
-                "`LearnedLoss.convolutions` (=()) must not be empty unless "
-                "`LearnedLoss.context_size` is 0."
-            )
-        for convolution in self.convolutions:
-            if len(convolution) != 3:
-                raise ValueError(
-                    f"`LearnedLoss.convolutions` (={self.convolutions}) must be triples of width, "
-                    "stride and channels."
-                )
-            for size in convolution:
-                require_integer("LearnedLoss.convolutions", size)
+        super().__post_init__()
+        known = set(self.inputs) <= set(PER_STEP_INPUTS)
+        are_distinct = len(set(self.inputs)) == len(self.inputs) > 0
+        self._require(
+            "inputs", known and are_distinct, f"be distinct names out of {PER_STEP_INPUTS}"
+        )
+        rule = "contain 'policy', through which alone the gradient reaches the agent"
+        self._require("inputs", "policy" in self.inputs, rule)
+        rule = "have more than the policy and the memory where `LearnedLoss.bilinear` is True"
+        self._require("inputs", bool(self.bilinear_inputs) or not self.bilinear, rule)
+        rule = "not be empty unless `LearnedLoss.context_size` is 0"
+        self._require("convolutions", bool(self.convolutions) or not self.context_size, rule)
 
     @property
     def sees_reward(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from epg_tf.checks import require_integer
+from epg_tf.checks import NonNegativeInt, PositiveInt, Settings
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.strategy import EvolutionStrategy
 from epg_tf.schedules import Schedule, require_schedule
@@ -13,7 +13,7 @@ from epg_tf.teaching.teacher import Teacher
 
 
 @dataclasses.dataclass(frozen=True)
-class MetaTraining:
+class MetaTraining(Settings, named="meta_train."):
     """The settings of a run. All but the last three determine its numbers.
 
     Attributes:
@@ -43,37 +43,27 @@ class MetaTraining:
     inner_loop: InnerLoop
     strategy: EvolutionStrategy
     guidance: Schedule
-    num_workers: int = 32
-    seed: int = 0
+    num_workers: PositiveInt = 32
+    seed: NonNegativeInt = 0
     num_updates: Schedule | None = None
     teacher: Teacher | None = None
-    validate_every: int = 0
+    validate_every: NonNegativeInt = 0
     start_from: str | None = None
-    num_epochs: int = 1
-    threads_per_rank: int | None = None
+    num_epochs: PositiveInt = 1
+    threads_per_rank: NonNegativeInt | None = None
     compare_at_end: bool = False
 
     def __post_init__(self) -> None:
-        require_integer("meta_train.num_epochs", self.num_epochs)
-        require_integer("meta_train.seed", self.seed, at_least=0)
-        require_integer("meta_train.num_workers", self.num_workers)
-        if self.threads_per_rank is not None:
-            require_integer("meta_train.threads_per_rank", self.threads_per_rank, at_least=0)
-        require_integer("meta_train.validate_every", self.validate_every, at_least=0)
+        super().__post_init__()
         self.inner_loop.check(self.family)
         if self.teacher is not None:
             self.teacher.check(self.inner_loop, self.family)
         self.strategy.check_population(self.num_workers)
         require_schedule("meta_train.guidance", self.guidance, self.num_epochs, highest=1.0)
-        strategy = self.strategy
-        for name, value in (
-            ("noise_std", strategy.noise_std),
-            ("learning_rate", strategy.learning_rate),
-        ):
-            if callable(value):
-                require_schedule(f"EvolutionStrategy.{name}", value, self.num_epochs)
-        if self.num_updates is not None:
-            require_schedule("meta_train.num_updates", self.num_updates, self.num_epochs, lowest=1)
+        for name in ("noise_std", "learning_rate"):
+            value = getattr(self.strategy, name)
+            require_schedule(f"EvolutionStrategy.{name}", value, self.num_epochs)
+        require_schedule("meta_train.num_updates", self.num_updates, self.num_epochs, lowest=1)
 
     def num_updates_in(self, epoch: int) -> int:
         """K in `epoch` (1, 2, ...)."""

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Annotated, Literal
 
 import numpy as np
 
-from epg_tf.checks import require_integer, require_member, require_number
+from epg_tf.checks import (
+    NonNegativeNumber,
+    PositiveInt,
+    PositiveNumber,
+    Settings,
+    one_of,
+    require,
+    within,
+)
 from epg_tf.outer_loop.shaping import SHAPINGS
 from epg_tf.schedules import Schedule, value_in
 from epg_tf.seeds import SAMPLINGS, noise
-
-_OPTIMIZERS = ("adam", "sgd")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +46,7 @@ class EvolutionState:
 
 
 @dataclasses.dataclass(frozen=True)
-class EvolutionStrategy:
+class EvolutionStrategy(Settings):
     """The settings of the search, and its two methods.
 
     The gradient is `g = 1 / (n sigma) sum_i F_i epsilon_i` with shaped returns F_i. A step of Adam
@@ -62,34 +69,23 @@ class EvolutionStrategy:
         ValueError: If a value is outside its range.
     """
 
-    noise_std: float | Schedule = 0.03
-    learning_rate: float | Schedule = 0.01
-    sampling: str = "paired"
-    shaping: str = "centred_ranks"
-    optimizer: str = "adam"
-    beta_1: float = 0.0
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
-    weight_decay: float = 1e-3
+    noise_std: PositiveNumber | Schedule = 0.03
+    learning_rate: PositiveNumber | Schedule = 0.01
+    sampling: Annotated[str, one_of(SAMPLINGS)] = "paired"
+    shaping: Annotated[str, one_of(SHAPINGS)] = "centred_ranks"
+    optimizer: Literal["adam", "sgd"] = "adam"
+    beta_1: Annotated[float, within("[0, 1)")] = 0.0
+    beta_2: Annotated[float, within("[0, 1)")] = 0.999
+    epsilon: PositiveNumber = 1e-8
+    weight_decay: NonNegativeNumber = 1e-3
 
     def __post_init__(self) -> None:
-        for name in ("noise_std", "learning_rate"):
-            if not callable(getattr(self, name)):
-                require_number(f"EvolutionStrategy.{name}", getattr(self, name))
-        require_member("EvolutionStrategy.sampling", self.sampling, SAMPLINGS)
-        require_member("EvolutionStrategy.shaping", self.shaping, tuple(SHAPINGS))
+        super().__post_init__()
         if self.shaping == "pair_ranks" and self.sampling != "paired":
             raise ValueError(
                 "`EvolutionStrategy.shaping` (='pair_ranks') needs "
                 "`EvolutionStrategy.sampling` (='paired')."
             )
-        require_member("EvolutionStrategy.optimizer", self.optimizer, _OPTIMIZERS)
-        require_number("EvolutionStrategy.epsilon", self.epsilon)
-        require_number("EvolutionStrategy.weight_decay", self.weight_decay, positive=False)
-        for name in ("beta_1", "beta_2"):
-            value = getattr(self, name)
-            if not 0.0 <= value < 1.0:
-                raise ValueError(f"`EvolutionStrategy.{name}` (={value!r}) must be in [0, 1).")
 
     def check_population(self, num_workers: int) -> None:
         """Checks that the population can be sampled.
@@ -97,7 +93,7 @@ class EvolutionStrategy:
         Raises:
             ValueError: If pairs need an even number of workers.
         """
-        require_integer("num_workers", num_workers)
+        require("num_workers", num_workers, PositiveInt)
         if self.sampling == "paired" and num_workers % 2:
             raise ValueError(f"`num_workers` (={num_workers}) must be even with sampling='paired'.")
 

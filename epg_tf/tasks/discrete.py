@@ -7,15 +7,17 @@ The paper's policies may be categorical (section 3.3), but its robots take torqu
 import dataclasses
 import functools
 import itertools
+from typing import Annotated
 
 import numpy as np
 
+from epg_tf.checks import Settings, at_least
 from epg_tf.tasks.family import Description, TaskFamily
 from epg_tf.tasks.wrapped import WrappedFamily
 
 
 @dataclasses.dataclass(frozen=True)
-class DiscreteActions(WrappedFamily):
+class DiscreteActions(Settings, WrappedFamily):
     """The tasks of another family, with the points of a grid as actions.
 
     Action i is row i of `grid`; the last dimension of the box varies fastest. Everything else comes
@@ -27,13 +29,11 @@ class DiscreteActions(WrappedFamily):
     """
 
     family: TaskFamily
-    actions_per_dimension: int = 3
+    actions_per_dimension: Annotated[int, at_least(2)] = 3
 
-    def __post_init__(self):
-        self._require("family", self.family.num_actions is None, "a family with box actions")
-        count = self.actions_per_dimension
-        is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 2
-        self._require("actions_per_dimension", is_count, "an integer of at least 2")
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require("family", self.family.num_actions is None, "be a family with box actions")
 
     @functools.cached_property
     def grid(self) -> np.ndarray:

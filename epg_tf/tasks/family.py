@@ -10,9 +10,8 @@ alike.
 
 import abc
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import mujoco
 import numpy as np
@@ -215,16 +214,6 @@ class TaskFamily(abc.ABC):
         """Turns actions into actuator controls `[W, nu]`; the caller clips them to their range."""
         return action
 
-    def _require_range(self, name: str) -> None:
-        """Raises ValueError unless the field `name` is a pair (low, high) with 0 < low <= high."""
-        value = getattr(self, name)
-        self._require(name, is_range(value), "a pair (low, high) with 0 < low <= high")
-
-    def _require(self, name: str, holds: bool, rule: str) -> None:
-        if not holds:
-            value = getattr(self, name)
-            raise ValueError(f"`{type(self).__name__}.{name}` (={value!r}) must be {rule}.")
-
 
 def uniform(bounds: Sequence[float]) -> str:
     """Returns a uniform distribution between two bounds in words."""
@@ -237,12 +226,3 @@ def stack_parameters(tasks: Sequence[Task]) -> dict[str, np.ndarray]:
         name: np.stack([np.asarray(task.parameters[name], dtype=np.float64) for task in tasks])
         for name in tasks[0].parameters
     }
-
-
-def is_range(value: Any) -> bool:
-    """Returns whether a value is a pair (low, high) with 0 < low <= high."""
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
-        return False
-    if not all(isinstance(b, int | float | np.number) and not isinstance(b, bool) for b in value):
-        return False
-    return 0 < value[0] <= value[1] and math.isfinite(value[1])

@@ -18,7 +18,7 @@ from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from epg_tf.checks import require_integer
+from epg_tf.checks import PositiveInt, require
 from epg_tf.tasks.family import TaskFamily, stack_parameters
 from epg_tf.tasks.mujoco_process import silence_mujoco_warnings
 from epg_tf.tasks.simulator import START_TIME, BatchSimulator, control_bounds
@@ -138,7 +138,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
             ValueError: If W is not positive, if there are not W task seeds, or as in `TaskEnv`.
         """
         num_envs = int(num_envs) if isinstance(num_envs, np.integer) else num_envs
-        require_integer("num_envs", num_envs)
+        require("num_envs", num_envs, PositiveInt)
         family = _resolve(family, family_options)
         self.num_envs = num_envs
         seeds = _one_per_worker("task_seed", task_seed, num_envs)

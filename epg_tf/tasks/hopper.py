@@ -6,13 +6,12 @@ one in the code that the paper's authors released, and Hopper-v5's.
 
 import abc
 import dataclasses
-import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import mujoco
 import numpy as np
 
-from epg_tf.checks import require_integer
+from epg_tf.checks import NonNegativeNumber, PositiveInt, PositiveRange, Settings
 from epg_tf.tasks import assets
 from epg_tf.tasks.family import Description, Parameters, Quantity, Task, TaskFamily, uniform
 from epg_tf.tasks.rules import Rules
@@ -25,16 +24,16 @@ _CLEARANCE = 0.015  # m; the start noise takes up to 0.0105 m, and the nominal f
 
 
 @dataclasses.dataclass(frozen=True)
-class _Hopper(TaskFamily, abc.ABC):
+class _Hopper(Settings, TaskFamily, abc.ABC):
     """The common part of both families; `RandomHopper` documents the attributes."""
 
-    gravity: tuple[float, float] = (2.0, 20.0)
-    mass: tuple[float, float] = (0.5, 2.0)
-    friction: tuple[float, float] = (0.5, 2.0)
-    thickness: tuple[float, float] = (0.5, 2.0)
-    frame_skip: int = 2
-    reward_rule: str = "velocity"
-    healthy_reward: float = 1.0
+    gravity: PositiveRange = (2.0, 20.0)
+    mass: PositiveRange = (0.5, 2.0)
+    friction: PositiveRange = (0.5, 2.0)
+    thickness: PositiveRange = (0.5, 2.0)
+    frame_skip: PositiveInt = 2
+    reward_rule: Literal["velocity", "gymnasium"] = "velocity"
+    healthy_reward: NonNegativeNumber = 1.0
 
     observation_size = 11
     action_size = 3
@@ -42,15 +41,6 @@ class _Hopper(TaskFamily, abc.ABC):
 
     # The possible directions of a task's rewarded velocity, all equally likely.
     directions: ClassVar[tuple[float, ...]]
-
-    def __post_init__(self):
-        for name in ("gravity", "mass", "friction", "thickness"):
-            self._require_range(name)
-        require_integer(f"{type(self).__name__}.frame_skip", self.frame_skip)
-        known = self.reward_rule in ("velocity", "gymnasium")
-        self._require("reward_rule", known, "'velocity' or 'gymnasium'")
-        is_reward = math.isfinite(self.healthy_reward) and self.healthy_reward >= 0.0
-        self._require("healthy_reward", is_reward, "a finite number, 0 or more")
 
     def describe(self) -> Description:
         """Describes draws, observation, reward and termination."""

@@ -7,10 +7,12 @@ distribution of targets differs, and so does the fingertip's position (see `Rand
 import cmath
 import dataclasses
 import math
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
+from epg_tf.checks import PositiveRange, Rule, Settings
 from epg_tf.tasks import assets
 from epg_tf.tasks.family import Description, Parameters, Quantity, Task, TaskFamily, uniform
 from epg_tf.tasks.rules import Rules
@@ -21,7 +23,7 @@ _FINGERTIP_OFFSET = 0.01  # m, the fingertip's centre beyond the end of the seco
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomReacher(TaskFamily):
+class RandomReacher(Settings, TaskFamily):
     """Reachers with random link lengths; `describe` says what is drawn, seen and rewarded.
 
     gymnasium reads the fingertip from `xpos`, which MuJoCo leaves at an intermediate stage of the
@@ -34,19 +36,19 @@ class RandomReacher(TaskFamily):
         target_angle: Range of the targets' direction, rad from the x axis.
     """
 
-    link_length: tuple[float, float] = (0.5, 1.5)
-    target_angle: tuple[float, float] = (0.0, 2 * math.pi)
+    link_length: PositiveRange = (0.5, 1.5)
+    target_angle: Annotated[
+        tuple[float, float],
+        Rule(
+            lambda ends: -math.inf < ends[0] <= ends[1] < math.inf,
+            "a pair (low, high) with low <= high",
+        ),
+    ] = (0.0, 2 * math.pi)
 
     observation_size = 10
     action_size = 2
     frame_skip = 2
     time_limit = 50
-
-    def __post_init__(self):
-        self._require_range("link_length")
-        low, high = self.target_angle
-        is_range = -math.inf < low <= high < math.inf
-        self._require("target_angle", is_range, "a pair (low, high) with low <= high")
 
     def describe(self) -> Description:
         """Describes draws, observation, reward and termination."""

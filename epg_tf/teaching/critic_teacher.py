@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from epg_tf.checks import require_integer, require_number
+from epg_tf.checks import PositiveInt, PositiveNumber, within
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
@@ -39,25 +39,15 @@ class CriticTeacher(Teacher):
         actor_sees_task: True if the actor sees the parameters of the task, as the critics do.
     """
 
-    num_passes: int = 2
-    discount: float = 0.99
-    num_steps: int = 5
-    num_gradient_steps: int = 1500
-    critic_minibatch_size: int = 256
-    critic_learning_rate: float = 3e-4
-    hidden_sizes: tuple[int, ...] = (256, 256)
+    num_passes: PositiveInt = 2
+    discount: Annotated[float, within("(0, 1]")] = 0.99
+    num_steps: PositiveInt = 5
+    num_gradient_steps: PositiveInt = 1500
+    critic_minibatch_size: PositiveInt = 256
+    critic_learning_rate: PositiveNumber = 3e-4
+    hidden_sizes: tuple[PositiveInt, ...] = (256, 256)
     actor_sees_task: bool = False
     policy_type: ClassVar = ActorPolicy
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("num_steps", "num_gradient_steps", "critic_minibatch_size"):
-            require_integer(self._named(name), getattr(self, name))
-        for size in self.hidden_sizes:
-            require_integer(self._named("hidden_sizes"), size)
-        require_number(self._named("critic_learning_rate"), self.critic_learning_rate)
-        if not 0.0 < self.discount <= 1.0:
-            raise ValueError(f"`{self._named('discount')}` (={self.discount}) must be in (0, 1].")
 
     def demonstrate(self, learner: Learner, update: Update) -> Demonstrations:
         """Records the inputs of the loss, and the transitions that the critic learns from."""

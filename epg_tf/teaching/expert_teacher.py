@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import ClassVar
 
 import numpy as np
 
-from epg_tf.checks import require_integer
+from epg_tf.checks import FiniteNumber, PositiveInt, PositiveNumber
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO
-from epg_tf.schedules import Schedule, require_rate
+from epg_tf.schedules import Schedule, require_schedule
 from epg_tf.seeds import TRAINING_TASK_SEEDS
 from epg_tf.tasks.family import TaskFamily
 from epg_tf.teaching.demonstrations import Demonstrations
@@ -52,16 +51,16 @@ class ExpertTeacher(Teacher):
             that is easier to learn from.
     """
 
-    num_passes: int = 4
-    num_explorers: int = 64
-    num_iterations: int = 40
-    steps_per_iteration: int = 128
+    num_passes: PositiveInt = 4
+    num_explorers: PositiveInt = 64
+    num_iterations: PositiveInt = 40
+    steps_per_iteration: PositiveInt = 128
     ppo: PPO = PPO()
-    expert_learning_rate: float | Schedule = 5e-4
-    expert_num_passes: int = 5
-    expert_minibatch_size: int = 512
-    hidden_sizes: tuple[int, ...] = (64, 64)
-    initial_log_std: float = -0.7
+    expert_learning_rate: PositiveNumber | Schedule = 5e-4
+    expert_num_passes: PositiveInt = 5
+    expert_minibatch_size: PositiveInt = 512
+    hidden_sizes: tuple[PositiveInt, ...] = (64, 64)
+    initial_log_std: FiniteNumber = -0.7
     expert_log_std_floor: float = -1.9
     sees: tuple[str, ...] = ()
     family: TaskFamily | None = None
@@ -69,25 +68,11 @@ class ExpertTeacher(Teacher):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in (
-            "num_explorers",
-            "num_iterations",
-            "steps_per_iteration",
-            "expert_num_passes",
-            "expert_minibatch_size",
-        ):
-            require_integer(self._named(name), getattr(self, name))
-        for size in self.hidden_sizes:
-            require_integer(self._named("hidden_sizes"), size)
-        require_rate(
-            self._named("expert_learning_rate"), self.expert_learning_rate, self.num_epochs
-        )
-        floor, start = self.expert_log_std_floor, self.initial_log_std
-        if not (math.isfinite(start) and floor <= start):
-            raise ValueError(
-                f"`{self._named('expert_log_std_floor')}` (={floor:g}) must be at most "
-                f"`{self._named('initial_log_std')}` (={start:g})."
-            )
+        rate = self._named("expert_learning_rate")
+        require_schedule(rate, self.expert_learning_rate, self.num_epochs)
+        start = self.initial_log_std
+        rule = f"be at most `{self._named('initial_log_std')}` (={start:g})"
+        self._require("expert_log_std_floor", self.expert_log_std_floor <= start, rule)
 
     def demonstrate(self, learner: Learner, update: Update) -> Demonstrations:
         """Records the inputs of the loss, and the states for the expert to label."""

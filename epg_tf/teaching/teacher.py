@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from epg_tf.agent.acting import ActingPolicy
-from epg_tf.checks import require_integer
+from epg_tf.checks import PositiveInt, PositiveNumber, Settings
 from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 from epg_tf.inner_loop.settings import InnerLoop
@@ -24,7 +24,6 @@ from epg_tf.schedules import (
     Constant,
     Schedule,
     epochs_to_look_at,
-    require_rate,
     require_schedule,
     value_in,
 )
@@ -52,7 +51,7 @@ class TeacherPolicy(ActingPolicy):
 
 
 @dataclasses.dataclass(frozen=True)
-class Teacher(abc.ABC):
+class Teacher(Settings, abc.ABC):
     """Settings of teaching, the first epochs of a run, in which phi is fitted instead of evolved.
 
     Every rank keeps the demonstrations of `num_kept_epochs` epochs in memory. An epoch takes n K N
@@ -72,21 +71,18 @@ class Teacher(abc.ABC):
         ValueError: If a value is outside its range.
     """
 
-    num_epochs: int = 10
-    num_passes: int = 3
-    minibatch_size: int = 32
-    learning_rate: float | Schedule = 1e-3
-    num_kept_epochs: int = 6
+    num_epochs: PositiveInt = 10
+    num_passes: PositiveInt = 3
+    minibatch_size: PositiveInt = 32
+    learning_rate: PositiveNumber | Schedule = 1e-3
+    num_kept_epochs: PositiveInt = 6
     log_std_floor: float | Schedule | None = None
 
     def __post_init__(self) -> None:
-        for name in ("num_epochs", "num_passes", "minibatch_size", "num_kept_epochs"):
-            require_integer(self._named(name), getattr(self, name))
-        require_rate(self._named("learning_rate"), self.learning_rate, self.num_epochs)
-        if callable(self.log_std_floor):
-            require_schedule(
-                self._named("log_std_floor"), self.log_std_floor, self.num_epochs, lowest=-math.inf
-            )
+        super().__post_init__()
+        require_schedule(self._named("learning_rate"), self.learning_rate, self.num_epochs)
+        floor = self._named("log_std_floor")
+        require_schedule(floor, self.log_std_floor, self.num_epochs, lowest=-math.inf)
 
     @property
     def own_env_steps(self) -> int:
@@ -135,6 +131,3 @@ class Teacher(abc.ABC):
                 f"`meta_train.teacher` (={type(self).__name__}) must be None where "
                 "`meta_train.family` has a finite set of actions."
             )
-
-    def _named(self, setting: str) -> str:
-        return f"{type(self).__name__}.{setting}"

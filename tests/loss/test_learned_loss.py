@@ -209,7 +209,7 @@ def test_without_context_a_step_stands_for_itself():
         ({"inputs": ("observation",)}, "must contain 'policy'"),
         ({"inputs": ("memory", "policy"), "bilinear": True}, "more than the policy and the memory"),
         ({"pooling": "max"}, "must be one of 'flatten', 'mean'"),
-        ({"convolutions": ((8, 7),)}, "triples"),
+        ({"convolutions": ((8, 7),)}, "a tuple of tuples of 3 positive integers"),
         ({"convolutions": ()}, "must not be empty"),
         ({"hidden_size": 0}, "must be a positive integer"),
         ({"normalised": ("termination",)}, "LearnedLoss.normalised"),

@@ -160,7 +160,7 @@ def test_schedules():
         ({"sampling": "pairs"}, r"`EvolutionStrategy.sampling` \(='pairs'\) must be one of"),
         ({"shaping": "ranks"}, r"`EvolutionStrategy.shaping` \(='ranks'\) must be one of"),
         ({"optimizer": "rmsprop"}, r"`EvolutionStrategy.optimizer` \(='rmsprop'\) must be one"),
-        ({"beta_1": 1.0}, r"`EvolutionStrategy.beta_1` \(=1.0\) must be in \[0, 1\)"),
+        ({"beta_1": 1.0}, r"`EvolutionStrategy.beta_1` \(=1.0\) must be a number in \[0, 1\)"),
         ({"weight_decay": -0.1}, r"`EvolutionStrategy.weight_decay` \(=-0.1\) must be"),
     ],
 )

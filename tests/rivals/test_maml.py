@@ -203,7 +203,7 @@ def test_advantages_are_returns_within_the_episode_less_what_was_expected():
         (TINY, {"clip": 0.0}, r"`MAML.clip` \(=0.0\) must be a finite positive number."),
         (TINY, {"step_size": -1.0}, r"`MAML.step_size` \(=-1.0\) must be a finite positive"),
         (TINY, {"num_passes": 0}, r"`MAML.num_passes` \(=0\) must be a positive integer."),
-        (TINY_ES, {"discount": 1.5}, r"`ESMAML.discount` \(=1.5\) must be a number from 0 to 1."),
+        (TINY_ES, {"discount": 1.5}, r"`ESMAML.discount` \(=1.5\) must be a number in \[0, 1\]."),
         (TINY_ES, {"hidden_sizes": (0,)}, r"`ESMAML.hidden_sizes` \(=0\) must be a positive int"),
         (TINY_ES, {"mean_activation": "relu"}, r"`ESMAML.mean_activation` \(='relu'\) must be one"),
     ],

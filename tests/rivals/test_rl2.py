@@ -163,7 +163,7 @@ def test_an_interrupted_run_goes_on_to_the_bit(tmp_path):
     [
         ({"chunk_steps": 7}, r"`RL2.chunk_steps` \(=7\) must divide `RL2.trial_steps` \(=20\)."),
         ({"clip": 0.0}, r"`RL2.clip` \(=0.0\) must be a finite positive number."),
-        ({"discount": 1.5}, r"`RL2.discount` \(=1.5\) must be a number from 0 to 1."),
+        ({"discount": 1.5}, r"`RL2.discount` \(=1.5\) must be a number in \[0, 1\]."),
         ({"num_free_episodes": -1}, r"`RL2.num_free_episodes` \(=-1\) must be an integer, 0 or"),
     ],
 )

@@ -5,9 +5,11 @@ import functools
 import numpy as np
 
 from epg_tf.seeds import Stream
+from epg_tf.tasks.family import TaskFamily
 from epg_tf.tasks.simulator import Step
 
 
+@TaskFamily.register
 class _Tasks:
     """A family of tasks without MuJoCo: it makes its simulator itself."""
 

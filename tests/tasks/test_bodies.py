@@ -314,7 +314,7 @@ def test_an_environment_of_any_robot():
         ({"goal": ((0.0, 1.0),)}, "two or three pairs"),
         ({"healthy": {"wing": (0, 1)}}, "by joints' names: rootx, rootz"),
         ({"healthy": {"rootz": 1.0}}, "pairs (low, high), of which either may be None"),
-        ({"control_cost": -1.0}, "a finite number, 0 or more"),
+        ({"control_cost": -1.0}, "a finite non-negative number"),
         ({"frame_skip": 0}, "must be a positive integer"),
     ],
 )

@@ -239,7 +239,7 @@ def test_targets_are_within_reach_and_uniform_over_the_area():
         ),
         (
             lambda: RandomHopper(reward_rule="fast"),
-            "`RandomHopper.reward_rule` (='fast') must be 'velocity' or 'gymnasium'.",
+            "`RandomHopper.reward_rule` (='fast') must be one of 'velocity', 'gymnasium'.",
         ),
         (
             lambda: RandomReacher().sample(-1),

@@ -245,7 +245,7 @@ def test_discrete_actions_of_discrete_actions_are_refused():
     family = DiscreteActions(RandomReacher())
     with pytest.raises(ValueError, match="must be a family with box actions"):
         DiscreteActions(family)
-    with pytest.raises(ValueError, match=r"actions_per_dimension` \(=1\) must be an integer of"):
+    with pytest.raises(ValueError, match=r"actions_per_dimension` \(=1\) must be an integer, 2"):
         DiscreteActions(RandomReacher(), actions_per_dimension=1)
 
 

@@ -112,7 +112,10 @@ def test_the_floor_is_under_the_noise_of_those_who_teach_alone():
         (lambda: CriticTeacher(num_epochs=0), "`CriticTeacher.num_epochs` (=0)"),
         (lambda: CriticTeacher(num_steps=0), "`CriticTeacher.num_steps` (=0)"),
         (lambda: CriticTeacher(hidden_sizes=(8, 0)), "`CriticTeacher.hidden_sizes` (=0)"),
-        (lambda: CriticTeacher(discount=1.5), "`CriticTeacher.discount` (=1.5) must be in (0, 1]."),
+        (
+            lambda: CriticTeacher(discount=1.5),
+            "`CriticTeacher.discount` (=1.5) must be a number in (0, 1].",
+        ),
         (
             lambda: CriticTeacher().check(INNER, DiscreteActions(FAMILY)),
             "`meta_train.teacher` (=CriticTeacher) must be None where",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from epg_tf.checks import require_integer
+from epg_tf.checks import PositiveInt, Settings
 from epg_tf.evaluation.analysis.gradient_correlation import GradientCorrelation
 from epg_tf.evaluation.analysis.policy_change import PolicyChange
 from epg_tf.evaluation.analysis.sensitivity import (
@@ -49,7 +49,7 @@ class Findings(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Analysis:
+class Analysis(Settings, named="--"):
     """The settings of an analysis.
 
     Attributes:
@@ -61,10 +61,10 @@ class Analysis:
     """
 
     loss: EvolvedLoss
-    num_tasks: int = 16
+    num_tasks: PositiveInt = 16
 
     def __post_init__(self) -> None:
-        require_integer("--num_tasks", self.num_tasks)
+        super().__post_init__()
         phases_of_learning(self.inner_loop)
 
     @property

@@ -7,21 +7,22 @@ if the loss was evolved to see it.
 from __future__ import annotations
 
 import dataclasses
-import math
-from typing import Any
+from typing import Annotated, Any
 
-from epg_tf.checks import require_integer
+from epg_tf.checks import PositiveInt, Rule, Settings
 from epg_tf.evaluation.films.episodes import Pace
 from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.seeds import LifetimeSeed, held_out_seed
 from epg_tf.tasks.family import Task, TaskFamily
 
 MOST_TASKS = 9
-_LONGEST = 60.0  # s
+_LONGEST = 60  # s
+_FEW = Rule(lambda number: number <= MOST_TASKS, f"at most {MOST_TASKS}")
+_SHORT = Rule(lambda seconds: 0 < seconds <= _LONGEST, f"more than 0 and at most {_LONGEST}")
 
 
 @dataclasses.dataclass(frozen=True)
-class FilmPlan:
+class FilmPlan(Settings, named="--"):
     """The settings of films.
 
     Attributes:
@@ -34,17 +35,8 @@ class FilmPlan:
     """
 
     loss: EvolvedLoss
-    num_tasks: int = 4
-    seconds: float = 4.0
-
-    def __post_init__(self) -> None:
-        require_integer("--num_tasks", self.num_tasks)
-        if self.num_tasks > MOST_TASKS:
-            raise ValueError(f"`--num_tasks` (={self.num_tasks}) must be at most {MOST_TASKS}.")
-        if not (math.isfinite(self.seconds) and 0 < self.seconds <= _LONGEST):
-            raise ValueError(
-                f"`--seconds` (={self.seconds:g}) must be more than 0 and at most {_LONGEST:g}."
-            )
+    num_tasks: Annotated[PositiveInt, _FEW] = 4
+    seconds: Annotated[float, _SHORT] = 4.0
 
     @property
     def fingerprint(self) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from epg_tf.checks import require_integer, require_member, require_number
+from epg_tf.checks import PositiveInt, PositiveNumber, Settings, one_of
 from epg_tf.evaluation.methods import DEFAULT_METHODS, METHODS
 from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.inner_loop.settings import InnerLoop
@@ -22,7 +22,7 @@ _MOST_AGENTS = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class Comparison(Settings, named="--"):
     """The settings of a comparison.
 
     Attributes:
@@ -49,30 +49,23 @@ class Comparison:
     """
 
     loss: EvolvedLoss
-    methods: tuple[str, ...] = DEFAULT_METHODS
-    num_tasks: int = 32
-    num_seeds: int = 4
-    num_updates: int = 128
+    methods: tuple[Annotated[str, one_of(METHODS)], ...] = DEFAULT_METHODS
+    num_tasks: PositiveInt = 32
+    num_seeds: PositiveInt = 4
+    num_updates: PositiveInt = 128
     give_reward: bool = False
-    ppo_learning_rate: float | None = None
-    ppo_num_passes: int | None = None
+    ppo_learning_rate: PositiveNumber | None = None
+    ppo_num_passes: PositiveInt | None = None
     rivals: Mapping[str, TrainedRival] = dataclasses.field(default_factory=dict)
     converged: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("num_tasks", "num_seeds", "num_updates"):
-            require_integer(f"--{name}", getattr(self, name))
+        super().__post_init__()
         if self.num_tasks * self.num_seeds > _MOST_AGENTS:
             raise ValueError(
                 f"`--num_tasks` (={self.num_tasks}) times `--num_seeds` (={self.num_seeds}) must "
                 f"be at most {_MOST_AGENTS:,} agents."
             )
-        if self.ppo_learning_rate is not None:
-            require_number("--ppo_learning_rate", self.ppo_learning_rate)
-        if self.ppo_num_passes is not None:
-            require_integer("--ppo_num_passes", self.ppo_num_passes)
-        for method in self.methods:
-            require_member("--methods", method, tuple(METHODS))
         if not self.methods or len(set(self.methods)) < len(self.methods):
             raise ValueError(
                 f"`--methods` (={','.join(self.methods)}) must be distinct, and at least one."

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+from typing import Annotated, Literal
 
-from epg_tf.checks import require_integer, require_member, require_number
+from epg_tf.checks import FiniteNumber, NonNegativeNumber, PositiveInt, PositiveNumber, within
 from epg_tf.rivals.meta_training.rival import Rival
 from epg_tf.tasks.family import TaskFamily
 
@@ -35,36 +35,17 @@ class Adaptation(Rival):
         ValueError: If a value is outside its range.
     """
 
-    hidden_sizes: tuple[int, ...] = (100, 100)
-    initial_log_std: float = 0.0
-    mean_activation: str | None = None
-    batch_steps: int = 128
-    num_inner_steps: int = 1
-    num_outer_batches: int = 1
-    step_size: float = 0.1
-    later_step_size: float = 0.05
-    discount: float = 0.99
-    gae_lambda: float = 1.0
-    baseline_penalty: float = 1e-5
-
-    def __post_init__(self) -> None:
-        name = type(self).__name__
-        for size in self.hidden_sizes:
-            require_integer(f"{name}.hidden_sizes", size)
-        for setting in ("batch_steps", "num_inner_steps", "num_outer_batches"):
-            require_integer(f"{name}.{setting}", getattr(self, setting))
-        for setting in ("step_size", "baseline_penalty"):
-            require_number(f"{name}.{setting}", getattr(self, setting))
-        require_number(f"{name}.later_step_size", self.later_step_size, positive=False)
-        for setting in ("discount", "gae_lambda"):
-            value = getattr(self, setting)
-            if not 0.0 <= value <= 1.0:
-                raise ValueError(f"`{name}.{setting}` (={value}) must be a number from 0 to 1.")
-        if not math.isfinite(self.initial_log_std):
-            raise ValueError(
-                f"`{name}.initial_log_std` (={self.initial_log_std}) must be a finite number."
-            )
-        require_member(f"{name}.mean_activation", self.mean_activation, (None, "tanh"))
+    hidden_sizes: tuple[PositiveInt, ...] = (100, 100)
+    initial_log_std: FiniteNumber = 0.0
+    mean_activation: Literal[None, "tanh"] = None
+    batch_steps: PositiveInt = 128
+    num_inner_steps: PositiveInt = 1
+    num_outer_batches: PositiveInt = 1
+    step_size: PositiveNumber = 0.1
+    later_step_size: NonNegativeNumber = 0.05
+    discount: Annotated[float, within("[0, 1]")] = 0.99
+    gae_lambda: Annotated[float, within("[0, 1]")] = 1.0
+    baseline_penalty: PositiveNumber = 1e-5
 
     @property
     def sees_reward(self) -> bool:

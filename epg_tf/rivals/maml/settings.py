@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from epg_tf.checks import require_integer, require_number
+from epg_tf.checks import PositiveInt, PositiveNumber
 from epg_tf.rivals.adaptation.settings import Adaptation
 
 
@@ -27,18 +27,11 @@ class MAML(Adaptation):
     """
 
     first_order: bool = False
-    learning_rate: float = 1e-3
-    num_passes: int = 5
-    num_minibatches: int = 1
-    clip: float = 0.2
-    max_gradient_norm: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for setting in ("num_passes", "num_minibatches"):
-            require_integer(f"MAML.{setting}", getattr(self, setting))
-        for setting in ("learning_rate", "clip", "max_gradient_norm"):
-            require_number(f"MAML.{setting}", getattr(self, setting))
+    learning_rate: PositiveNumber = 1e-3
+    num_passes: PositiveInt = 5
+    num_minibatches: PositiveInt = 1
+    clip: PositiveNumber = 0.2
+    max_gradient_norm: PositiveNumber = 0.5
 
     @property
     def method(self) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from epg_tf.checks import Settings
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
@@ -88,7 +89,7 @@ class MetaLearner(abc.ABC):
         """
 
 
-class Rival(abc.ABC):
+class Rival(Settings, abc.ABC):
     """The settings of a meta-learned rival: a frozen dataclass that gin configures."""
 
     @property

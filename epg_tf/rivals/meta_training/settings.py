@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from epg_tf.checks import require_integer
+from epg_tf.checks import NonNegativeInt, PositiveInt, Settings
 from epg_tf.rivals.meta_training.rival import Rival
 from epg_tf.seeds import LifetimeSeed, training_seed
 from epg_tf.tasks.family import TaskFamily
 
 
 @dataclasses.dataclass(frozen=True)
-class RivalTraining:
+class RivalTraining(Settings, named="train_rival."):
     """The settings of a run of `epg_tf.train_rival`; all but the last two determine its results.
 
     Attributes:
@@ -33,23 +33,17 @@ class RivalTraining:
 
     family: TaskFamily
     rival: Rival
-    num_tasks: int = 32
-    seed: int = 0
-    validate_every: int = 0
-    num_validation_tasks: int = 32
-    validation_updates: int = 32
-    steps_per_update: int = 128
-    num_epochs: int = 1
-    num_threads: int = 0
+    num_tasks: PositiveInt = 32
+    seed: NonNegativeInt = 0
+    validate_every: NonNegativeInt = 0
+    num_validation_tasks: PositiveInt = 32
+    validation_updates: PositiveInt = 32
+    steps_per_update: PositiveInt = 128
+    num_epochs: PositiveInt = 1
+    num_threads: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
-        for name in (
-            *("num_tasks", "num_validation_tasks", "validation_updates"),
-            *("steps_per_update", "num_epochs"),
-        ):
-            require_integer(f"train_rival.{name}", getattr(self, name))
-        for name in ("seed", "validate_every", "num_threads"):
-            require_integer(f"train_rival.{name}", getattr(self, name), at_least=0)
+        super().__post_init__()
         self.rival.check(self.family)
 
     def seeds_of(self, epoch: int) -> list[LifetimeSeed]:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+from typing import Annotated, Literal
 
-from epg_tf.checks import require_integer, require_member, require_number
+from epg_tf.checks import (
+    FiniteNumber,
+    NonNegativeInt,
+    NonNegativeNumber,
+    PositiveInt,
+    PositiveNumber,
+    within,
+)
 from epg_tf.rivals.meta_training.rival import Rival
 from epg_tf.tasks.family import TaskFamily
 
@@ -43,49 +50,28 @@ class RL2(Rival):
         ValueError: If a value is outside its range.
     """
 
-    trial_steps: int = 2048
-    chunk_steps: int = 128
-    hidden_size: int = 128
-    embedding_size: int = 64
-    head_size: int = 64
-    learning_rate: float = 7e-4
-    num_passes: int = 2
-    num_minibatches: int = 4
-    clip: float = 0.1
-    discount: float = 0.97
-    gae_lambda: float = 0.9
-    value_coefficient: float = 0.5
-    entropy_coefficient: float = 0.01
-    max_gradient_norm: float = 0.5
-    initial_log_std: float = 0.0
-    mean_activation: str | None = None
-    num_free_episodes: int = 0
+    trial_steps: PositiveInt = 2048
+    chunk_steps: PositiveInt = 128
+    hidden_size: PositiveInt = 128
+    embedding_size: PositiveInt = 64
+    head_size: PositiveInt = 64
+    learning_rate: PositiveNumber = 7e-4
+    num_passes: PositiveInt = 2
+    num_minibatches: PositiveInt = 4
+    clip: PositiveNumber = 0.1
+    discount: Annotated[float, within("[0, 1]")] = 0.97
+    gae_lambda: Annotated[float, within("[0, 1]")] = 0.9
+    value_coefficient: NonNegativeNumber = 0.5
+    entropy_coefficient: NonNegativeNumber = 0.01
+    max_gradient_norm: PositiveNumber = 0.5
+    initial_log_std: FiniteNumber = 0.0
+    mean_activation: Literal[None, "tanh"] = None
+    num_free_episodes: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
-        for name in (
-            *("trial_steps", "chunk_steps", "hidden_size", "embedding_size", "head_size"),
-            *("num_passes", "num_minibatches"),
-        ):
-            require_integer(f"RL2.{name}", getattr(self, name))
-        require_integer("RL2.num_free_episodes", self.num_free_episodes, at_least=0)
-        for name in ("learning_rate", "clip", "max_gradient_norm"):
-            require_number(f"RL2.{name}", getattr(self, name))
-        for name in ("value_coefficient", "entropy_coefficient"):
-            require_number(f"RL2.{name}", getattr(self, name), positive=False)
-        for name in ("discount", "gae_lambda"):
-            value = getattr(self, name)
-            if not 0.0 <= value <= 1.0:
-                raise ValueError(f"`RL2.{name}` (={value}) must be a number from 0 to 1.")
-        if not math.isfinite(self.initial_log_std):
-            raise ValueError(
-                f"`RL2.initial_log_std` (={self.initial_log_std}) must be a finite number."
-            )
-        require_member("RL2.mean_activation", self.mean_activation, (None, "tanh"))
-        if self.trial_steps % self.chunk_steps:
-            raise ValueError(
-                f"`RL2.chunk_steps` (={self.chunk_steps}) must divide `RL2.trial_steps` "
-                f"(={self.trial_steps})."
-            )
+        super().__post_init__()
+        divides = self.trial_steps % self.chunk_steps == 0
+        self._require("chunk_steps", divides, f"divide `RL2.trial_steps` (={self.trial_steps})")
 
     @property
     def method(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from epg_tf.tasks.family import is_range
+from epg_tf.checks import PositiveRange, fits
 
 _ROUND = (
     mujoco.mjtGeom.mjGEOM_SPHERE.value,
@@ -82,7 +82,7 @@ def ranges(value: Any, names: Mapping[int, str]) -> dict[int, tuple[float, float
     by_pattern = value if isinstance(value, Mapping) else {"*": value}
     found = {}
     for pattern, bounds in by_pattern.items():
-        if not is_range(bounds):
+        if not fits(bounds, PositiveRange):
             raise ValueError(
                 "a pair (low, high) with 0 < low <= high, or such pairs by the names of parts"
             )

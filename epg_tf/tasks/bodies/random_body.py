@@ -30,6 +30,7 @@ class RandomBody(BodySettings, TaskFamily):
     """
 
     def __post_init__(self):
+        super().__post_init__()
         requirements.check(self)
 
     @property

@@ -7,10 +7,8 @@ from typing import Any
 
 import mujoco
 
-from epg_tf.checks import require_integer
 from epg_tf.tasks.bodies.factors import PARTS, parts, ranges
 from epg_tf.tasks.bodies.settings import BodySettings
-from epg_tf.tasks.family import is_range
 
 
 def check(body: BodySettings) -> None:
@@ -39,34 +37,20 @@ def check(body: BodySettings) -> None:
     drawn = ("gravity", *PARTS)
     of_these = all(name in drawn for name in body.log_uniform)
     require("log_uniform", of_these, f"some of {', '.join(map(repr, drawn))}")
-    is_gravity = body.gravity is None or is_range(body.gravity)
-    require("gravity", is_gravity, "a pair (low, high) with 0 < low <= high")
     rule = f"an integer from 0 to {model.nq}, the number of positions"
     require(
         "skipped_positions",
         isinstance(body.skipped_positions, int) and 0 <= body.skipped_positions <= model.nq,
         rule,
     )
-    for name in ("velocity_bound", "velocity_limit"):
-        bound = getattr(body, name)
-        require(name, bound is None or bound > 0, "positive or None")
-    for name in ("healthy_reward", "control_cost", "distance_cost", "start_noise"):
-        value = getattr(body, name)
-        require(name, math.isfinite(value) and value >= 0, "a finite number, 0 or more")
-    require("velocity_reward", math.isfinite(body.velocity_reward), "a finite number")
-    for name in ("frame_skip", "time_limit"):
-        require_integer(f"{type(body).__name__}.{name}", getattr(body, name))
     places = (*_names(model, "body", model.nbody)[1:], *_names(model, "site", model.nsite))
     is_place = body.point is None or body.point in places
     require("point", is_place, f"None, or a body or site: {', '.join(places)}")
     lengths = [math.hypot(*way) if len(way) == 3 else 0.0 for way in body.directions]
     are_units = bool(lengths) and all(abs(length - 1.0) < 1e-6 for length in lengths)
     require("directions", are_units, "one or more vectors of length 1, of three numbers each")
-    if body.goal is None:
-        require("distance_cost", not body.distance_cost, "0 where there is no `goal`")
-    else:
-        is_box = len(body.goal) in (2, 3) and all(map(_is_interval, body.goal))
-        require("goal", is_box, "two or three pairs (low, high) with low <= high")
+    costs_nothing = body.goal is not None or not body.distance_cost
+    require("distance_cost", costs_nothing, "0 where there is no `goal`")
     ball = mujoco.mjtJoint.mjJNT_BALL.value  # its position is a quaternion
     joints = [n for n in _names(model, "joint", model.njnt) if model.joint(n).type[0] != ball]
     for joint, bounds in (body.healthy or {}).items():
@@ -77,10 +61,6 @@ def check(body: BodySettings) -> None:
 def _names(model: mujoco.MjModel, kind: str, count: int) -> list[str]:
     part = getattr(model, kind)
     return [part(number).name for number in range(count) if part(number).name]
-
-
-def _is_interval(bounds: tuple[float, ...]) -> bool:
-    return len(bounds) == 2 and -math.inf < bounds[0] <= bounds[1] < math.inf
 
 
 def _is_open_pair(bounds: Any) -> bool:

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from typing import Annotated
 
 import mujoco
 
+from epg_tf.checks import (
+    FiniteNumber,
+    NonNegativeNumber,
+    PositiveInt,
+    PositiveRange,
+    Rule,
+    Settings,
+)
 from epg_tf.tasks import assets
+
+_BOUND = Rule(lambda bound: bound is None or bound > 0, "positive or None")
+_BOX = Rule(
+    lambda box: len(box) in (2, 3) and all(-math.inf < low <= high < math.inf for low, high in box),
+    "two or three pairs (low, high) with low <= high",
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class BodySettings:
+class BodySettings(Settings):
     """The random factors of a body, and its observation, reward and termination.
 
     Factors are drawn independently, once per task and part. A setting is a range (low, high) for
@@ -50,7 +66,7 @@ class BodySettings:
     """
 
     model: str
-    gravity: tuple[float, float] | None = None
+    gravity: PositiveRange | None = None
     mass: dict | tuple[float, float] | None = None
     friction: dict | tuple[float, float] | None = None
     thickness: dict | tuple[float, float] | None = None
@@ -59,19 +75,19 @@ class BodySettings:
     gear: dict | tuple[float, float] | None = None
     log_uniform: tuple[str, ...] = ()
     skipped_positions: int = 0
-    velocity_bound: float | None = 10.0
+    velocity_bound: Annotated[float | None, _BOUND] = 10.0
     point: str | None = None
     directions: tuple[tuple[float, ...], ...] = ((1.0, 0.0, 0.0),)
-    velocity_reward: float = 1.0
-    velocity_limit: float | None = None
-    healthy_reward: float = 0.0
-    control_cost: float = 0.0
-    goal: tuple[tuple[float, float], ...] | None = None
-    distance_cost: float = 0.0
+    velocity_reward: FiniteNumber = 1.0
+    velocity_limit: Annotated[float | None, _BOUND] = None
+    healthy_reward: NonNegativeNumber = 0.0
+    control_cost: NonNegativeNumber = 0.0
+    goal: Annotated[tuple[tuple[float, float], ...], _BOX] | None = None
+    distance_cost: NonNegativeNumber = 0.0
     healthy: dict | None = None
-    start_noise: float = 5e-3
-    frame_skip: int = 4
-    time_limit: int = 1000
+    start_noise: NonNegativeNumber = 5e-3
+    frame_skip: PositiveInt = 4
+    time_limit: PositiveInt = 1000
 
     @property
     def nominal(self) -> mujoco.MjModel:

@@ -31,7 +31,7 @@ def main() -> None:
     import pathlib
 
     from epg_tf.evaluation.analysis.analysis import Analysis
-    from epg_tf.evaluation.analysis.results import fingerprint, write
+    from epg_tf.evaluation.analysis.results import fingerprint, results_of
     from epg_tf.evaluation.analysis.summary import sentences, tables
     from epg_tf.evaluation.results_folder import ResultsFolder
     from epg_tf.run.progress import progress_bar
@@ -40,12 +40,14 @@ def main() -> None:
         num_tasks = held_out_flags.num_tasks(Analysis.num_tasks)
         analysis = Analysis(held_out_flags.read_loss(), num_tasks)
         root = pathlib.Path(config_flags.ROOT_DIR.value or "")
-        ResultsFolder(root, "analyze", fingerprint(analysis)).open()
+        folder = ResultsFolder(root, "analyze", fingerprint(analysis))
+        folder.open()
     with progress_bar(analysis.inner_loop.num_updates, _BAR, desc=root.name) as bar:
         found = analysis.run(bar.update)
-    summary = write(root, analysis, found, command_line.as_typed("analyze"))
-    result_flags.write_result(summary)
-    print("\n".join([sentences(summary), *tables(summary)]))
+    results = results_of(analysis, found, command_line.as_typed("analyze"))
+    folder.write(results)
+    result_flags.write_result(results.summary)
+    print("\n".join([sentences(results.summary), *tables(results.summary)]))
     print(f"Files: {root}. TensorBoard: tensorboard --logdir {root}")
 
 

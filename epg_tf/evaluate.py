@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     import pathlib
 
     from epg_tf.evaluation.learning_curves.comparison import Comparison
-    from epg_tf.evaluation.learning_curves.results import EvaluationResults
     from epg_tf.evaluation.learning_curves.training import Runs
     from epg_tf.ranks import Ranks
 
@@ -99,7 +98,8 @@ def main() -> None:
 
     from epg_tf.evaluation.learning_curves.summary import fingerprint, table
     from epg_tf.evaluation.results_folder import ResultsFolder
-    from epg_tf.evaluation.shift import results, values
+    from epg_tf.evaluation.shift import values
+    from epg_tf.evaluation.shift.results import results_of
     from epg_tf.ranks import Ranks
 
     ranks = Ranks()
@@ -112,16 +112,21 @@ def main() -> None:
         with command_line.one_sentence(ranks):
             shift = values.parse(_SHIFT.value, comparison.loss.settings)
         each = [_compare(ranks, binding) for binding in shift.bindings]
+        folder = None
         with command_line.one_sentence(ranks):
             if ranks.is_first:
                 what = {**fingerprint(comparison), "--shift": _SHIFT.value}
-                ResultsFolder(root, "evaluate", what).open()
+                folder = ResultsFolder(root, "evaluate", what)
+                folder.open()
         summaries = [
             _evaluate(shifted, root / name, ranks, f"{shift.setting} = {name}")
             for name, shifted in zip(shift.names, each, strict=True)
         ]
         result = dict(zip(shift.names, summaries, strict=True))
-        text = results.write(root, shift, summaries) if ranks.is_first else ""
+        text = ""
+        if folder is not None:
+            of_sweep, text = results_of(shift, summaries)
+            folder.write(of_sweep)
     if ranks.is_first:
         result_flags.write_result(result)
         print(text)
@@ -170,25 +175,28 @@ def _evaluate(
     comparison: Comparison, root: pathlib.Path, ranks: Ranks, title: str = ""
 ) -> dict[str, Any]:
     """Trains the methods that a folder lacks, and returns its summary."""
-    from epg_tf.evaluation.learning_curves.results import EvaluationResults
+    from epg_tf.evaluation.learning_curves.results import results_of
     from epg_tf.evaluation.learning_curves.summary import fingerprint
     from epg_tf.evaluation.results_folder import ResultsFolder
     from epg_tf.run.lock import FolderLock
 
-    results, lock = EvaluationResults(root, comparison), FolderLock(root)
+    folder, lock = None, FolderLock(root)
     with command_line.one_sentence(ranks):
         if ranks.is_first:
             folder = ResultsFolder(root, "evaluate", fingerprint(comparison))
-            if not results.finished:
+            if folder.summary is None:
                 if problem := lock.take():
                     raise ValueError(problem)
                 folder.open()
-    if not ranks.broadcast(results.finished):
-        runs = _train_what_is_missing(comparison, ranks, results, title)
-        if ranks.is_first:
-            results.write(runs, command_line.as_typed("evaluate"))
+    summary = ranks.broadcast(folder.summary if folder is not None else None)
+    if summary is None:
+        runs = _train_what_is_missing(comparison, ranks, root, title)
+        if folder is not None:
+            folder.write(results_of(comparison, runs, command_line.as_typed("evaluate")))
+            summary = folder.summary
+        summary = ranks.broadcast(summary)
     lock.release()
-    return ranks.broadcast(results.summary() if ranks.is_first else {})
+    return summary
 
 
 def _lifetime(num_updates: int) -> int:
@@ -205,13 +213,14 @@ def _lifetime(num_updates: int) -> int:
 
 
 def _train_what_is_missing(
-    comparison: Comparison, ranks: Ranks, results: EvaluationResults, title: str
+    comparison: Comparison, ranks: Ranks, root: pathlib.Path, title: str
 ) -> dict[str, Runs]:
     """Trains the methods that the folder lacks, with a progress bar on rank 0; returns all runs."""
+    from epg_tf.evaluation.learning_curves.results import keep_runs, known_runs
     from epg_tf.evaluation.learning_curves.training import AgentTraining
     from epg_tf.run.progress import progress_bar
 
-    runs = ranks.broadcast(results.known() if ranks.is_first else None)
+    runs = ranks.broadcast(known_runs(root, comparison.methods) if ranks.is_first else None)
     training = AgentTraining(comparison, ranks)
     updates = training.num_batches * comparison.num_updates
     with progress_bar(
@@ -225,7 +234,7 @@ def _train_what_is_missing(
                 bar.set_description_str(f"{title} {method:13}".lstrip())
                 runs[method] = training.run(method, bar.update)
                 if ranks.is_first:
-                    results.keep(method, runs[method])
+                    keep_runs(root, method, runs[method])
     return runs
 
 

@@ -50,27 +50,28 @@ def main() -> None:
 def _render(process: RenderProcess) -> None:
     import pathlib
 
-    from epg_tf.evaluation.films.files import Show, table
-    from epg_tf.evaluation.films.showcase import FilmPlan
+    from epg_tf.evaluation.films.plan import FilmPlan
+    from epg_tf.evaluation.films.writer import FilmWriter, table
     from epg_tf.evaluation.results_folder import ResultsFolder
     from epg_tf.run.progress import progress_bar
 
     with command_line.one_process("render"):
         num_tasks = held_out_flags.num_tasks(FilmPlan.num_tasks)
-        showcase = FilmPlan(held_out_flags.read_loss(), num_tasks, _SECONDS.value)
+        plan = FilmPlan(held_out_flags.read_loss(), num_tasks, _SECONDS.value)
         root = pathlib.Path(config_flags.ROOT_DIR.value or "")
-        ResultsFolder(root, "render", showcase.fingerprint).open()
-    show = Show(showcase, root)
-    with progress_bar(show.num_ticks, _BAR) as bar:
+        folder = ResultsFolder(root, "render", plan.fingerprint)
+        folder.open()
+    writer = FilmWriter(plan)
+    with progress_bar(writer.num_ticks, _BAR) as bar:
 
         def tick(doing: str) -> None:
             bar.set_description_str(doing, refresh=False)
             bar.update()
 
-        summary = show.write(process, tick, command_line.as_typed("render"))
+        summary = writer.write(folder, process, tick, command_line.as_typed("render"))
     result_flags.write_result(summary)
     print(table(summary))
-    if not show.travels:
+    if not writer.travels:
         print("There is no exploration.png: this robot stays in its place.")
     print(f"Files in {root}: {', '.join(summary['files'])}.", flush=True)
 

@@ -47,44 +47,20 @@ def main() -> None:
         if flags.FLAGS[name].value:
             command_line.fail(f"`--{name}` must not be given: a report has the run's own config.")
     # Imported here so that --help and a mistyped flag do not wait for matplotlib.
-    from epg_tf.evaluation.report.gallery import is_gallery, read_gallery
-    from epg_tf.evaluation.report.page import (
-        draw_runs,
-        render_gallery,
-        render_page,
-        render_page_of_runs,
-    )
-    from epg_tf.evaluation.report.parts import COMPLETE, read_parts
-    from epg_tf.evaluation.report.several_runs import read_runs, run_folders, table_of_runs
-    from epg_tf.run.records import read_run
-    from epg_tf.text import as_markdown
+    from epg_tf.evaluation.report.page import make_page
 
     root = pathlib.Path(config_flags.ROOT_DIR.value or "")
     try:
         if not config_flags.ROOT_DIR.value:
             raise ValueError("`--root_dir` (='') must name a folder.")
-        folders = [] if is_gallery(root) else run_folders(root)
-        runs, left_out = read_runs(folders) if folders else ({}, [])
-        entries = read_gallery(root)
-        records = None if runs or is_gallery(root) else read_run(root)
+        page = make_page(root)
         out = _page_to_write(root)
     except ValueError as error:
         command_line.fail(str(error))
-    if is_gallery(root):
-        _write(out, render_gallery(root, entries).encode())
-        return
-    if records is None:
-        picture = draw_runs(runs)
-        _write(out.with_name("runs.png"), picture)
-        _write(out, render_page_of_runs(root, runs, left_out, picture, entries).encode())
-        print("\n".join([as_markdown(table_of_runs(runs)), *left_out]))
-        return
-    parts = read_parts(records)
-    _write(out, render_page(records, parts).encode())
-    missing = [part for part in parts.values() if part.state != COMPLETE]
-    if missing:
-        print("Not in it, because it is not there or not complete:")
-        print("\n".join(f"  {part.name}: {part.line}" for part in missing))
+    for name, picture in page.pictures.items():
+        _write(out.with_name(name), picture)
+    _write(out, page.html.encode())
+    print(*page.said, sep="\n", end="\n" if page.said else "")
 
 
 def _write(out: pathlib.Path, content: bytes) -> None:

@@ -96,24 +96,24 @@ class Results(NamedTuple):
     """An analysis: its folder, what was found, and what was said."""
 
     root: pathlib.Path
-    found: dict[str, Findings]
+    found: Findings
     said: str
 
 
 @pytest.fixture(scope="module")
 def analysed(loss, tmp_path_factory):
     root = tmp_path_factory.mktemp("analysis") / "results"
-    found = {}
+    found = []
 
     def keep(analysis, on_update, measure=Analysis.run):
-        found.update(measure(analysis, on_update))
-        return found
+        found.append(measure(analysis, on_update))
+        return found[-1]
 
     said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
         patch.setattr(Analysis, "run", keep)
         run(loss, root)
-    return Results(root, found, said.getvalue())
+    return Results(root, found[-1], said.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -286,16 +286,17 @@ def test_agents_that_diverged_are_left_out_and_counted(loss, analysed):
     bindings = [f"InnerLoop.num_updates = {NUM_UPDATES}"]
     analysis = Analysis(load(str(loss), (), bindings), NUM_TASKS)
     found = analysed.found
-    spoilt = {}
-    for method, of in found.items():
-        diverged = np.array([False, method == "evolved", False])
-        changes = np.where(diverged[:, np.newaxis], np.inf, of.policy_changes)
-        spoilt[method] = of._replace(policy_changes=changes, diverged=diverged)
+    diverged = {method: np.array([False, method == "evolved", False]) for method in METHODS}
+    changes = {
+        method: np.where(diverged[method][:, np.newaxis], np.inf, of)
+        for method, of in found.policy_changes.items()
+    }
+    spoilt = found._replace(policy_changes=changes, diverged=diverged)
     summary = summarise(analysis, spoilt, [])
     assert summary["provenance"]["diverged_agents"] == {"evolved": 1, "random_loss": 0}
     assert labels(analysis)["evolved"] == "evolved loss, no reward"
     assert "evolved loss, no reward: 1 of 3 agents met a gradient" in sentences(summary)
-    kept = found["evolved"].correlations[[0, 2]].mean()
+    kept = found.correlations["evolved"][[0, 2]].mean()
     assert summary["gradient_correlation"]["evolved"]["mean"] == pytest.approx(kept)
     before = summary_of(analysed.root)
     assert summary["policy_change"]["random_loss"] == before["policy_change"]["random_loss"]

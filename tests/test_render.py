@@ -36,9 +36,10 @@ from epg_tf.evaluation.films.episodes import (
     stage_names,
 )
 from epg_tf.evaluation.films.exploration import TravelRecorder, rewarded_direction, turning_points
-from epg_tf.evaluation.films.files import Show, table
 from epg_tf.evaluation.films.frames import StageFilm, write_films
-from epg_tf.evaluation.films.showcase import FilmPlan
+from epg_tf.evaluation.films.plan import FilmPlan
+from epg_tf.evaluation.films.writer import FilmWriter, table
+from epg_tf.evaluation.results_folder import ResultsFolder
 from epg_tf.evolved_loss.load import EvolvedLoss
 from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.lifetime import Workers
@@ -413,7 +414,7 @@ def test_the_same_command_again_may_write_it_again(
 ):
     root, said = shown
     summary = json.loads((root / "summary.json").read_text())
-    monkeypatch.setattr(Show, "write", lambda *_: summary)
+    monkeypatch.setattr(FilmWriter, "write", lambda *_: summary)
     run(seeing_loss, root)
     assert capsys.readouterr().out == said
 
@@ -467,11 +468,11 @@ def test_families_of_users_are_shown_and_robots_that_stay_explore_nothing(render
     settings = dataclasses.replace(settings, family=Pendulum())
     phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(0)
     loss = EvolvedLoss(tmp_path, phi, settings, "# a config")
-    show = Show(FilmPlan(loss, num_tasks=1, seconds=0.1), tmp_path)
-    assert not show.travels
-    ticks = []
-    summary = show.write(render_process, ticks.append, ["render"])
-    assert len(ticks) == show.num_ticks
+    writer = FilmWriter(FilmPlan(loss, num_tasks=1, seconds=0.1))
+    assert not writer.travels
+    ticks, folder = [], ResultsFolder(tmp_path, "render", {})
+    summary = writer.write(folder, render_process, ticks.append, ["render"])
+    assert len(ticks) == writer.num_ticks
     assert {path.name for path in tmp_path.iterdir()} == FILES - {"render.json"}
     assert list(summary["stages"]) == ["before", "after"]
     assert summary["reward"] == "no reward"
@@ -530,13 +531,13 @@ def test_without_opengl_it_says_what_to_install(seeing_loss, tmp_path, capfd, mo
 def test_the_end_of_what_draws_is_a_sentence(
     by, render_process, seeing_loss, tmp_path, capfd, monkeypatch
 ):
-    write_all = Show.write
+    write_all = FilmWriter.write
 
-    def write_with_nobody_to_draw(show, drawing, *arguments):
+    def write_with_nobody_to_draw(writer, folder, drawing, *arguments):
         os.kill(drawing.pid, by)
-        return write_all(show, drawing, *arguments)
+        return write_all(writer, folder, drawing, *arguments)
 
-    monkeypatch.setattr(Show, "write", write_with_nobody_to_draw)
+    monkeypatch.setattr(FilmWriter, "write", write_with_nobody_to_draw)
     with pytest.raises(SystemExit) as exit_of:
         run(seeing_loss, tmp_path)
     assert exit_of.value.code == command_line.BAD_INPUT

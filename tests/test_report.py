@@ -2,6 +2,7 @@
 
 import dataclasses
 import html.parser
+import io
 import json
 import pathlib
 import re
@@ -17,6 +18,7 @@ from absl.testing import flagsaver
 from PIL import Image
 
 from epg_tf import command_line, config, report
+from epg_tf.evaluation import plot_style
 from epg_tf.evaluation.analysis import summary as analysis_summary
 from epg_tf.evaluation.analysis.analysis import Analysis, Findings
 from epg_tf.evaluation.analysis.sensitivity import Sensitivity
@@ -25,8 +27,7 @@ from epg_tf.evaluation.learning_curves import summary
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.training import Runs
 from epg_tf.evaluation.report import media
-from epg_tf.evaluation.report.page import render_page
-from epg_tf.evaluation.report.parts import read_parts
+from epg_tf.evaluation.report.page import make_page
 from epg_tf.evaluation.report.plot_meta_training import plot_meta_training
 from epg_tf.evolved_loss import provenance
 from epg_tf.evolved_loss.description import describe
@@ -127,8 +128,17 @@ def add_parts(root):
     analysis = Analysis(loss, 3)
     kinds = len(analysis.inputs)
     norms = {phase: Sensitivity(*rng.uniform(size=(2, 3, kinds, 32))) for phase in analysis.phases}
-    found = Findings(*rng.uniform(size=(3, 3, 4)), norms, np.zeros(3, bool))
-    findings = analysis_summary.summarise(analysis, {"evolved": found, "random_loss": found}, [])
+    of = dict(
+        zip(("evolved", "random_loss", "ppo_halves"), rng.uniform(size=(3, 3, 4)), strict=True)
+    )
+    losses = ("evolved", "random_loss")
+    found = Findings(
+        of,
+        {loss: of[loss] for loss in losses},
+        dict.fromkeys(losses, norms),
+        dict.fromkeys(losses, np.zeros(3, bool)),
+    )
+    findings = analysis_summary.summarise(analysis, found, [])
     write_json(root / "analysis" / "summary.json", findings)
 
     stages = {
@@ -174,11 +184,6 @@ def bare_run(run, tmp_path):
     return root
 
 
-def render(root):
-    records = read_run(root)
-    return render_page(records, read_parts(records))
-
-
 class Page(html.parser.HTMLParser):
     """A page taken apart; tags that are not closed in order are an error."""
 
@@ -192,7 +197,7 @@ class Page(html.parser.HTMLParser):
 
     @classmethod
     def of(cls, root):
-        return cls(render(root))
+        return cls(make_page(root).html)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
@@ -294,7 +299,7 @@ def test_everything_is_escaped(run, page):
 
 
 def test_the_same_folder_gives_the_same_page(run, page):
-    assert render(run) == page.source
+    assert make_page(run).html == page.source
 
 
 def test_what_other_versions_made_is_shown(run, page):
@@ -402,14 +407,14 @@ def test_settings_as_names_and_values_say_what_gin_says(preset):
         [-5.0, 0.0, 30.0, 200.0, 220.0],
     ],
 )
-def test_any_returns_can_be_drawn(means, tmp_path):
+def test_any_returns_can_be_drawn(means):
     means, epochs = np.array(means), np.arange(1.0, len(means) + 1.0)
     metrics = dict.fromkeys(("guidance", "phi_norm", "env_steps_per_second"), 0.5 * epochs)
     metrics |= {"epoch": epochs, "env_steps": 64.0 * epochs, "return_mean": means}
     metrics |= {"return_median": means, "return_min": means - 1.0, "return_max": means + 1.0}
     best = int(np.nanargmax(means)) if np.isfinite(means).any() else None
-    plot_meta_training(tmp_path / "picture.png", "tasks", metrics, best)
-    with Image.open(tmp_path / "picture.png") as picture:
+    figure = plot_meta_training("tasks", metrics, best)
+    with Image.open(io.BytesIO(plot_style.png(figure))) as picture:
         assert min(picture.size) > 500
 
 
@@ -561,7 +566,7 @@ def test_from_a_shell_it_takes_seconds_and_no_tensorflow(bare_run):
     assert result.stderr == "epg_tf: Line 7 of metrics.jsonl is damaged, and left out.\n"
     assert result.stdout.startswith(f"Wrote {bare_run}/report.html (0.")
     assert f"evaluation: python -m epg_tf.evaluate --loss {bare_run}" in result.stdout
-    assert (bare_run / "report.html").read_text(encoding="utf-8") == render(bare_run)
+    assert (bare_run / "report.html").read_text(encoding="utf-8") == make_page(bare_run).html
 
 
 def test_the_page_goes_where_out_says_and_a_new_one_replaces_it(run, tmp_path, capsys):

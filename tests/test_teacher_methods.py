@@ -139,10 +139,10 @@ def test_ppo_in_longer_lifetimes_is_a_line_in_the_picture(tmp_path, capfd):
     loss = make_loss(tmp_path / "run")
     longer, root = tmp_path / "longer", tmp_path / "results"
     run(loss, longer, methods=["evolved", "ppo"], num_updates=6)
-    with mock.patch.object(plot_style, "save", wraps=plot_style.save) as save:
+    with mock.patch.object(plot_style, "png", wraps=plot_style.png) as png:
         run(loss, root, methods=["evolved"], converged=str(longer))
     end = summary_of(longer)["ppo"]["final_iqm"]
-    (top, *_) = save.call_args.args[0].axes[-1:]
+    (top, *_) = png.call_args.args[0].axes[-1:]
     lines = {line.get_label(): line for line in top.lines}
     assert list(lines) == ["evolved loss, no reward", "PPO after 6 updates"]
     np.testing.assert_array_equal(lines["PPO after 6 updates"].get_ydata(), [end, end])

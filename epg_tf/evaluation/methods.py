@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+from epg_tf.text import count
 
 
 class Method(NamedTuple):
@@ -67,3 +69,22 @@ def labels_of(methods: Iterable[str], reward_words: str, made: str = "evolved") 
         name: METHODS[name].label.replace("no reward", reward_words).replace("evolved", made)
         for name in methods
     }
+
+
+def not_finite(
+    counts: Mapping[str, int], labels: Mapping[str, str], agents: str, more: str = ""
+) -> list[str]:
+    """Returns a sentence on each method of which some agents diverged.
+
+    Args:
+        counts: The number of agents that diverged, by method.
+        labels: The labels by method.
+        agents: The words for all agents of a method.
+        more: The words at the end.
+    """
+    return [
+        f"{labels[method]}: {count(number)} of {agents} met a gradient or a return that was not "
+        f"finite{more}."
+        for method, number in counts.items()
+        if number
+    ]

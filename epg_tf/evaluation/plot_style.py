@@ -1,14 +1,12 @@
-"""Shared style and saving of all pictures."""
+"""Shared style of all pictures."""
 
 from __future__ import annotations
 
-import pathlib
+import io
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-from matplotlib import pyplot
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # The colours of lines that are not methods, in this order (Okabe and Ito).
@@ -26,16 +24,26 @@ SETTINGS = {
 }
 
 
-def new_figure(width: float = 7.0, height: float = 4.0, rows: int = 1, columns: int = 1, **layout):
+def new_figure(
+    width: float = 7.0, height: float = 4.0, rows: int = 1, columns: int = 1, **layout
+) -> tuple[Figure, np.ndarray]:
     """Returns a figure, sized in inches, and its axes in an array [rows, columns]."""
-    with pyplot.rc_context(SETTINGS):
-        return pyplot.subplots(
-            rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **layout
-        )
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots(rows, columns, squeeze=False, **layout)
 
 
-def save(figure: Figure, path: pathlib.Path) -> None:
-    """Writes a PNG and closes the figure."""
-    with pyplot.rc_context(SETTINGS):
-        figure.savefig(path)
-    pyplot.close(figure)
+def join_first_row(figure: Figure, axes: np.ndarray) -> Axes:
+    """Replaces the axes in the first row by one axis across them, and returns it."""
+    with matplotlib.rc_context(SETTINGS):
+        for axis in axes[0]:
+            axis.remove()
+        return figure.add_subplot(axes[0, 0].get_gridspec()[0, :])
+
+
+def png(figure: Figure) -> bytes:
+    """Returns a figure as the content of a PNG file."""
+    content = io.BytesIO()
+    with matplotlib.rc_context(SETTINGS):
+        figure.savefig(content, format="png")
+    return content.getvalue()

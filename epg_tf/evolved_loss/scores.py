@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from epg_tf.text import interval
+from epg_tf.text import Table, interval
 
 _ABOUT = ("command", "num_updates", "steps_per_update", "labels", "sees_reward", "guidance")
 
@@ -43,6 +43,17 @@ def read_scores(folder: pathlib.Path, phi_crc32: int) -> dict[str, Any]:
             f"another one ({evaluated})."
         )
     return scores
+
+
+def score_table(
+    caption: str,
+    methods: Mapping[str, Any],
+    labels: Mapping[str, str],
+    early_update: int | None,
+) -> Table:
+    """Returns a table of scores with a row per method; see `score_head` and `score_row`."""
+    rows = [score_row(labels[method], result) for method, result in methods.items()]
+    return Table(caption, ("method", *score_head(methods, early_update)), rows)
 
 
 def score_head(methods: Mapping[str, Any], early_update: int | None) -> tuple[str, ...]:

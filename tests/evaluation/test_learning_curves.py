@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from epg_tf.agent.experience import Experience
-from epg_tf.evaluation.learning_curves.curves import COLUMNS, curve_rows
-from epg_tf.files import write_csv, write_npz
+from epg_tf.evaluation.results_folder import rows_of
+from epg_tf.files import write_csv
 from epg_tf.inner_loop.episodes import EpisodeReturns, learning_curves
 
 
@@ -44,24 +44,14 @@ def test_a_return_that_is_not_finite_stays_one_for_three_episodes():
     np.testing.assert_array_equal(curves, [[1.0, np.nan, np.nan, np.nan, 4.0, -np.inf]])
 
 
-def test_files_hold_every_run_to_the_bit(tmp_path):
+def test_rows_hold_every_number_to_the_bit(tmp_path):
     curves = {"ppo": np.random.default_rng(0).normal(size=(3, 2, 4))}
     curves["ppo"][1, 1, 2] = np.nan
-    write_csv(tmp_path / "curves.csv", COLUMNS, curve_rows(curves, [70, 71, 72], 128))
+    rows = rows_of(curves, [70, 71, 72], range(2), range(1, 5))
+    write_csv(tmp_path / "curves.csv", ("method", "task", "seed", "update", "return"), rows)
     with open(tmp_path / "curves.csv") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["method", "task_seed", "seed", "update", "env_steps", "return"]
-    assert rows[-1] | {"return": ""} == {
-        "method": "ppo",
-        "task_seed": "72",
-        "seed": "1",
-        "update": "4",
-        "env_steps": "512",
-        "return": "",
-    }
-    read = np.array([float(row["return"]) for row in rows]).reshape(3, 2, 4)
+        found = list(csv.DictReader(file))
+    last = {"method": "ppo", "task": "72", "seed": "1", "update": "4", "return": ""}
+    assert found[-1] | {"return": ""} == last
+    read = np.array([float(row["return"]) for row in found]).reshape(3, 2, 4)
     np.testing.assert_array_equal(read, curves["ppo"])
-    write_npz(tmp_path / "curves.npz", curves)
-    with np.load(tmp_path / "curves.npz") as file:
-        np.testing.assert_array_equal(file["ppo"], curves["ppo"])
-    assert {path.name for path in tmp_path.iterdir()} == {"curves.csv", "curves.npz"}

@@ -12,15 +12,10 @@ from absl.testing import flagsaver
 from refusals import sentence_of
 
 from epg_tf import report
-from epg_tf.evaluation.report import plot_runs as runs_plot
-from epg_tf.evaluation.report.several_runs import (
-    held_out_estimate,
-    read_runs,
-    run_folders,
-    table_of_runs,
-)
+from epg_tf.evaluation.report.plot_runs import plot_runs
+from epg_tf.evaluation.report.run_report import RunReport
+from epg_tf.evaluation.report.several_runs import read_runs, run_folders, table_of_runs
 from epg_tf.files import SHIPPED
-from epg_tf.run.records import read_run
 from epg_tf.statistics import Estimate
 
 RUNS = {  # seed, learning rate, what the comparison at the end found
@@ -147,16 +142,13 @@ def test_runs_of_several_families_are_refused(root, capfd):
         ([[-5.0], [np.nan]], [None, None]),
     ],
 )
-def test_every_point_is_in_the_picture(medians, finals, tmp_path, monkeypatch):
-    figures = []
-    monkeypatch.setattr(runs_plot.plot_style, "save", lambda figure, path: figures.append(figure))
+def test_every_point_is_in_the_picture(medians, finals):
     curves = {f"run {i}": (np.arange(1, len(m) + 1), np.array(m)) for i, m in enumerate(medians)}
     estimates = {
         f"run {i}": None if f is None else Estimate(f, f - 1.0, f + 1.0)
         for i, f in enumerate(finals)
     }
-    runs_plot.plot_runs(tmp_path / "runs.png", "title", curves, estimates)
-    (figure,) = figures
+    figure = plot_runs("title", curves, estimates)
     figure.canvas.draw()
     left, right = figure.axes
     low, high = left.get_ylim()
@@ -182,12 +174,10 @@ def test_runs_that_differ_in_their_seed_get_median_range_and_success_rate(tmp_pa
 def test_the_final_return_is_that_of_the_evaluation_where_there_is_one(tmp_path):
     shutil.copytree(SHIPPED / "losses" / "reacher" / "run", tmp_path / "run")
     (tmp_path / "run" / "evaluation").mkdir()
-    about = {"phi_crc32": 0, "command": "", "num_updates": 1, "steps_per_update": 1, "labels": {}}
     evolved = {"final_iqm": -7.0, "final_low": -8.0, "final_high": -6.0}
     for crc32, expected in ((0, None), (None, Estimate(-7.0, -8.0, -6.0))):
-        run = read_run(tmp_path / "run")
-        about |= {"sees_reward": False, "guidance": 0.0}
-        about["phi_crc32"] = next(iter(run.losses())) if crc32 is None else crc32
+        losses = RunReport.read(tmp_path / "run").records.losses()
+        about = {"phi_crc32": next(iter(losses)) if crc32 is None else crc32}
         summary = json.dumps({"evolved": evolved, "provenance": about})
         (tmp_path / "run" / "evaluation" / "summary.json").write_text(summary)
-        assert held_out_estimate(run) == expected
+        assert RunReport.read(tmp_path / "run").final_return == expected

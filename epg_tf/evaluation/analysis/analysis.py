@@ -31,21 +31,40 @@ LOSSES = ("evolved", "random_loss")
 
 
 class Findings(NamedTuple):
-    """The measurements of the agents with one kind of loss.
+    """The measurements of the agents, by each of `LOSSES`.
 
     Attributes:
-        correlations: Spearman's correlation of the loss's gradient with PPO's, [tasks, K].
-        between_halves: The same for PPO's gradients on two halves of the steps, [tasks, K].
+        correlations: Spearman's correlation of the loss's gradient with PPO's, [tasks, K]. That of
+            "ppo_halves" compares PPO's gradients on two halves of the steps of "evolved".
         policy_changes: KL from each policy to the next, in nats, [tasks, K].
         sensitivity: The sensitivity by phase of learning, [tasks, kinds of input, N].
         diverged: True if a gradient or the return was not finite, [tasks].
     """
 
-    correlations: np.ndarray
-    between_halves: np.ndarray
-    policy_changes: np.ndarray
-    sensitivity: dict[str, Sensitivity]
-    diverged: np.ndarray
+    correlations: dict[str, np.ndarray]
+    policy_changes: dict[str, np.ndarray]
+    sensitivity: dict[str, dict[str, Sensitivity]]
+    diverged: dict[str, np.ndarray]
+
+    def without_diverged(self) -> Findings:
+        """Returns the findings with NaN in place of the agents that diverged."""
+
+        def blank(values: np.ndarray, method: str) -> np.ndarray:
+            diverged = self.diverged["evolved" if method == "ppo_halves" else method]
+            return np.where(diverged.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)
+
+        return Findings(
+            {method: blank(of, method) for method, of in self.correlations.items()},
+            {method: blank(of, method) for method, of in self.policy_changes.items()},
+            {
+                method: {
+                    phase: Sensitivity(*(blank(part, method) for part in norms))
+                    for phase, norms in of.items()
+                }
+                for method, of in self.sensitivity.items()
+            },
+            self.diverged,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,14 +116,11 @@ class Analysis(Settings, named="--"):
         """The seed of the agent on each task, the same for both losses."""
         return [held_out_seed(self.loss.settings.seed, task) for task in range(self.num_tasks)]
 
-    def run(self, on_update: Callable[[], object]) -> dict[str, Findings]:
+    def run(self, on_update: Callable[[], object]) -> Findings:
         """Runs the agents' lifetimes and measures them.
 
         Args:
             on_update: Called at each of the K updates.
-
-        Returns:
-            The findings for each of `LOSSES`.
         """
         # Both losses share one batch, so that the measurements are compiled once.
         workers = Workers(self.inner_loop, self.loss.settings.family, 2 * self.num_tasks)
@@ -121,20 +137,20 @@ class Analysis(Settings, named="--"):
 
         lifetimes = workers.live(self._phi(workers), self.seeds * 2, self.loss.guidance, observe)
         policy_changes = change.finish()
-        found = {}
-        for number, method in enumerate(LOSSES):
-            ours = slice(number * self.num_tasks, (number + 1) * self.num_tasks)
-            found[method] = Findings(
-                correlation.with_ppo[ours],
-                correlation.between_halves[ours],
-                policy_changes[ours],
-                {
+        agents = {LOSSES[0]: slice(self.num_tasks), LOSSES[1]: slice(self.num_tasks, None)}
+        return Findings(
+            {method: correlation.with_ppo[ours] for method, ours in agents.items()}
+            | {"ppo_halves": correlation.between_halves[agents["evolved"]]},
+            {method: policy_changes[ours] for method, ours in agents.items()},
+            {
+                method: {
                     phase: Sensitivity(*(norms[ours] for norms in sensitivity.mean(phase)))
                     for phase in self.phases
-                },
-                lifetimes.diverged[ours],
-            )
-        return found
+                }
+                for method, ours in agents.items()
+            },
+            {method: lifetimes.diverged[ours] for method, ours in agents.items()},
+        )
 
     def _phi(self, workers: Workers) -> np.ndarray:
         """Returns the evolved loss for every task, then fresh ones, the evolution's start first.
@@ -145,19 +161,3 @@ class Analysis(Settings, named="--"):
         seed = self.loss.settings.seed
         evolved = np.tile(self.loss.phi, (self.num_tasks, 1))
         return np.stack([*evolved, *(workers.draw_phi(seed + n) for n in range(self.num_tasks))])
-
-
-def without_diverged(found: Findings) -> Findings:
-    """Returns the findings with NaN in place of the agents that diverged."""
-
-    def blank(values: np.ndarray) -> np.ndarray:
-        diverged = found.diverged.reshape(-1, *[1] * (values.ndim - 1))
-        return np.where(diverged, np.nan, values)
-
-    return Findings(
-        blank(found.correlations),
-        blank(found.between_halves),
-        blank(found.policy_changes),
-        {phase: Sensitivity(*map(blank, norms)) for phase, norms in found.sensitivity.items()},
-        found.diverged,
-    )

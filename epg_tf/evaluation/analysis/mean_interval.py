@@ -41,6 +41,11 @@ def mean_interval(values: np.ndarray) -> MeanInterval:
     return MeanInterval(mean, mean - half, mean + half)
 
 
+def mean_over_updates(values: np.ndarray) -> np.ndarray:
+    """Returns the mean of each row of [agents, K] over its finite values."""
+    return mean_interval(values.T).mean
+
+
 def geometric_mean_interval(values: np.ndarray) -> MeanInterval:
     """Returns the geometric mean and its interval, for values that span orders of magnitude.
 

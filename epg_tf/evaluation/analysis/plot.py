@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from epg_tf.evaluation import plot_style
-from epg_tf.evaluation.analysis.mean_interval import geometric_mean_interval, mean_interval
+from epg_tf.evaluation.analysis.mean_interval import (
+    geometric_mean_interval,
+    mean_interval,
+    mean_over_updates,
+)
 from epg_tf.evaluation.methods import METHODS, Method
 
 _HALVES = Method("PPO with itself, between two halves of the steps", METHODS["ppo"].colour)
@@ -31,15 +35,13 @@ _INPUTS = {
 
 
 def plot_gradient_correlation(
-    path: pathlib.Path,
     title: str,
     correlations: Mapping[str, np.ndarray],
     labels: Mapping[str, str],
-) -> None:
+) -> Figure:
     """Draws the correlations over updates; the legend gives their means.
 
     Args:
-        path: The PNG.
         title: The name of the tasks.
         correlations: The correlations by method and for "ppo_halves", [tasks, K].
         labels: The labels by method.
@@ -59,7 +61,7 @@ def plot_gradient_correlation(
             lw=0.8,
             alpha=0.4,
         )
-        of_parts = np.stack([_mean_over_updates(of_agents[:, part]) for part in parts], axis=1)
+        of_parts = np.stack([mean_over_updates(of_agents[:, part]) for part in parts], axis=1)
         mean, low, high = mean_interval(of_parts)
         beside = (number - 1) * 0.12 * num_updates / len(parts)  # keeps the error bars apart
         axis.errorbar(
@@ -83,16 +85,15 @@ def plot_gradient_correlation(
         title="Mean over agents with 95% interval, in parts of the lifetime and over all of it",
         frameon=False,
     )
-    plot_style.save(figure, path)
+    return figure
 
 
 def plot_policy_change(
-    path: pathlib.Path, title: str, changes: Mapping[str, np.ndarray], labels: Mapping[str, str]
-) -> None:
+    title: str, changes: Mapping[str, np.ndarray], labels: Mapping[str, str]
+) -> Figure:
     """Draws Fig. 6: random loss left, evolved loss right.
 
     Args:
-        path: The PNG.
         title: The name of the tasks.
         changes: The policy changes by method, in nats, [tasks, K].
         labels: The labels by method.
@@ -118,22 +119,20 @@ def plot_policy_change(
         Line2D([], [], color=METHODS["evolved"].colour, lw=0.8, label="single agents"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
-    plot_style.save(figure, path)
+    return figure
 
 
 def plot_sensitivity(
-    path: pathlib.Path,
     title: str,
     position: int,
     inputs: Sequence[str],
     norms: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
     phases: Mapping[str, tuple[int, int]],
     labels: Mapping[str, str],
-) -> None:
+) -> Figure:
     """Draws Fig. 9 for every phase of learning (columns), for both losses (rows).
 
     Args:
-        path: The PNG.
         title: The name of the tasks.
         position: t, of the loss L_t.
         inputs: The kinds of input, in the order of the norms.
@@ -162,7 +161,7 @@ def plot_sensitivity(
         Line2D([], [], color="grey", lw=0, marker="o", label="in all, at t' = t"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
-    plot_style.save(figure, path)
+    return figure
 
 
 def _draw_sensitivity(
@@ -179,13 +178,8 @@ def _draw_sensitivity(
     axis.set_xlim(-1, total.shape[1])
 
 
-def _mean_over_updates(values: np.ndarray) -> np.ndarray:
-    """Returns the mean of each row of [tasks, K] over its finite values."""
-    return mean_interval(values.T).mean
-
-
 def _in_words(of_agents: np.ndarray) -> str:
-    mean, low, high = mean_interval(_mean_over_updates(of_agents))
+    mean, low, high = mean_interval(mean_over_updates(of_agents))
     return f"{mean:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite(low) else f"{mean:.2f}"
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import pathlib
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from epg_tf.evaluation import plot_style
 
@@ -20,15 +20,13 @@ _NOTHING = 5e-4  # smaller numbers are written as 0
 
 
 def plot_bodies(
-    path: pathlib.Path,
     title: str,
     pictures: Sequence[np.ndarray],
     parameters: Sequence[Mapping[str, Any]],
-) -> None:
+) -> Figure:
     """Draws a sheet of bodies, each with its sampled parameters below it.
 
     Args:
-        path: The PNG.
         title: The name of the tasks.
         pictures: Pictures of equal sizes, [height, width, 3] uint8.
         parameters: The parameters of each task by name. Those that are equal in all tasks, or for
@@ -69,7 +67,7 @@ def plot_bodies(
             linespacing=1.3,
         )
     figure.suptitle(title)
-    plot_style.save(figure, path)
+    return figure
 
 
 def _numbers(value: Any) -> str:

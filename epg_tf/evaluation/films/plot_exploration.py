@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -28,17 +28,15 @@ _EXPLORING, _COMMITTED = "#DDDDDD", "#CCE5F2"
 
 
 def plot_exploration(
-    path: pathlib.Path,
     title: str,
     travels: Mapping[str, Travel],
     labels: Mapping[str, str],
     directions: Sequence[float],
     committed_after: Sequence[int],
-) -> None:
+) -> Figure:
     """Draws the first few agents' position within episodes and distance over all episodes.
 
     Args:
-        path: The PNG.
         title: The name of the tasks.
         travels: The travel by method, the evolved loss first; only its positions are drawn.
         labels: The labels by method.
@@ -88,7 +86,7 @@ def plot_exploration(
         handles.append(Patch(color=_EXPLORING, label="exploring, until the distance is lowest"))
         handles.append(Patch(color=_COMMITTED, label="committed, from there on"))
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
-    plot_style.save(figure, path)
+    return figure
 
 
 def _draw_episodes(axis: Axes, position: np.ndarray, has_ended: np.ndarray, colour: str) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import pathlib
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import pyplot, ticker
+from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from epg_tf.evaluation import plot_style
 from epg_tf.evaluation.methods import METHODS, WITH_REWARD
@@ -32,7 +32,6 @@ class _Band(NamedTuple):
 
 
 def plot_learning_curves(
-    path: pathlib.Path,
     title: str,
     env_steps: np.ndarray,
     curves: Mapping[str, np.ndarray],
@@ -40,11 +39,10 @@ def plot_learning_curves(
     labels: Mapping[str, str],
     task_names: Sequence[str],
     levels: Mapping[str, Mapping[str, Any]] = types.MappingProxyType({}),
-) -> None:
+) -> Figure:
     """Draws the aggregate with its intervals, and below it the first few tasks.
 
     Args:
-        path: The PNG.
         title: The name of the tasks.
         env_steps: Environment steps at each update, [K].
         curves: The curves by method, [tasks, seeds, K].
@@ -60,10 +58,7 @@ def plot_learning_curves(
     figure, axes = plot_style.new_figure(
         9.0, 4.2 + 2.2 * rows, rows + 1, columns, height_ratios=[4.2, *[2.2] * rows]
     )
-    with pyplot.rc_context(plot_style.SETTINGS):
-        for axis in axes[0]:
-            axis.remove()
-        top = figure.add_subplot(axes[0, 0].get_gridspec()[0, :])
+    top = plot_style.join_first_row(figure, axes)
     aggregate = {m: _Band(*map(_finite_or_nan, of)) for m, of in estimates.items()}
     _draw(top, env_steps, aggregate, labels)
     for method, level in levels.items():
@@ -96,7 +91,7 @@ def plot_learning_curves(
         ncols=len(names) if sum(map(len, names)) <= _LONGEST_LEGEND else 2,
         frameon=False,
     )
-    plot_style.save(figure, path)
+    return figure
 
 
 def _draw(

@@ -14,11 +14,12 @@ import tf_agents
 
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.training import Runs
-from epg_tf.evaluation.methods import BASELINE, METHODS, labels_of
+from epg_tf.evaluation.methods import BASELINE, METHODS, labels_of, not_finite
+from epg_tf.evaluation.results_folder import finite_or_none, provenance_of
 from epg_tf.evolved_loss.scores import score_row
-from epg_tf.files import flatten
 from epg_tf.statistics import (
     Bootstrap,
+    Estimate,
     area_under,
     first_update_reaching,
     iqm_curve,
@@ -102,11 +103,11 @@ def summarise(
         early = {}
         if comparison.early_update is not None:
             at = bootstrap.estimate(curves[..., comparison.early_update - 1])
-            early = {f"early_{name}": _number(value) for name, value in at._asdict().items()}
+            early = _named("early", at)
         results[method] = {
             **early,
-            **{f"final_{name}": _number(value) for name, value in final._asdict().items()},
-            **{f"auc_{name}": _number(value) for name, value in auc._asdict().items()},
+            **_named("final", final),
+            **_named("auc", auc),
             **({} if baseline is None else _beside(curves, baseline)),
             "num_tasks": comparison.num_tasks,
             "num_seeds": comparison.num_seeds,
@@ -142,12 +143,8 @@ def table(summary: Mapping[str, Any]) -> str:
         f"{about['num_updates']:,} updates of {about['steps_per_update']} steps ({steps:,} "
         "environment steps).",
     )
-    lines += [
-        f"{about['labels'][method]}: {count} of {first['num_tasks'] * first['num_seeds']} agents "
-        "met a gradient or a return that was not finite."
-        for method, count in about["diverged_runs"].items()
-        if count
-    ]
+    agents = f"{first['num_tasks'] * first['num_seeds']} agents"
+    lines += not_finite(about["diverged_runs"], about["labels"], agents)
     lines += [
         f"{about['labels'][method]}: meta-trained for {steps:,} environment steps."
         for method, steps in about.get("rivals_env_steps", {}).items()
@@ -158,27 +155,16 @@ def table(summary: Mapping[str, Any]) -> str:
 def _provenance(
     comparison: Comparison, runs: Mapping[str, Runs], bootstrap: Bootstrap, command: Sequence[str]
 ) -> dict[str, Any]:
-    loss = comparison.loss
+    rivals = comparison.rivals
     return {
-        "command": " ".join(command),
-        "loss": str(loss.path),
-        "phi_crc32": loss.phi_crc32,
-        "phi_size": len(loss.phi),
-        "evolved_epochs": loss.epoch,
-        "evolved_env_steps": loss.env_steps,
-        "family": type(loss.settings.family).__name__,
-        "num_updates": comparison.num_updates,
+        **provenance_of(comparison.loss, comparison.inner_loop, labels(comparison), command),
+        "phi_size": len(comparison.loss.phi),
         "early_update": comparison.early_update,
-        "steps_per_update": comparison.inner_loop.steps_per_update,
-        "sees_reward": comparison.loss.sees_reward,
-        "guidance": comparison.loss.guidance,
-        "labels": labels(comparison),
-        "rivals": {method: str(rival.path) for method, rival in comparison.rivals.items()},
+        "rivals": {method: str(rival.path) for method, rival in rivals.items()},
+        "rivals_env_steps": {method: rival.env_steps for method, rival in rivals.items()},
         "converged": dict(comparison.converged),
-        "rivals_env_steps": {name: rival.env_steps for name, rival in comparison.rivals.items()},
         "diverged_runs": {method: int(run.diverged.sum()) for method, run in runs.items()},
         "bootstrap_resamples": len(bootstrap.tasks),
-        "config": flatten(loss.settings),
         "versions": {
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
@@ -190,5 +176,5 @@ def _provenance(
     }
 
 
-def _number(value: np.ndarray) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _named(name: str, estimate: Estimate) -> dict[str, float | None]:
+    return finite_or_none({f"{name}_{part}": of for part, of in estimate._asdict().items()})

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from epg_tf.evaluation.report.media import Media, Medium
 from epg_tf.evolved_loss.card import families
 from epg_tf.evolved_loss.folder import DESCRIPTION_FILE, read_description
-from epg_tf.evolved_loss.scores import score_head, score_row
+from epg_tf.evolved_loss.scores import score_table
 from epg_tf.files import METRICS_FILE
 from epg_tf.text import Table, count
 
@@ -114,12 +114,9 @@ def _facts(name: str, about: Mapping[str, Any]) -> Table:
 def _scores(name: str, scores: Mapping[str, Any] | None) -> Table | None:
     if not scores:
         return None
-    methods, labels = scores["methods"], scores["labels"]
-    head = ("method", *score_head(methods, scores.get("early_update")))
-    rows = [score_row(labels[method], result) for method, result in methods.items()]
     updates, steps = scores["num_updates"], scores["steps_per_update"]
     caption = (
         f"Returns of {name} on held-out tasks, final ones after {count(updates)} updates of "
         f"{count(steps)} steps: interquartile means with 95 % intervals."
     )
-    return Table(caption, head, rows)
+    return score_table(caption, scores["methods"], scores["labels"], scores.get("early_update"))

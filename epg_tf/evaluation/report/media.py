@@ -25,6 +25,13 @@ class Medium(NamedTuple):
     uri: str
     megabytes: float
 
+    @classmethod
+    def of(cls, path: str, content: bytes) -> Medium:
+        """Returns a file's content as a medium; the suffix of its path determines the type."""
+        media_type = _MEDIA_TYPES[pathlib.Path(path).suffix]
+        uri = f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+        return cls(path, uri, len(content) / 1e6)
+
 
 class Media:
     """The pictures and films of a run, as far as they fit into a page."""
@@ -48,11 +55,5 @@ class Media:
             if len(content) > self._left:
                 return Medium(path, "", len(content) / 1e6)
             self._left -= len(content)
-            return Medium(path, data_uri(content, path), len(content) / 1e6)
+            return Medium.of(path, content)
         return Medium(paths[0], "", 0.0)
-
-
-def data_uri(content: bytes, path: str) -> str:
-    """Returns a file as a `data:` URI; the suffix of its path determines the media type."""
-    media_type = _MEDIA_TYPES[pathlib.Path(path).suffix]
-    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib import pyplot, ticker
+from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from epg_tf.evaluation import plot_style
 from epg_tf.evaluation.methods import METHODS
@@ -23,23 +23,17 @@ _SMALL = {  # metric -> title and unit of its panel
 }
 
 
-def plot_meta_training(
-    path: pathlib.Path, title: str, metrics: Mapping[str, np.ndarray], best: int | None
-) -> None:
+def plot_meta_training(title: str, metrics: Mapping[str, np.ndarray], best: int | None) -> Figure:
     """Draws the returns of each epoch's agents, and other metrics below them.
 
     Args:
-        path: The PNG file.
         title: The name of the run or its tasks, for the title.
         metrics: Arrays [epochs] by the names in `metrics.jsonl`; NaN if a number was not finite.
         best: The position of the best epoch in the arrays; None if there is none.
     """
     epochs = metrics["epoch"]
     figure, axes = plot_style.new_figure(9.0, 6.6, 2, len(_SMALL), height_ratios=[4.2, 2.4])
-    with pyplot.rc_context(plot_style.SETTINGS):
-        for axis in axes[0]:
-            axis.remove()
-        top = figure.add_subplot(axes[0, 0].get_gridspec()[0, :])
+    top = plot_style.join_first_row(figure, axes)
     _draw_returns(top, metrics, best)
     top.set_title(f"{title}: returns of the agents of each epoch")
     for axis, (name, (small_title, unit)) in zip(axes[1], _SMALL.items(), strict=True):
@@ -53,7 +47,7 @@ def plot_meta_training(
     figure.legend(
         *top.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
     )
-    plot_style.save(figure, path)
+    return figure
 
 
 def _draw_returns(axis: Axes, metrics: Mapping[str, np.ndarray], best: int | None) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import ticker
+from matplotlib.figure import Figure
 
 from epg_tf.evaluation import plot_style
 from epg_tf.evaluation.report.returns_axis import marker_of, plain, scale_returns
@@ -20,15 +20,13 @@ _LINES = ("-", "--", ":")  # the next one after every cycle of colours
 
 
 def plot_runs(
-    path: pathlib.Path,
     title: str,
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
     finals: Mapping[str, Estimate | None],
-) -> None:
+) -> Figure:
     """Draws the median returns of all epochs, and beside them the final held-out returns.
 
     Args:
-        path: The PNG file.
         title: The title of the picture.
         curves: Environment steps and median returns by run, [epochs] each; NaN where not finite.
         finals: The final return on held-out tasks by run; None if unknown.
@@ -64,4 +62,4 @@ def plot_runs(
     right.set_yticks(range(len(curves)), list(curves))
     right.invert_yaxis()
     figure.suptitle(title)
-    plot_style.save(figure, path)
+    return figure

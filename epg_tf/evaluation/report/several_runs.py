@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from epg_tf.evolved_loss.scores import read_scores
+from epg_tf.evaluation.plot_style import Figure
+from epg_tf.evaluation.report.plot_runs import plot_runs
+from epg_tf.evaluation.report.run_report import RunReport
 from epg_tf.files import CONFIG_FILE, METRICS_FILE
-from epg_tf.run.records import RunRecords, family_of, read_run
-from epg_tf.statistics import Bootstrap, Estimate
+from epg_tf.statistics import Estimate
 from epg_tf.text import Table, count, interval, number
 
 _SEED = "meta_train.seed"
@@ -39,7 +39,7 @@ def run_folders(root: pathlib.Path) -> list[pathlib.Path]:
     )
 
 
-def read_runs(folders: Sequence[pathlib.Path]) -> tuple[dict[str, RunRecords], list[str]]:
+def read_runs(folders: Sequence[pathlib.Path]) -> tuple[dict[str, RunReport], list[str]]:
     """Reads the runs in some folders, which may be in progress.
 
     Args:
@@ -55,12 +55,12 @@ def read_runs(folders: Sequence[pathlib.Path]) -> tuple[dict[str, RunRecords], l
     runs, left_out = {}, []
     for folder in folders:
         try:
-            runs[folder.name] = read_run(folder)
+            runs[folder.name] = RunReport.read(folder)
         except ValueError as error:
             left_out.append(str(error).replace("--root_dir", folder.name))
     if not runs:
         raise ValueError(left_out[0])
-    families = {family_of(run) for run in runs.values()}
+    families = {run.family for run in runs.values()}
     if len(families) > 1:
         raise ValueError(
             f"`--root_dir` (={folders[0].parent}) must hold runs of one family of tasks, not of "
@@ -69,22 +69,22 @@ def read_runs(folders: Sequence[pathlib.Path]) -> tuple[dict[str, RunRecords], l
     return runs, left_out
 
 
-def table_of_runs(runs: Mapping[str, RunRecords]) -> Table:
+def table_of_runs(runs: Mapping[str, RunReport]) -> Table:
     """Returns a table with a row per run."""
-    differing = _differences({name: run.config for name, run in runs.items()})
+    differing = _differences({name: run.records.config for name, run in runs.items()})
     rows = []
     for name, run in runs.items():
-        estimate = held_out_estimate(run)
-        last = {metric: values[-1] for metric, values in run.metrics.items()}
+        records, final = run.records, run.final_return
+        last = {metric: values[-1] for metric, values in records.metrics.items()}
         rows.append(
             (
                 name,
                 ", ".join(f"`{k}` = {v}" for k, v in differing[name].items()) or "–",
-                count(run.num_epochs),
+                count(records.num_epochs),
                 count(last["env_steps"]),
-                number(run.hours, 2),
+                number(records.hours, 2),
                 number(last["return_median"]),
-                "–" if estimate is None else interval(*estimate),
+                "–" if final is None else interval(*final),
             )
         )
     caption = (
@@ -92,8 +92,17 @@ def table_of_runs(runs: Mapping[str, RunRecords]) -> Table:
         "tasks: interquartile means with 95 % bootstrap intervals."
     )
     if all(set(differs) <= {_SEED} for differs in differing.values()):
-        caption += _over_seeds([held_out_estimate(run) for run in runs.values()])
+        caption += _over_seeds([run.final_return for run in runs.values()])
     return Table(caption, _HEAD, rows)
+
+
+def draw_runs(runs: Mapping[str, RunReport]) -> Figure:
+    """Draws the returns of several runs, over training and on held-out tasks."""
+    metrics = {name: run.records.metrics for name, run in runs.items()}
+    curves = {name: (of["env_steps"], of["return_median"]) for name, of in metrics.items()}
+    family = next(iter(runs.values())).family
+    finals = {name: run.final_return for name, run in runs.items()}
+    return plot_runs(f"{family}, run by run", curves, finals)
 
 
 def _over_seeds(estimates: Sequence[Estimate | None]) -> str:
@@ -108,21 +117,6 @@ def _over_seeds(estimates: Sequence[Estimate | None]) -> str:
         f"{number(min(found))} to {number(max(found))}; {reached} of {len(found)} reach 90 % of "
         "the median."
     )
-
-
-def held_out_estimate(run: RunRecords) -> Estimate | None:
-    """Returns the final return of agents with a run's loss on held-out tasks.
-
-    It comes from the run's `evaluation`, else from the comparison at its end; None without either.
-    """
-    for crc32 in run.losses():
-        with contextlib.suppress(ValueError, KeyError):
-            evolved = read_scores(run.root / "evaluation", crc32)["methods"]["evolved"]
-            return Estimate(*(evolved[f"final_{name}"] for name in Estimate._fields))
-    if run.held_out is None or run.held_out["epoch"] != run.num_epochs:
-        return None
-    returns = np.asarray(run.held_out["last"], dtype=float)[:, np.newaxis]
-    return Bootstrap.draw(len(returns), 1).estimate(returns)
 
 
 def _differences(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

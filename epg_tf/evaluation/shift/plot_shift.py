@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from epg_tf.evaluation import plot_style
 from epg_tf.evaluation.methods import METHODS
@@ -13,15 +13,13 @@ from epg_tf.evaluation.shift.values import Shift
 
 
 def plot_shift(
-    path: pathlib.Path,
     shift: Shift,
     finals: Mapping[str, Sequence[tuple[float | None, float | None, float | None]]],
     labels: Mapping[str, str],
-) -> None:
+) -> Figure:
     """Draws the interquartile means of the final returns with their intervals.
 
     Args:
-        path: The PNG.
         shift: The sweep; the range that the loss was evolved on is shaded.
         finals: The interquartile mean, lower end and upper end by method and value.
         labels: The labels by method.
@@ -51,4 +49,4 @@ def plot_shift(
     axis.set_xlabel(shift.setting)
     axis.set_ylabel("return at the end (interquartile mean)")
     figure.legend(loc="outside upper center", ncols=2)
-    plot_style.save(figure, path)
+    return figure

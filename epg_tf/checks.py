@@ -87,7 +87,7 @@ class Settings:
             the name of the class and a dot.
 
     Raises:
-        ValueError: If a value breaks the annotation of its field.
+        ValueError: If a value breaks the annotation of its field, or values do not fit together.
     """
 
     _prefix: ClassVar[str] = ""

@@ -91,11 +91,7 @@ class Constant(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class Linear(Settings):
-    """A line from `start` in epoch 1 to `end` in epoch `num_epochs` + 1, and `end` afterwards.
-
-    Raises:
-        ValueError: If `num_epochs` is not positive.
-    """
+    """A line from `start` in epoch 1 to `end` in epoch `num_epochs` + 1, and `end` afterwards."""
 
     start: float
     end: float

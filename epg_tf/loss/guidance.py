@@ -90,9 +90,6 @@ class PPO(Guide):
         bootstrap: The value assumed after the end of the batch or of a truncated episode.
             "next_observation" is V of the next observation. "last_step" (the 2018 release) is V of
             the last step for the batch, and 0 for a truncated episode.
-
-    Raises:
-        ValueError: If a coefficient is outside its range.
     """
 
     clip: Annotated[float, within("(0, 1]")] = 0.2
@@ -150,9 +147,6 @@ class Reinforce(Guide):
 
     Attributes:
         discount: gamma.
-
-    Raises:
-        ValueError: If the discount is outside (0, 1].
     """
 
     discount: Annotated[float, within("(0, 1]")] = 0.99

@@ -34,9 +34,6 @@ class MetaTraining(Settings, named="meta_train."):
         threads_per_rank: The threads among which a rank splits its workers; 0 for the main thread
             alone, None for the host's cores over its ranks.
         compare_at_end: True to compare the first and the last loss on held-out tasks at the end.
-
-    Raises:
-        ValueError: If a value is outside its range.
     """
 
     family: TaskFamily

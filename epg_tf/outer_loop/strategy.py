@@ -64,9 +64,6 @@ class EvolutionStrategy(Settings):
         weight_decay: The fraction of phi, times the learning rate, that each step subtracts. It is
             decoupled (Loshchilov & Hutter 2019): inside the gradient, Adam would scale it up to
             full steps if returns carry no signal, as with guidance 1.
-
-    Raises:
-        ValueError: If a value is outside its range.
     """
 
     noise_std: PositiveNumber | Schedule = 0.03

@@ -121,13 +121,8 @@ class ExpertTeacher(Teacher):
                 f"`{self._named('family')}` (={type(met).__name__}) must be observed and acted on "
                 f"as `meta_train.family` (={type(family).__name__}) is."
             )
-        drawn = _drawn(met, 1)
-        for name in self.sees:
-            if name not in drawn or name.startswith("_"):
-                known = sorted(one for one in drawn if not one.startswith("_"))
-                raise ValueError(
-                    f"`{self._named('sees')}` (={self.sees}) must be names out of {known}."
-                )
+        known = sorted(name for name in _drawn(met, 1) if not name.startswith("_"))
+        self._require("sees", set(self.sees) <= set(known), f"be names out of {known}")
 
 
 def _drawn(family: TaskFamily, number: int) -> dict[str, np.ndarray]:

@@ -66,9 +66,6 @@ class Teacher(Settings, abc.ABC):
         log_std_floor: A lower bound of the agents' log standard deviation in taught epochs, if
             higher than in `InnerLoop.log_std_bounds`. None, a number, or a schedule over epochs
             with few values, since agents are compiled for each value.
-
-    Raises:
-        ValueError: If a value is outside its range.
     """
 
     num_epochs: PositiveInt = 10

@@ -74,9 +74,6 @@ class Analysis(Settings, named="--"):
     Attributes:
         loss: The evolved loss; its config says how its agents learn.
         num_tasks: The number of held-out tasks.
-
-    Raises:
-        ValueError: If a value is outside its range.
     """
 
     loss: EvolvedLoss

@@ -29,9 +29,6 @@ class FilmPlan(Settings, named="--"):
         loss: The evolved loss.
         num_tasks: The number of held-out tasks, with an agent each.
         seconds: The length of the films.
-
-    Raises:
-        ValueError: If a value is outside its range.
     """
 
     loss: EvolvedLoss

@@ -30,9 +30,6 @@ class Adaptation(Rival):
         discount: gamma of the advantages.
         gae_lambda: lambda of the advantages; 1 for returns minus the baseline.
         baseline_penalty: The penalty on the linear baseline's squared weights, per step.
-
-    Raises:
-        ValueError: If a value is outside its range.
     """
 
     hidden_sizes: tuple[PositiveInt, ...] = (100, 100)

@@ -21,9 +21,6 @@ class MAML(Adaptation):
         num_minibatches: Gradient steps per pass; minibatches are of tasks.
         clip: The clip of PPO's ratio.
         max_gradient_norm: The norm that meta-gradients are clipped to.
-
-    Raises:
-        ValueError: If a value is outside its range.
     """
 
     first_order: bool = False

@@ -26,9 +26,6 @@ class RivalTraining(Settings, named="train_rival."):
         steps_per_update: M in validation: the steps between two points of a learning curve.
         num_epochs: The number of epochs; a higher one continues a finished run.
         num_threads: Threads of the simulator; 0 for the main one alone.
-
-    Raises:
-        ValueError: If a value is outside its range.
     """
 
     family: TaskFamily

@@ -45,9 +45,6 @@ class RL2(Rival):
         mean_activation: The activation of a Gaussian policy's mean: None or "tanh".
         num_free_episodes: First episodes of a trial whose rewards the policy sees but PPO does not
             maximise: 0 for RL², 1 or more for E-RL².
-
-    Raises:
-        ValueError: If a value is outside its range.
     """
 
     trial_steps: PositiveInt = 2048
@@ -85,9 +82,7 @@ class RL2(Rival):
 
     def check(self, family: TaskFamily) -> None:
         """Raises ValueError if all episodes of a trial may be free."""
-        if self.num_free_episodes * family.time_limit >= self.trial_steps:
-            raise ValueError(
-                f"`RL2.num_free_episodes` (={self.num_free_episodes}) must leave some of "
-                f"`RL2.trial_steps` (={self.trial_steps}): an episode has up to "
-                f"{family.time_limit}."
-            )
+        leaves_some = self.num_free_episodes * family.time_limit < self.trial_steps
+        steps = f"`RL2.trial_steps` (={self.trial_steps})"
+        rule = f"leave some of {steps}: an episode has up to {family.time_limit}"
+        self._require("num_free_episodes", leaves_some, rule)

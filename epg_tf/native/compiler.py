@@ -7,7 +7,6 @@ folder, or no cache.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import functools
 import hashlib
@@ -18,7 +17,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
-import numpy as np
 from absl import logging
 from llvmlite import ir
 from numba.core import types
@@ -32,42 +30,17 @@ numba.config.DISABLE_JIT = 0  # pyright: ignore[reportAttributeAccessIssue]
 _FAST = {"contract", "nsz", "arcp"}
 _OPTIONS = {"nogil": True, "boundscheck": False, "error_model": "numpy", "fastmath": _FAST}
 _HERE = pathlib.Path(__file__).parent
-_NUMBERS = types.CPointer(types.float64)
 _IN_PROCESS = threading.RLock()
-_RULES: dict[Callable, Any] = {}
 
 
 def compiled(function: Callable) -> Callable:
     """Compiles a function for the types of each call's arguments; it releases the GIL."""
-    return _cached(numba.njit, function, **_OPTIONS)
+    return cached(numba.njit, function, **_OPTIONS)
 
 
 def reordered(function: Callable) -> Callable:
     """Compiles a function like `compiled`, but lets its sums add several terms at a time."""
-    return _cached(numba.njit, function, **_OPTIONS | {"fastmath": {*_FAST, "reassoc"}})
-
-
-def address_of_rule(rule: Callable, decides: bool = False) -> int:
-    """Compiles a rule and returns the address of its machine code.
-
-    Args:
-        rule: A module-level function that only indexes its arguments, arrays of float64. It writes
-            to the last of four, or, if it decides, takes three.
-        decides: True if the rule returns true or false, False if it returns nothing.
-    """
-    with alone(None):
-        if rule not in _RULES:  # `_RULES` keeps the code alive at its address
-            signature = types.int32(*[_NUMBERS] * 3) if decides else types.void(*[_NUMBERS] * 4)
-            _RULES[rule] = _cached(
-                lambda **options: numba.cfunc(signature, **options), rule, error_model="numpy"
-            )
-        return _RULES[rule].address
-
-
-def ask(rule: Callable, *arrays: np.ndarray) -> int:
-    """Calls from Python a rule that `address_of_rule` has compiled; returns its result."""
-    numbers = ctypes.POINTER(ctypes.c_double)
-    return _RULES[rule].ctypes(*(array.ctypes.data_as(numbers) for array in arrays))
+    return cached(numba.njit, function, **_OPTIONS | {"fastmath": {*_FAST, "reassoc"}})
 
 
 def prepare(function: Any, arguments: tuple) -> None:
@@ -100,7 +73,8 @@ def alone(folder: pathlib.Path | None, lock: str = "compiling.lock") -> Iterator
         yield
 
 
-def _cached(decorator: Callable, function: Callable, **options):
+def cached(decorator: Callable, function: Callable, **options):
+    """Applies one of numba's decorators, with its cache if that can be written."""
     try:
         machine_code = decorator(cache=True, **options)(function)
     except RuntimeError:  # numba finds no folder that it can write to

@@ -8,7 +8,8 @@ import mujoco
 import numpy as np
 
 from epg_tf.native.collect import Actors, Starts, Steps, World, collect
-from epg_tf.native.compiler import address_of_rule, ask, prepare
+from epg_tf.native.compiler import prepare
+from epg_tf.native.rules import address_of_rule, terminated_all
 from epg_tf.tasks.mujoco_process import mujoco_address
 from epg_tf.tasks.rules import Rules, rules_in_force
 from epg_tf.tasks.simulator import FULL_PHYSICS, BatchSimulator
@@ -69,7 +70,7 @@ class CompiledSimulator:
             num_steps: M.
 
         Raises:
-            ValueError: If the compiled rules and the family disagree on the workers' states.
+            ValueError: If the machine code of the rules is older than their source.
         """
         family, workers = simulator.family, simulator.num_workers
         rules, model = rules_in_force(family), simulator.tasks[0].model
@@ -79,7 +80,6 @@ class CompiledSimulator:
         self._data = mujoco.MjData(model)
         self._coordinates = slice(1, 1 + model.nq), slice(1 + model.nq, 1 + model.nq + model.nv)
         everything = simulator.parameters
-        known = [everything[name].reshape(workers, -1) for name in rules.parameters]
         addresses = [
             self._data._address,  # pyright: ignore[reportAttributeAccessIssue]
             *map(mujoco_address, ("mj_step", "mj_getState", "mj_setState")),
@@ -102,7 +102,7 @@ class CompiledSimulator:
             bounds=np.stack(simulator.control_bounds, axis=1),
             stretch=np.stack(rules.stretch or (np.zeros(model.nu), np.ones(model.nu))),
             grid=np.ascontiguousarray(grid, np.float64),
-            parameters=np.concatenate([np.empty((workers, 0)), *known], axis=1),
+            parameters=rules.known(everything, workers),
             steps=simulator.steps,
             warnings=simulator.warnings,
             frame_skip=family.frame_skip,
@@ -164,23 +164,20 @@ class CompiledSimulator:
         )
 
     def _check(self, rules: Rules) -> None:
-        """Compares compiled rules with the family once: code they use may have changed since."""
-        simulator, world = self._simulator, self._world
-        positions, velocities = (simulator.state[:, part] for part in self._coordinates)
-        ends = simulator.family.terminated(positions, velocities, simulator.parameters)
-        for worker in range(simulator.num_workers):
+        """Compares machine code with its source once: other modules that it uses may be newer."""
+        simulator, num_workers = self._simulator, min(2, self._simulator.num_workers)
+        positions, velocities = (simulator.state[:num_workers, part] for part in self._coordinates)
+        known = self._world.parameters[:num_workers]
+        ends = terminated_all(rules.terminated, (positions, velocities, known))
+        for worker, state in enumerate(zip(positions, velocities, known, strict=True)):
             seen = np.empty(simulator.family.observation_size)
-            given = [
-                np.ascontiguousarray(rows[worker])
-                for rows in (positions, velocities, world.parameters)
-            ]
-            ask(rules.observe, *given, seen)
+            rules.observe(*state, seen)
             agree = np.allclose(seen, simulator.observation[worker], rtol=1e-6, equal_nan=True)
-            if not agree or bool(ask(rules.terminated, *given)) != ends[worker]:
+            if not agree or bool(rules.terminated(*state)) != ends[worker]:
                 raise ValueError(
-                    f"`rules` of {type(simulator.family).__name__} (={rules}) must say what its "
-                    "`observe` and `terminated` say. Where they refer to what is defined in other "
-                    "modules and has changed, delete numba's cache (`__pycache__`) beside them."
+                    f"`rules` of {type(simulator.family).__name__} (={rules}) must be compiled "
+                    "from what they are now. Where they refer to what is defined in other modules "
+                    "and has changed, delete numba's cache (`__pycache__`) beside them."
                 )
 
     def _draw_starts(self, workers: np.ndarray) -> None:

@@ -2,8 +2,7 @@
 
 A family is a set of ranges and a few rules. `TaskFamily.sample` turns a seed into a `Task`: a
 MuJoCo model and its drawn quantities. The rules give observation, reward and termination. They are
-written once, for W workers at a time, and serve the batched simulator and the scalar environment
-alike.
+written once and serve compiled calls, the batched simulator and the scalar environment alike.
 
 `simulator` and `gymnasium_env` step the models.
 """
@@ -16,6 +15,7 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
+from epg_tf.native.rules import observe_all, terminated_all
 from epg_tf.tasks.idle_physics import leave_out_idle_physics
 from epg_tf.tasks.rules import Rules
 
@@ -79,9 +79,10 @@ class TaskFamily(abc.ABC):
     """A distribution over tasks that share observation, action and rules.
 
     A new robot is a subclass: a frozen dataclass with its ranges as fields, the class attributes
-    below, and the abstract methods. In the rules W is the number of workers, and `parameters` holds
-    every entry of `Task.parameters` with a leading axis W. A worker's row must not depend on other
-    workers. The rules' arguments have the types and shapes given here.
+    below and the abstract methods. It has either `rules` or `observe` and `terminated`. In methods
+    W is the number of workers, and `parameters` holds every entry of `Task.parameters` with a
+    leading axis W. A worker's row must not depend on other workers. The arguments have the types
+    and shapes given here.
 
     Attributes:
         observation_size: S, the length of an observation.
@@ -144,7 +145,11 @@ class TaskFamily(abc.ABC):
             Positions `[nq]` and velocities `[nv]`, in MuJoCo's units.
         """
 
-    @abc.abstractmethod
+    @property
+    def rules(self) -> Rules | None:
+        """`observe` and `terminated` for one worker; None for a family that is not compiled."""
+        return None
+
     def observe(
         self,
         qpos: np.ndarray,
@@ -152,7 +157,7 @@ class TaskFamily(abc.ABC):
         parameters: Parameters,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Returns the agents' observations.
+        """Returns the agents' observations, by `rules` unless a subclass overrides this.
 
         Args:
             qpos: Positions `[W, nq]`.
@@ -163,6 +168,11 @@ class TaskFamily(abc.ABC):
         Returns:
             Observations `[W, S]`.
         """
+        if out is None:
+            out = np.empty((len(qpos), self.observation_size))
+        rules = self._stated_rules()
+        observe_all(rules.observe, (qpos, qvel, rules.known(parameters, len(qpos))), out)
+        return out
 
     @abc.abstractmethod
     def reward(
@@ -188,9 +198,10 @@ class TaskFamily(abc.ABC):
             Rewards `[W]`, float64.
         """
 
-    @abc.abstractmethod
     def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
         """Returns True for workers whose episode ends here, apart from the time limit.
+
+        It follows `rules` unless a subclass overrides it.
 
         Args:
             qpos: Positions after the step, `[W, nq]`.
@@ -200,11 +211,8 @@ class TaskFamily(abc.ABC):
         Returns:
             A new array `[W]` of bool.
         """
-
-    @property
-    def rules(self) -> Rules | None:
-        """`observe` and `terminated` in a form to be compiled; None to step without compiling."""
-        return None
+        rules = self._stated_rules()
+        return terminated_all(rules.terminated, (qpos, qvel, rules.known(parameters, len(qpos))))
 
     def describe(self) -> Description:
         """Describes the family for model cards and reports."""
@@ -213,6 +221,12 @@ class TaskFamily(abc.ABC):
     def control(self, action: np.ndarray) -> np.ndarray:
         """Turns actions into actuator controls `[W, nu]`; the caller clips them to their range."""
         return action
+
+    def _stated_rules(self) -> Rules:
+        if self.rules is None:
+            name = type(self).__name__
+            raise NotImplementedError(f"`{name}` needs `rules`, or `observe` and `terminated`.")
+        return self.rules
 
 
 def uniform(bounds: Sequence[float]) -> str:

@@ -21,7 +21,7 @@ from gymnasium.vector.utils import batch_space
 from epg_tf.checks import PositiveInt, require
 from epg_tf.tasks.family import TaskFamily, stack_parameters
 from epg_tf.tasks.mujoco_process import silence_mujoco_warnings
-from epg_tf.tasks.simulator import START_TIME, BatchSimulator, control_bounds
+from epg_tf.tasks.simulator import START_TIME, BatchSimulator, control_bounds, write_control
 
 
 class TaskEnv(gymnasium.Env):
@@ -58,7 +58,7 @@ class TaskEnv(gymnasium.Env):
         self.data = mujoco.MjData(self.model)
         self.observation_space, self.action_space = _spaces(self.family)
         self._parameters = stack_parameters([self.task])
-        self._lowest_control, self._highest_control = control_bounds(self.model)
+        self._control_bounds = tuple(control_bounds(self.model))
         self._steps, self._is_reset = 0, False
 
     def reset(
@@ -76,9 +76,8 @@ class TaskEnv(gymnasium.Env):
         """Steps once; if MuJoCo cannot integrate it, the state stays and the episode terminates."""
         family, data = self.family, self.data
         actions = _checked(action, self.action_space, self._is_reset)[None]
-        control = np.clip(family.control(actions)[0], self._lowest_control, self._highest_control)
         time, qpos_before, qvel_before = data.time, data.qpos.copy(), data.qvel.copy()
-        data.ctrl[:] = np.where(np.isnan(control), 0.0, control)
+        write_control(family.control(actions)[0], self._control_bounds, data.ctrl)
         mujoco.mj_step(self.model, data, nstep=family.frame_skip)
         # MuJoCo resets a simulation that it cannot integrate, including the clock.
         finite = np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all()

@@ -12,13 +12,12 @@ import mujoco
 import numpy as np
 
 from epg_tf.checks import NonNegativeNumber, PositiveInt, PositiveRange, Settings
-from epg_tf.tasks import assets
-from epg_tf.tasks.family import Description, Parameters, Quantity, Task, TaskFamily, uniform
+from epg_tf.tasks.bodies.building import build
+from epg_tf.tasks.family import Description, Quantity, Task, TaskFamily, uniform
 from epg_tf.tasks.rules import Rules
 
 _FILE = "hopper.xml"
-_ROBOT_BODIES = ("torso", "thigh", "leg", "foot")
-_ROBOT_GEOMS = tuple(f"{body}_geom" for body in _ROBOT_BODIES)
+_NUM_PARTS = 4  # torso, thigh, leg and foot, with a geom each
 _START_NOISE = 5e-3  # m, rad and their rates, as Hopper-v5
 _CLEARANCE = 0.015  # m; the start noise takes up to 0.0105 m, and the nominal foot has 0.04 m
 
@@ -100,17 +99,18 @@ class _Hopper(Settings, TaskFamily, abc.ABC):
     def draw(self, rng: np.random.Generator) -> Task:
         """Draws the body, gravity and direction, and builds the model."""
         gravity = rng.uniform(*self.gravity)
-        mass = rng.uniform(*self.mass, size=len(_ROBOT_BODIES))
-        friction = rng.uniform(*self.friction, size=len(_ROBOT_GEOMS))
-        thickness = rng.uniform(*self.thickness, size=len(_ROBOT_GEOMS))
+        drawn = {
+            name: rng.uniform(*getattr(self, name), size=_NUM_PARTS)
+            for name in ("mass", "friction", "thickness")
+        }
         # Drawn last, so that both families have the same body for the same seed.
         direction = self.directions[rng.integers(len(self.directions))]
-        model = _build(gravity, mass, friction, thickness)
+        # The world body and the floor are number 0.
+        factors = {name: dict(enumerate(values, 1)) for name, values in drawn.items()}
+        model = build(_FILE, gravity, factors)
         parameters = {
             "gravity": gravity,
-            "mass": mass,
-            "friction": friction,
-            "thickness": thickness,
+            **drawn,
             "direction": direction,
             "lift": _lift(model),
             "seconds_per_step": self.frame_skip * model.opt.timestep,
@@ -125,16 +125,6 @@ class _Hopper(Settings, TaskFamily, abc.ABC):
         qpos[1] += task.parameters["lift"]
         return qpos, qvel
 
-    def observe(self, qpos, qvel, parameters, out=None) -> np.ndarray:
-        """Writes positions without x, `[W, 5]`, and velocities clipped to ±10, `[W, 6]`."""
-        if out is None:
-            out = np.empty((len(qpos), self.observation_size))
-        out[:, :5] = qpos[:, 1:]
-        velocity = out[:, 5:]
-        np.maximum(qvel, -10.0, out=velocity)
-        np.minimum(velocity, 10.0, out=velocity)
-        return out
-
     @property
     def rules(self) -> Rules:
         """`observe` and `terminated` for one worker, to be compiled."""
@@ -147,14 +137,8 @@ class _Hopper(Settings, TaskFamily, abc.ABC):
         if self.reward_rule == "velocity":
             return velocity
         cost = 1e-3 * np.einsum("wa,wa->w", action, action, dtype=np.float64)
-        return velocity + self.healthy_reward * _healthy(qpos, qvel) - cost
-
-    def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
-        """Returns True if the torso is too low or leans too far; Hopper-v5's has more limits."""
-        if self.reward_rule == "gymnasium":
-            return ~_healthy(qpos, qvel)
-        # Written as "not upright" so that a NaN ends the episode.
-        return ~((qpos[:, 1] > 0.7) & (np.abs(qpos[:, 2]) < 0.5))
+        healthy = ~self.terminated(qpos, qvel, parameters)
+        return velocity + self.healthy_reward * healthy - cost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,48 +173,15 @@ class DirHopper(_Hopper):
     directions = (-1.0, 1.0)
 
 
-def _build(
-    gravity: float, mass: np.ndarray, friction: np.ndarray, thickness: np.ndarray
-) -> mujoco.MjModel:
-    """Compiles a hopper, bitwise gymnasium's if gravity is 9.81 and all factors are 1."""
-    spec = assets.specification(_FILE)
-    for name, friction_factor, thickness_factor in zip(
-        _ROBOT_GEOMS, friction, thickness, strict=True
-    ):
-        geom = spec.geom(name)
-        geom.friction[0] *= friction_factor
-        geom.size[0] *= thickness_factor
-    model = spec.compile()
-    # The compiler derived mass and inertia from the changed geoms: restore the nominal ones.
-    nominal = assets.nominal_model(_FILE)
-    model.body_ipos[:] = nominal.body_ipos
-    model.body_iquat[:] = nominal.body_iquat
-    for name, factor in zip(_ROBOT_BODIES, mass, strict=True):
-        body = model.body(name).id
-        model.body_mass[body] = nominal.body_mass[body] * factor
-        model.body_inertia[body] = nominal.body_inertia[body] * factor
-    model.opt.gravity[2] = -gravity
-    mujoco.mj_setConst(model, mujoco.MjData(model))  # recomputes what derives from these
-    return model
-
-
 def _lift(model: mujoco.MjModel) -> float:
     """Returns how far the upright robot must be raised to clear the floor, in metres."""
     data = mujoco.MjData(model)
     mujoco.mj_kinematics(model, data)
-    geoms = [model.geom(name).id for name in _ROBOT_GEOMS]
-    radius, half_length = model.geom_size[geoms, 0], model.geom_size[geoms, 1]
+    radius, half_length = model.geom_size[1:, 0], model.geom_size[1:, 1]
     # A capsule's axis is its frame's z; entry 8 of the rotation matrix is its vertical component.
-    drop = np.abs(data.geom_xmat[geoms, 8]) * half_length + radius
-    lowest = np.min(data.geom_xpos[geoms, 2] - drop)
+    drop = np.abs(data.geom_xmat[1:, 8]) * half_length + radius
+    lowest = np.min(data.geom_xpos[1:, 2] - drop)
     return max(0.0, _CLEARANCE - float(lowest))
-
-
-def _healthy(qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
-    """Returns True for states that Hopper-v5 calls healthy, `[W]` bool."""
-    upright = (qpos[:, 1] > 0.7) & (np.abs(qpos[:, 2]) < 0.2)
-    bounded = np.abs(qpos[:, 2:]).max(axis=1) < 100.0
-    return upright & bounded & (np.abs(qvel).max(axis=1) < 100.0)
 
 
 def _observe(qpos, qvel, parameters, out):

@@ -10,11 +10,10 @@ import math
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 
 from epg_tf.checks import PositiveRange, Rule, Settings
 from epg_tf.tasks import assets
-from epg_tf.tasks.family import Description, Parameters, Quantity, Task, TaskFamily, uniform
+from epg_tf.tasks.family import Description, Quantity, Task, TaskFamily, uniform
 from epg_tf.tasks.rules import Rules
 
 _FILE = "reacher.xml"
@@ -122,20 +121,6 @@ class RandomReacher(Settings, TaskFamily):
         qvel[:2] = rng.uniform(-0.005, 0.005, size=2)
         return qpos, qvel
 
-    def observe(self, qpos, qvel, parameters, out=None) -> np.ndarray:
-        """Writes Reacher-v5's ten numbers, with the fingertip's current position."""
-        if out is None:
-            out = np.empty((len(qpos), self.observation_size))
-        turns = _turns(qpos)
-        out[:, 0:2] = turns.real
-        out[:, 2:4] = turns.imag
-        out[:, 4:6] = qpos[:, 2:4]
-        out[:, 6:8] = qvel[:, 0:2]
-        np.subtract(
-            _fingertip(turns, parameters), _as_complex(qpos[:, 2:4]), out=_as_complex(out[:, 8:10])
-        )
-        return out
-
     @property
     def rules(self) -> Rules:
         """`observe` and `terminated` for one worker, to be compiled."""
@@ -143,12 +128,8 @@ class RandomReacher(Settings, TaskFamily):
 
     def reward(self, qpos_before, qpos, qvel, observation, action, parameters) -> np.ndarray:
         """Returns minus the distance to the target, minus the squared norm of the action."""
-        to_target = _as_complex(observation[:, 8:10])
+        to_target = np.ascontiguousarray(observation[:, 8:10]).view(np.complex128)[:, 0]
         return -np.abs(to_target) - np.einsum("wa,wa->w", action, action, dtype=np.float64)
-
-    def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
-        """Returns False for all workers: only the time limit ends an episode."""
-        return np.zeros(len(qpos), dtype=bool)
 
 
 def _observe(qpos, qvel, parameters, out):
@@ -166,26 +147,3 @@ def _observe(qpos, qvel, parameters, out):
 
 def _never(qpos, qvel, parameters):
     return False
-
-
-# Points of the plane are complex numbers, x + iy: a rotation is one product, and cosine and sine
-# come from one call.
-
-
-def _turns(qpos: np.ndarray) -> npt.NDArray[np.complex128]:
-    """Returns the joint angles as complex numbers of modulus one, cos + i sin, `[W, 2]`."""
-    turns = np.zeros((len(qpos), 2), dtype=np.complex128)
-    turns.imag = qpos[:, 0:2]
-    return np.exp(turns, out=turns)
-
-
-def _fingertip(
-    turns: npt.NDArray[np.complex128], parameters: Parameters
-) -> npt.NDArray[np.complex128]:
-    """Returns the fingertip's position in metres, `[W]`: two-link forward kinematics."""
-    return turns[:, 0] * (parameters["upper_arm"] + parameters["forearm"] * turns[:, 1])
-
-
-def _as_complex(pairs: np.ndarray) -> npt.NDArray[np.complex128]:
-    """Returns a view of pairs `[W, 2]` of x and y as points `[W]`."""
-    return pairs.view(np.complex128)[:, 0]

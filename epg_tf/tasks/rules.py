@@ -1,8 +1,9 @@
-"""A family's `observe` and `terminated` in a form that can be compiled."""
+"""A family's rules for one worker, from which those for W workers and compiled calls follow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +14,9 @@ class Rules(NamedTuple):
 
     They are compiled, so that one call takes many steps. Each is a module-level function that
     indexes its arguments, arrays of float64, and does arithmetic, also with `math`. It must not use
-    slices, lengths or NumPy. Everything else that a rule uses must be in the same module: numba
-    invalidates its cache by that file's timestamp. Episode starts are drawn ahead, so
-    `initial_state` must not change the task.
+    slices, lengths or NumPy. Everything else that a rule uses must be in the same module, functions
+    decorated with `native.rules.part_of_rules`: numba invalidates its cache by that file's
+    timestamp. Episode starts are drawn ahead, so `initial_state` must not change the task.
 
     Attributes:
         observe: `observe(qpos, qvel, parameters, out)` writes an observation.
@@ -29,6 +30,12 @@ class Rules(NamedTuple):
     terminated: Callable
     parameters: tuple[str, ...] = ()
     stretch: tuple[np.ndarray, np.ndarray] | None = None
+
+    def known(self, parameters: Mapping[str, np.ndarray], num_workers: int) -> np.ndarray:
+        """Lays the parameters that the rules read end to end, [W, ...]."""
+        read = [parameters[name] for name in self.parameters]
+        flat = [values.reshape(num_workers, math.prod(values.shape[1:])) for values in read]
+        return np.concatenate([np.empty((num_workers, 0)), *flat], axis=1)
 
 
 def rules_in_force(family) -> Rules | None:

@@ -119,7 +119,6 @@ class BatchSimulator:
         self.substeps = np.zeros((*shape, _state_size(model)))
         self._sensors = np.empty((*shape, model.nsensordata))
         self._control = np.empty((*shape, model.nu))
-        self._flat_control = self._control.reshape(-1)
         self._flat_states = self.substeps.reshape(-1)
         self._state = self.substeps[:, -1]
         self._state_before = np.empty_like(self._state)
@@ -180,7 +179,11 @@ class BatchSimulator:
         """
         family, parameters = self.family, self.parameters
         np.copyto(self._state_before, self._state)
-        self._write_control(family.control(action))
+        control = family.control(action)
+        assert control.shape == (self.num_workers, self._control.shape[2]), control.shape
+        lowest, highest = self.control_bounds
+        # The same controls for every substep.
+        write_control(control[:, None], (lowest[:, None], highest[:, None]), self._control)
         self._pool.rollout(
             self._models,
             self._data,
@@ -212,15 +215,15 @@ class BatchSimulator:
         np.copyto(self.observation, self._arrived)
         return Step(self._arrived, reward, terminated, truncated)
 
-    def _write_control(self, control: np.ndarray) -> None:
-        """Clips the controls `[W, nu]` and repeats them for every substep."""
-        clipped = self._control
-        assert control.shape == (len(clipped), clipped.shape[2]), control.shape
-        lowest, highest = self.control_bounds
-        np.maximum(control[:, None], lowest[:, None], out=clipped)
-        np.minimum(clipped, highest[:, None], out=clipped)
-        if math.isnan(_sum_of_squares(self._flat_control)):
-            np.copyto(clipped, 0.0, where=np.isnan(clipped))
+
+def write_control(
+    control: np.ndarray, bounds: tuple[np.ndarray, np.ndarray], out: np.ndarray
+) -> None:
+    """Writes controls to `out`, clipped to the lowest and highest ones, and 0 for NaN."""
+    np.maximum(control, bounds[0], out=out)
+    np.minimum(out, bounds[1], out=out)
+    if math.isnan(_sum_of_squares(out.reshape(-1))):
+        np.copyto(out, 0.0, where=np.isnan(out))
 
 
 def _sum_of_squares(values: np.ndarray) -> float:

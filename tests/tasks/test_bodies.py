@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from epg_tf.native.rules import observe_all
 from epg_tf.tasks import assets
 from epg_tf.tasks.bodies import building
-from epg_tf.tasks.bodies.chain import chain, position
+from epg_tf.tasks.bodies.chain import chain
 from epg_tf.tasks.bodies.random_body import RandomBody
 from epg_tf.tasks.bodies.robots import (
     DirHalfCheetah,
@@ -20,6 +21,7 @@ from epg_tf.tasks.bodies.robots import (
     RandomSwimmer,
     RandomWalker,
 )
+from epg_tf.tasks.bodies.rules import Layout, point_one
 from epg_tf.tasks.gymnasium_env import TaskEnv
 
 ROBOTS = [RandomWalker, RandomHalfCheetah, DirHalfCheetah, RandomSwimmer, GoalAnt]
@@ -104,8 +106,12 @@ def test_chains_lead_where_mujoco_says_that_points_are():
             data.qpos[:] = row
             mujoco.mj_kinematics(model, data)
             expected.append(data.xpos[body] + data.xmat[body].reshape(3, 3) @ point)
-        chains = np.repeat(chain(model, body, point)[None], 5, axis=0)
-        np.testing.assert_allclose(position(qpos, chains), expected, atol=1e-12)
+        segments = chain(model, body, point)
+        layout = Layout(0, model.nq, model.nv, math.inf, 0, 0, len(segments))
+        known = np.repeat(np.concatenate([layout, segments.ravel()])[None], 5, axis=0)
+        points = np.empty((5, 3))
+        observe_all(point_one, (qpos, qpos, known), points)
+        np.testing.assert_allclose(points, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(

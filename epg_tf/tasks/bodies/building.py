@@ -51,14 +51,14 @@ def build(
         size = _GOAL_SIZE * nominal.stat.extent
         place = [*goal, size][:3]  # on the floor if there is no z
         spec.worldbody.add_site(name="goal of the task", pos=place, size=[size] * 3, rgba=_RED)
+    with_mass = nominal  # thickness changes no mass, unlike length
+    if factors.get("length"):
+        with_mass = assets.compiled(spec)
+    for geom in spec.geoms:
+        geom.size[0] *= factors.get("thickness", {}).get(geom.id, 1.0)
     model = assets.compiled(spec)
-    if factors.get("thickness"):
-        thin = model
-        for geom in spec.geoms:
-            geom.size[0] *= factors["thickness"].get(geom.id, 1.0)
-        model = assets.compiled(spec)
-        for name in ("body_mass", "body_inertia", "body_ipos", "body_iquat"):
-            getattr(model, name)[:] = getattr(thin, name)
+    for name in ("body_mass", "body_inertia", "body_ipos", "body_iquat"):
+        getattr(model, name)[:] = getattr(with_mass, name)
     for number, factor in factors.get("mass", {}).items():
         model.body_mass[number] *= factor
         model.body_inertia[number] *= factor

@@ -12,10 +12,11 @@ import math
 import mujoco
 import numpy as np
 
+from epg_tf.native.rules import observe_all
 from epg_tf.tasks.bodies import building, requirements, words
-from epg_tf.tasks.bodies.chain import chain, position
+from epg_tf.tasks.bodies.chain import chain
 from epg_tf.tasks.bodies.factors import PARTS, draw, parts, ranges
-from epg_tf.tasks.bodies.rules import Layout, observe_one, terminated_one
+from epg_tf.tasks.bodies.rules import Layout, observe_one, point_one, terminated_one
 from epg_tf.tasks.bodies.settings import BodySettings
 from epg_tf.tasks.family import Description, Parameters, Task, TaskFamily
 from epg_tf.tasks.rules import Rules
@@ -105,21 +106,6 @@ class RandomBody(BodySettings, TaskFamily):
         mujoco.mj_normalizeQuat(model, qpos)
         return qpos, qvel
 
-    def observe(self, qpos, qvel, parameters, out=None) -> np.ndarray:
-        """Writes positions, velocities and the vector to the goal."""
-        if out is None:
-            out = np.empty((len(qpos), self.observation_size))
-        skipped, goal = self.skipped_positions, len(self.goal or ())
-        seen = qpos.shape[1] - skipped
-        out[:, :seen] = qpos[:, skipped:]
-        velocity = out[:, seen : seen + qvel.shape[1]]
-        bound = math.inf if self.velocity_bound is None else self.velocity_bound
-        np.clip(qvel, -bound, bound, out=velocity)
-        if goal:
-            point = position(qpos, parameters["_chain"])
-            out[:, seen + qvel.shape[1] :] = parameters["goal"] - point[:, :goal]
-        return out
-
     @property
     def rules(self) -> Rules:
         """`observe` and `terminated` for one worker, to be compiled."""
@@ -130,7 +116,7 @@ class RandomBody(BodySettings, TaskFamily):
         """Returns rewards for velocity and health minus costs of control and distance to goal."""
         reward = -self.control_cost * np.einsum("wa,wa->w", action, action, dtype=np.float64)
         if self.velocity_reward:
-            way = position(qpos, parameters["_chain"]) - position(qpos_before, parameters["_chain"])
+            way = self._points(qpos, parameters) - self._points(qpos_before, parameters)
             distance = np.einsum("wi,wi->w", way, parameters["_heading"])
             velocity = distance / parameters["seconds_per_step"]
             if self.velocity_limit is not None:
@@ -142,16 +128,6 @@ class RandomBody(BodySettings, TaskFamily):
             to_goal = observation[:, -len(self.goal) :]
             reward -= self.distance_cost * np.sqrt(np.einsum("wi,wi->w", to_goal, to_goal))
         return reward
-
-    def terminated(self, qpos: np.ndarray, qvel: np.ndarray, parameters: Parameters) -> np.ndarray:
-        """Returns True for workers with a joint outside its healthy range."""
-        ends = np.zeros(len(qpos), bool)
-        healthy = parameters["_healthy"]
-        for number in range(healthy.shape[1]):
-            address, low, high = healthy[:, number].T
-            value = qpos[:, int(address[0])]
-            ends |= ~((value > low) & (value < high))
-        return ends
 
     def control(self, action: np.ndarray) -> np.ndarray:
         """Maps actions from [-1, 1] to the actuators' ranges."""
@@ -166,6 +142,12 @@ class RandomBody(BodySettings, TaskFamily):
             model.actuator_ctrllimited, model.actuator_ctrlrange.T, [[-1.0], [1.0]]
         )
         return (low + high) / 2, (high - low) / 2
+
+    def _points(self, qpos: np.ndarray, parameters: Parameters) -> np.ndarray:
+        """Returns the positions of the workers' points, [W, 3]."""
+        points = np.empty((len(qpos), 3))
+        observe_all(point_one, (qpos, qpos, self.rules.known(parameters, len(qpos))), points)
+        return points
 
     def _healthy_ranges(self, model: mujoco.MjModel) -> np.ndarray:
         """Returns address in qpos, lowest and highest healthy value, [ranges, 3]."""

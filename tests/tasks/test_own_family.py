@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from epg_tf.checks import PositiveRange, Settings
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import Task, TaskFamily
 from epg_tf.tasks.simulator import BatchSimulator
@@ -28,18 +29,15 @@ BALL = """
 
 
 @dataclasses.dataclass(frozen=True)
-class Ball(TaskFamily):
+class Ball(Settings, TaskFamily):
     """Balls of random radius, rewarded for speed."""
 
-    radius: tuple[float, float] = (0.1, 0.2)
+    radius: PositiveRange = (0.1, 0.2)
 
     observation_size = 2
     action_size = 1
     frame_skip = 1
     time_limit = 5
-
-    def __post_init__(self):
-        self._require_range("radius")
 
     def draw(self, rng):
         spec = mujoco.MjSpec.from_string(BALL)

@@ -32,16 +32,10 @@ def epochs_to_look_at(schedule: Schedule, last_epoch: int) -> Iterable[int]:
     For this module's schedules these are a few epochs. For others they are all epochs, up to the
     first hundred thousand.
     """
-    knots = {Constant: (), Linear: (), PiecewiseLinear: getattr(schedule, "epochs", ())}.get(
-        type(schedule)
-    )
-    if knots is None:
+    if type(schedule) not in (Constant, Linear, PiecewiseLinear):
         return range(1, min(last_epoch, _MOST_EPOCHS) + 1)
-    near = {
-        1,
-        last_epoch,
-        *(round_ for knot in knots for round_ in (math.floor(knot), math.ceil(knot))),
-    }
+    knots = getattr(schedule, "epochs", ())
+    near = {1, last_epoch, *map(math.floor, knots), *map(math.ceil, knots)}
     return sorted(epoch for epoch in near if 1 <= epoch <= last_epoch)
 
 

@@ -45,7 +45,7 @@ from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.lifetime import Workers
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
-from epg_tf.rendering import process, worker_process
+from epg_tf.rendering import process
 from epg_tf.rendering.process import RenderingError, RenderProcess
 from epg_tf.seeds import HELD_OUT_TASK_SEEDS, held_out_seed
 from epg_tf.tasks.family import Task, TaskFamily
@@ -517,7 +517,7 @@ def test_a_folder_with_other_results_is_refused(undrawn, seeing_loss, tmp_path, 
 
 def test_without_opengl_it_says_what_to_install(seeing_loss, tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(
-        worker_process, "_command", lambda *_: [sys.executable, "-c", "raise SystemExit(1)"]
+        process, "_command", lambda *_: [sys.executable, "-c", "raise SystemExit(1)"]
     )
     monkeypatch.setenv("MUJOCO_GL", "")
     monkeypatch.delenv("EPG_MUJOCO_GL", raising=False)

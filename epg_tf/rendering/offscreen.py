@@ -44,12 +44,7 @@ class View(NamedTuple):
 
 
 class OffscreenRenderer:
-    """Draws W workers, each with a separate model; close it, or use it in a `with` statement.
-
-    Attributes:
-        width: The width of a picture, in pixels.
-        height: The height of a picture, in pixels.
-    """
+    """Draws W workers, each with a separate model; close it after use."""
 
     def __init__(
         self,
@@ -66,7 +61,7 @@ class OffscreenRenderer:
             width: The width of a picture, in pixels.
             height: The height of a picture, in pixels.
         """
-        self.width, self.height = width, height
+        self._width, self._height = width, height
         self._models = [_for_drawing(model, width, height) for model in models]
         self._data = [mujoco.MjData(model) for model in self._models]
         self._traveller = travelling_body(self._models[0])
@@ -92,14 +87,6 @@ class OffscreenRenderer:
                 self._drawers.append(drawer)
             self._open = opened.pop_all()
 
-    def __enter__(self) -> "OffscreenRenderer":
-        """Returns the renderer, which is open already."""
-        return self
-
-    def __exit__(self, *exception) -> None:
-        """Closes the renderer."""
-        self.close()
-
     def close(self) -> None:
         """Frees the drawing contexts; the renderer cannot draw any more."""
         self._context.make_current()
@@ -123,41 +110,51 @@ class OffscreenRenderer:
         is_flat = half[2] < _FLAT * max(half[0], half[1])
         across, up, deep = (half[0], half[1], half[2]) if is_flat else (half[0], half[2], half[1])
         half_angle = math.radians(self._models[0].vis.global_.fovy) / 2
-        largest = max(up, across * self.height / self.width)
+        largest = max(up, across * self._height / self._width)
         self._view = View(
             centre=(lowest + highest) / 2,
             distance=float(_MARGIN * largest / math.tan(half_angle) + deep),
             elevation=_FROM_ABOVE if is_flat else _FROM_THE_SIDE,
         )
 
-    def draw(self, worker: int, state: np.ndarray) -> np.ndarray:
-        """Draws one worker from the camera position of `look_at`.
+    def draw(self, workers: Sequence[int], states: np.ndarray) -> np.ndarray:
+        """Draws n workers from the camera position of `look_at`.
 
         Args:
-            worker: The worker's index.
-            state: Its full physics state; without `look_at`, the camera looks at the first.
+            workers: The workers' indices, `[n]`.
+            states: A full physics state for each, `[n, ...]`; without `look_at`, the camera looks
+                at the first.
 
         Returns:
-            The picture, `[height, width, 3]` uint8.
+            The pictures, `[n, height, width, 3]` uint8.
         """
         if self._view is None:
-            nothing = np.empty((0, len(state)))
-            self.look_at([nothing] * worker + [state[None]])
+            self.look_at([states[:0]] * workers[0] + [states[:1]])
+        pictures = np.empty((len(workers), self._height, self._width, 3), np.uint8)
+        for picture, worker, state in zip(pictures, workers, states, strict=True):
+            self._draw(picture, worker, state)
+        return pictures[:, ::-1]  # OpenGL's first row is the lowest
+
+    def _draw(self, picture: np.ndarray, worker: int, state: np.ndarray) -> None:
         assert self._view is not None
         self._pose(worker, state)
         self._camera.lookat[:] = self._view.centre + self._place_of_traveller(worker)
         self._camera.distance, self._camera.elevation = self._view.distance, self._view.elevation
-        model, scene, drawer = self._models[worker], self._scenes[worker], self._drawers[worker]
+        scene, drawer = self._scenes[worker], self._drawers[worker]
         mujoco.mjv_updateScene(
-            model, self._data[worker], self._options, None, self._camera, _EVERYTHING, scene
+            self._models[worker],
+            self._data[worker],
+            self._options,
+            None,
+            self._camera,
+            _EVERYTHING,
+            scene,
         )
-        picture = np.empty((self.height, self.width, 3), np.uint8)
-        frame = mujoco.MjrRect(0, 0, self.width, self.height)
+        frame = mujoco.MjrRect(0, 0, self._width, self._height)
         self._context.make_current()
         mujoco.mjr_setBuffer(_OFF_SCREEN, drawer)  # in every call: each worker has a drawer
         mujoco.mjr_render(frame, scene, drawer)
         mujoco.mjr_readPixels(picture, None, frame, drawer)
-        return picture[::-1]  # OpenGL's first row is the lowest
 
     def _pose(self, worker: int, state: np.ndarray) -> None:
         model, data = self._models[worker], self._data[worker]

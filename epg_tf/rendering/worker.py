@@ -1,10 +1,10 @@
 """The process that draws, the other end of `process.RenderProcess`.
 
-    python -m epg_tf.rendering.worker SOCKET FRAMES egl
+    python -m epg_tf.rendering.worker SOCKET egl
 
-SOCKET and FRAMES are file descriptors. Requests come through the socket, and pictures go to shared
-memory. The process ends when the socket is closed, even if the other process crashed. Nothing here
-may import TensorFlow or Horovod (see `epg_tf.rendering`).
+SOCKET is a file descriptor. Requests and pictures go through it. The process ends when the socket
+is closed, even if the other process crashed. Nothing here may import TensorFlow or Horovod (see
+`epg_tf.rendering`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import mujoco
 import numpy as np
 
 from epg_tf.rendering.offscreen import FULL_PHYSICS, OffscreenRenderer
-from epg_tf.rendering.shared_frames import SharedFrames
 
 _TRIAL = """
 <mujoco>
@@ -38,12 +37,11 @@ _TRIAL = """
 """
 
 
-def main(socket: int, frames: int, name: str) -> None:
+def main(socket: int, name: str) -> None:
     """Draws a trial, reports success, and serves requests.
 
     Args:
         socket: The file descriptor of a socket that is connected to the requesting process.
-        frames: The file descriptor of the memory for pictures.
         name: The name of MuJoCo's module for an OpenGL.
     """
     make_context = importlib.import_module(f"mujoco.{name}").GLContext
@@ -51,45 +49,37 @@ def main(socket: int, frames: int, name: str) -> None:
     # The requesting process may end at any time, even between a request and its reply.
     with Connection(socket) as asked, contextlib.suppress(EOFError, ConnectionError):
         asked.send(None)
-        _serve(asked, SharedFrames(frames), make_context)
+        _serve(asked, make_context)
 
 
 def _draw_a_trial(make_context: Callable[[int, int], Any]) -> None:
     model = mujoco.MjModel.from_xml_string(_TRIAL)
-    state = np.empty(mujoco.mj_stateSize(model, FULL_PHYSICS))
-    mujoco.mj_getState(model, mujoco.MjData(model), state, FULL_PHYSICS)
-    with OffscreenRenderer(make_context, [model], 64, 64) as renderer:
-        picture = renderer.draw(0, state)
+    state = np.empty((1, mujoco.mj_stateSize(model, FULL_PHYSICS)))
+    mujoco.mj_getState(model, mujoco.MjData(model), state[0], FULL_PHYSICS)
+    with contextlib.closing(OffscreenRenderer(make_context, [model], 64, 64)) as renderer:
+        picture = renderer.draw([0], state)
     if picture.min() == picture.max():
         raise RuntimeError("The trial's picture is empty.")
 
 
-def _serve(
-    asked: Connection, frames: SharedFrames, make_context: Callable[[int, int], Any]
-) -> None:
+def _serve(asked: Connection, make_context: Callable[[int, int], Any]) -> None:
     """Serves requests for numbered renderers until the connection is closed."""
     renderers: dict[int, OffscreenRenderer] = {}
     try:
         while True:
             request, number, *arguments = asked.recv()
+            reply = None
             if request == "open":
                 renderers[number] = OffscreenRenderer(make_context, *arguments)
-            elif request == "look_at":
-                renderers[number].look_at(*arguments)
-            elif request == "draw":
-                workers, states = arguments
-                renderer = renderers[number]
-                pictures = frames.view((len(workers), renderer.height, renderer.width, 3))
-                for picture, worker, state in zip(pictures, workers, states, strict=True):
-                    picture[:] = renderer.draw(worker, state)
-            else:
-                assert request == "close"
+            elif request == "close":
                 renderers.pop(number).close()
-            asked.send(None)
+            else:
+                reply = getattr(renderers[number], request)(*arguments)
+            asked.send(reply)
     finally:
         for renderer in renderers.values():
             renderer.close()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2])

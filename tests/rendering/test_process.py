@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from epg_tf.rendering import worker_process
+from epg_tf.rendering import process
 from epg_tf.rendering.opengl import NoOpenGLError
 from epg_tf.rendering.process import RenderingError, RenderProcess
 
@@ -33,7 +33,7 @@ def draw(renderer):
 
 def run_instead(monkeypatch, program):
     """Starts a program of Python where the process that draws should be."""
-    monkeypatch.setattr(worker_process, "_command", lambda *_: [sys.executable, "-c", program])
+    monkeypatch.setattr(process, "_command", lambda *_: [sys.executable, "-c", program])
 
 
 def test_renderers_do_not_disturb_each_other(render_process):
@@ -62,13 +62,13 @@ import runpy, sys
 runpy.run_module("epg_tf.rendering.worker", run_name="__main__", alter_sys=True)
 open({str(known)!r}, "w").write(" ".join(sys.modules))
 """
-    command = worker_process._command
+    command = process._command
 
     def started_by_the_program(*arguments):
         executable, _, _, *rest = command(*arguments)
         return [executable, "-c", program, *rest]
 
-    monkeypatch.setattr(worker_process, "_command", started_by_the_program)
+    monkeypatch.setattr(process, "_command", started_by_the_program)
     with RenderProcess() as drawing, drawing.renderer([ball(0.1)], SIDE, SIDE) as renderer:
         assert draw(renderer).std() > 1
     modules = known.read_text().split()
@@ -132,8 +132,8 @@ def test_a_trial_that_aborts_ends_nothing_but_itself(monkeypatch):
 
 def test_a_trial_without_end_is_given_up(monkeypatch):
     run_instead(monkeypatch, "import time; time.sleep(600)")
-    monkeypatch.setattr(worker_process, "_TRIAL_PATIENCE", 0.1)
-    monkeypatch.setattr(worker_process, "_END_PATIENCE", 0.1)
+    monkeypatch.setattr(process, "_TRIAL_PATIENCE", 0.1)
+    monkeypatch.setattr(process, "_END_PATIENCE", 0.1)
     monkeypatch.setenv("MUJOCO_GL", "egl")
     with pytest.raises(RenderingError, match=r"egl was ended by a timeout\.$"):
         RenderProcess()
@@ -147,15 +147,15 @@ def test_a_trial_says_no_where_a_library_is_missing(monkeypatch):
 
 
 def test_the_second_is_taken_where_the_first_does_not_work(render_process, monkeypatch):
-    command, tried = worker_process._command, []
+    command, tried = process._command, []
 
-    def only_the_second_works(socket, frames, name):
+    def only_the_second_works(socket, name):
         tried.append(name)
         failing = [sys.executable, "-c", "raise SystemExit(1)"]
-        return failing if name == "first" else command(socket, frames, name)
+        return failing if name == "first" else command(socket, name)
 
-    monkeypatch.setattr(worker_process, "_command", only_the_second_works)
-    monkeypatch.setattr(worker_process.opengl, "candidates", lambda: ("first", render_process.name))
+    monkeypatch.setattr(process, "_command", only_the_second_works)
+    monkeypatch.setattr(process.opengl, "candidates", lambda: ("first", render_process.name))
     with RenderProcess() as drawing:
         assert tried == ["first", drawing.name]
 

@@ -77,36 +77,28 @@ def write_films(
     """
     cut = [[shots(episodes, pace) for episodes in film.episodes] for film in stage_films]
     side = next(side for most, side in _SIDES.items() if len(tasks) <= most)
+    names = [*(film.name for film in stage_films), TOGETHER]
     with contextlib.ExitStack() as opened:
-        renderer = process.renderer([task.model for task in tasks], side, side)
-        opened.enter_context(renderer)
+        renderer = opened.enter_context(process.renderer([t.model for t in tasks], side, side))
         renderer.look_at(_states_of_workers(cut))
-        artist = _Artist(renderer, cut, labels)
-        names = [*(film.name for film in stage_films), TOGETHER]
         *of_stages, of_all = films = [
             opened.enter_context(encode.Film(root / name, pace.seconds_per_shot)) for name in names
         ]
         ahead = opened.enter_context(concurrent.futures.ThreadPoolExecutor(1))
-        drawn = ahead.submit(artist.draw, 0)
+        frames = _tiles(renderer, cut, labels)
+        tiled = ahead.submit(next, frames)
         for number in range(pace.num_shots):
-            pictures = drawn.result()
+            tiles = tiled.result()
             if number + 1 < pace.num_shots:
                 # The next frame is drawn while this one is assembled and written.
-                drawn = ahead.submit(artist.draw, number + 1)
-            frames = []
-            for stage_film, film, tiles in zip(
-                stage_films, of_stages, artist.tiles(number, pictures), strict=True
-            ):
-                frames.append(
-                    with_title(
-                        grid(tiles, _GAP),
-                        stage_film.title,
-                        stage_film.subtitle,
-                        _TITLE_SIZE,
-                    )
-                )
-                film.append(frames[-1])
-            of_all.append(side_by_side(frames, _WIDE_GAP))
+                tiled = ahead.submit(next, frames)
+            titled = [
+                with_title(grid(of_stage, _GAP), film.title, film.subtitle, _TITLE_SIZE)
+                for of_stage, film in zip(tiles, stage_films, strict=True)
+            ]
+            for film, frame in zip(of_stages, titled, strict=True):
+                film.append(frame)
+            of_all.append(side_by_side(titled, _WIDE_GAP))
             tick()
         for film in films:
             film.finish()
@@ -114,46 +106,32 @@ def write_films(
     return [path.name for film in films for path in film.paths]
 
 
-class _Artist:
-    """Draws the workers of all stages, but draws no shot again that the last frame showed."""
+def _tiles(
+    renderer: BatchRenderer, cut: Sequence[Sequence[Sequence[Shot]]], labels: Sequence[str]
+) -> Iterator[list[list[np.ndarray]]]:
+    """Yields the tiles of each stage's workers, frame by frame.
 
-    def __init__(
-        self,
-        renderer: BatchRenderer,
-        cut: Sequence[Sequence[Sequence[Shot]]],
-        labels: Sequence[str],
-    ):
-        self._renderer = renderer
-        self._cut = cut
-        self._labels = labels
-        self._tiles = [[np.empty(0)] * len(of_workers) for of_workers in cut]
-
-    def draw(self, number: int) -> np.ndarray:
-        """Draws the pictures that are new in a frame, `[n, side, side, 3]`."""
-        new = list(self._new(number))
-        if not new:
-            return np.empty(0)
-        states = np.stack([shot.state for _, _, shot in new])
-        return self._renderer.draw([worker for _, worker, _ in new], states)
-
-    def tiles(self, number: int, pictures: np.ndarray) -> list[list[np.ndarray]]:
-        """Returns the tiles of each stage's workers in a frame, given its new pictures."""
-        for (stage, worker, shot), picture in zip(self._new(number), pictures, strict=True):
-            self._tiles[stage][worker] = with_caption(
-                with_label(picture, self._labels[worker], _CAPTION_SIZE),
-                f"episode {shot.episode}",
-                f"return {shot.return_so_far:,.1f}",
-                _CAPTION_SIZE,
-                highlighted=shot.is_final,
-            )
-        return self._tiles
-
-    def _new(self, number: int) -> Iterator[tuple[int, int, Shot]]:
-        """Yields stage, worker and shot where a frame differs from the previous one."""
-        for stage, of_workers in enumerate(self._cut):
-            for worker, of_worker in enumerate(of_workers):
-                if not number or of_worker[number] is not of_worker[number - 1]:
-                    yield stage, worker, of_worker[number]
+    No shot is drawn again that the last frame showed.
+    """
+    places = [(stage, worker) for stage, of in enumerate(cut) for worker in range(len(of))]
+    shown: dict[tuple[int, int], Shot] = {}
+    tiles = [[np.empty(0)] * len(of_workers) for of_workers in cut]
+    for number in range(len(cut[0][0])):
+        shots_now = {place: cut[place[0]][place[1]][number] for place in places}
+        new = {place: shot for place, shot in shots_now.items() if shown.get(place) is not shot}
+        if new:
+            states = np.stack([shot.state for shot in new.values()])
+            pictures = renderer.draw([worker for _, worker in new], states)
+            for ((stage, worker), shot), picture in zip(new.items(), pictures, strict=True):
+                tiles[stage][worker] = with_caption(
+                    with_label(picture, labels[worker], _CAPTION_SIZE),
+                    f"episode {shot.episode}",
+                    f"return {shot.return_so_far:,.1f}",
+                    _CAPTION_SIZE,
+                    highlighted=shot.is_final,
+                )
+        shown = shots_now
+        yield [list(of_stage) for of_stage in tiles]
 
 
 def _states_of_workers(cut: Sequence[Sequence[Sequence[Shot]]]) -> list[np.ndarray]:

@@ -19,14 +19,14 @@ def test_one(number, request):
 
 
 def run(folder, limit, failing, *arguments):
-    """Runs four files of 6 tests: the exit code, the summary, and (process, test) pairs."""
+    """Runs eight files of 6 tests: the exit code, the summary, and (process, test) pairs."""
     (folder / "conftest.py").write_text(
         f"import workers\npytest_plugins = ['workers']\nworkers.LIMIT = {limit}\n"
     )
-    for name in "abcd":
+    for name in "abcdefgh":
         (folder / f"test_{name}.py").write_text(f"failing = {failing}\n{TESTS}")
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *arguments],
+        [sys.executable, "-m", "pytest", "-q", "-n", "4", "--dist", "loadfile", *arguments],
         cwd=folder,
         env={"PYTHONPATH": str(pathlib.Path(__file__).parent)},
         capture_output=True,
@@ -40,12 +40,12 @@ def run(folder, limit, failing, *arguments):
 def test_a_worker_that_has_grown_is_replaced_and_every_test_runs_once(tmp_path, limit, is_replaced):
     code, summary, ran = run(tmp_path, limit, failing=4)
     assert code == pytest.ExitCode.TESTS_FAILED
-    assert summary.startswith("4 failed, 20 passed")
-    assert len(ran) == len({test for _, test in ran}) == 24
-    assert (len({process for process, _ in ran}) > 2) == is_replaced
+    assert summary.startswith("8 failed, 40 passed")
+    assert len(ran) == len({test for _, test in ran}) == 48
+    assert (len({process for process, _ in ran}) > 4) == is_replaced
 
 
 def test_workers_are_not_replaced_once_the_run_is_to_stop(tmp_path):
     code, _, ran = run(tmp_path, 1, 2, "-x")
     assert code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
-    assert len(ran) < 24
+    assert len(ran) < 48

@@ -48,7 +48,10 @@ class FreshWorkers(LoadFileScheduling):
             node.shutdown()
 
     def _reschedule(self, node):
-        # The original tells workers to end once the queue is empty. They would return nothing.
+        # The original hands files to workers that are still collecting. They cannot take any.
+        if node not in self.registered_collections:
+            return
+        # It also tells workers to end once the queue is empty. They would return nothing.
         if self.workqueue or len(self._pending_tests(node)) <= _STARTED:
             super()._reschedule(node)
 

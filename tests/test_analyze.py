@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import io
-import json
 import pathlib
 import re
 from typing import NamedTuple
@@ -11,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
-from absl.testing import flagsaver
+from commands import SEEING, call, events_in, make_loss, scalars_in, summary_of
 from refusals import sentence_of
 
 from epg_tf import analyze, config, ranks
@@ -20,26 +18,13 @@ from epg_tf.evaluation.analysis.analysis import Analysis, Findings
 from epg_tf.evaluation.analysis.mean_interval import geometric_mean_interval, mean_interval
 from epg_tf.evaluation.analysis.summary import labels, sentences, summarise
 from epg_tf.evolved_loss.load import load
-from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.seeds import HELD_OUT_TASK_SEEDS
 
-TINY = {
-    "InnerLoop.num_updates": 4,
-    "InnerLoop.steps_per_update": 32,
-    "InnerLoop.buffer_size": 48,
-    "InnerLoop.num_minibatches": 1,
-    "InnerLoop.hidden_sizes": (4,),
-    "meta_train.num_epochs": 1,
-    "meta_train.num_workers": 2,
-    "meta_train.guidance": "@Constant()",
-    "Constant.value": 0.0,
-}
 INPUTS = ("observation", "action", "termination", "memory", "policy")
-SEEING = ("observation", "action", "reward", "termination", "memory", "policy")
 METHODS = ("evolved", "random_loss")
 NUM_TASKS, NUM_UPDATES, BUFFER_SIZE = 3, 3, 48
+BUFFER = {"InnerLoop.buffer_size": BUFFER_SIZE}
 POSITION = 16 + 25  # the 25th of the newest 32
 FLAGS = {"num_tasks": NUM_TASKS, "num_updates": NUM_UPDATES}
 FILES = {
@@ -55,41 +40,19 @@ FILES = {
 }
 
 
-def make_loss(folder, **changes):
-    """A run's folder with a loss that nobody evolved."""
-    values = TINY | {name.replace("__", "."): value for name, value in changes.items()}
-    settings = config.read(
-        ["tests/data/paper_reacher.gin"], [f"{k} = {v}" for k, v in values.items()]
-    )
-    phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(7)
-    state = settings.strategy.init(phi)
-    folder.mkdir()
-    CheckpointFolder(folder / "checkpoints").save(Checkpoint(state, phi, 0.0, 0.0, 640, {}))
-    (folder / CONFIG_FILE).write_text(config.complete_config())
-    return folder
-
-
 def run(path, root, **flag_values):
     """What `python -m epg_tf.analyze` does, in this process."""
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()
-    values = FLAGS | {"loss": str(path), "root_dir": str(root)} | flag_values
-    with flagsaver.flagsaver(**values):
-        analyze.main(["analyze"])
+    call(analyze, **(FLAGS | {"loss": str(path), "root_dir": str(root)} | flag_values))
 
 
 @pytest.fixture(scope="module")
 def loss(tmp_path_factory):
-    return make_loss(tmp_path_factory.mktemp("loss") / "run")
+    return make_loss(tmp_path_factory.mktemp("loss") / "run", BUFFER)
 
 
 @pytest.fixture(scope="module")
 def seeing_loss(tmp_path_factory):
-    return make_loss(
-        tmp_path_factory.mktemp("seeing_loss") / "run",
-        LearnedLoss__inputs=SEEING,
-        Constant__value=0.5,
-    )
+    return make_loss(tmp_path_factory.mktemp("seeing_loss") / "run", BUFFER | SEEING)
 
 
 class Results(NamedTuple):
@@ -129,10 +92,6 @@ def arrays_of(root, name):
 def rows_of(root, name):
     with open(root / f"{name}.csv", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def summary_of(root):
-    return json.loads((root / "summary.json").read_text())
 
 
 # What an analysis leaves behind.
@@ -215,21 +174,18 @@ def test_the_summary_is_made_of_these_numbers(results):
 
 def test_tensorboard_shows_the_same(results):
     changes = geometric_mean_interval(arrays_of(results, "policy_change")["evolved"]).mean
-    scalars, others = {}, set()
-    for path in results.glob("events/**/events*"):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                if value.metadata.plugin_data.plugin_name == "scalars":
-                    key = path.parent.name, value.tag, event.step
-                    scalars[key] = tf.make_ndarray(value.tensor).item()
-                else:
-                    others.add(value.tag)
+    scalars = {
+        (method, tag, step): value
+        for method in METHODS
+        for tag, step, value in scalars_in(results / "events" / method)
+    }
     for k, change in enumerate(changes, start=1):
         assert scalars["evolved", "analysis/policy_change", k] == pytest.approx(change)
         assert ("random_loss", "analysis/gradient_correlation", k) in scalars
     assert ("evolved", "analysis/sensitivity_late/memory", POSITION) in scalars
     names = ("gradient_correlation", "policy_change", "sensitivity", "findings", "config")
-    assert {f"analysis/{name}" for name in names} <= others
+    shown = {tag for tag, _, _ in events_in(results / "events")}
+    assert {f"analysis/{name}" for name in names} <= shown
 
 
 def test_it_says_what_it_found(analysed):
@@ -263,7 +219,7 @@ def test_a_loss_that_sees_the_reward_is_analysed_and_it_is_said(seeing_loss, tmp
     assert summary["provenance"]["labels"]["evolved"] == (
         "evolved loss, sees reward + PPO with α = 0.5"
     )
-    assert list(summary["sensitivity"]["evolved"]["late"]) == list(SEEING)
+    assert list(summary["sensitivity"]["evolved"]["late"]) == list(SEEING["LearnedLoss.inputs"])
     assert summary["gradient_correlation"]["evolved"]["low"] is None  # of one agent
     assert "The losses see the reward." in capfd.readouterr().out
 

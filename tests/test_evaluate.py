@@ -2,43 +2,31 @@
 
 import csv
 import json
-import pathlib
 import re
-import subprocess
 import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from absl import flags
-from absl.testing import flagsaver
+from commands import (
+    HOROVODRUN,
+    SEEING,
+    call,
+    events_in,
+    everything_in,
+    execute,
+    make_loss,
+    summary_of,
+)
 from refusals import sentence_of
 
-from epg_tf import config, evaluate
+from epg_tf import evaluate
 from epg_tf.evaluation.learning_curves import training
 from epg_tf.files import CONFIG_FILE
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.rivals import tf_agents_ppo, tf_agents_sac
 from epg_tf.run.lock import FolderLock
 from epg_tf.seeds import HELD_OUT_TASK_SEEDS
 
-PROJECT = pathlib.Path(__file__).parent.parent
-HOROVODRUN = pathlib.Path(sys.executable).parent / "horovodrun"
-# Four updates of 32 steps: a Reacher's episodes end with steps 50 and 100.
-TINY = {
-    "InnerLoop.num_updates": 4,
-    "InnerLoop.steps_per_update": 32,
-    "InnerLoop.buffer_size": 32,
-    "InnerLoop.num_minibatches": 1,
-    "InnerLoop.hidden_sizes": (4,),
-    "meta_train.num_epochs": 1,
-    "meta_train.num_workers": 2,
-    "meta_train.guidance": "@Constant()",
-    "Constant.value": 0.0,
-}
-SEEING = ("observation", "action", "reward", "termination", "memory", "policy")
 METHODS = ["evolved", "phi_zero", "random_loss", "ppo", "tf_agents_ppo", "tf_agents_sac"]
 FLAGS = {"num_tasks": 3, "num_seeds": 2}
 KEYS = [
@@ -55,20 +43,6 @@ KEYS = [
 ]
 
 
-def make_loss(folder, **changes):
-    """A run's folder with a loss that nobody evolved."""
-    values = TINY | {name.replace("__", "."): value for name, value in changes.items()}
-    settings = config.read(
-        ["tests/data/paper_reacher.gin"], [f"{k} = {v}" for k, v in values.items()]
-    )
-    phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(7)
-    state = settings.strategy.init(phi)
-    folder.mkdir()
-    CheckpointFolder(folder / "checkpoints").save(Checkpoint(state, phi, 0.0, 0.0, 640, {}))
-    (folder / CONFIG_FILE).write_text(config.complete_config())
-    return folder
-
-
 @pytest.fixture(scope="module")
 def loss(tmp_path_factory):
     return make_loss(tmp_path_factory.mktemp("loss") / "run")
@@ -76,11 +50,7 @@ def loss(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seeing_loss(tmp_path_factory):
-    return make_loss(
-        tmp_path_factory.mktemp("seeing_loss") / "run",
-        LearnedLoss__inputs=SEEING,
-        Constant__value=0.5,
-    )
+    return make_loss(tmp_path_factory.mktemp("seeing_loss") / "run", SEEING)
 
 
 def learning_nothing(lift):
@@ -111,11 +81,7 @@ def quick_tf_agents(monkeypatch):
 
 def run(loss, root, **flag_values):
     """What `python -m epg_tf.evaluate` does, in this process."""
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()
-    values = FLAGS | {"loss": str(loss), "root_dir": str(root)} | flag_values
-    with flagsaver.flagsaver(**values):
-        evaluate.main(["evaluate"])
+    call(evaluate, **(FLAGS | {"loss": str(loss), "root_dir": str(root)} | flag_values))
 
 
 @pytest.fixture(scope="module")
@@ -131,21 +97,6 @@ def evaluation(loss, tmp_path_factory):
 def curves_of(root):
     with np.load(root / "curves.npz") as file:
         return dict(file)
-
-
-def summary_of(root):
-    def refuse(constant):
-        raise AssertionError(f"{constant} is not JSON")
-
-    return json.loads((root / "summary.json").read_text(), parse_constant=refuse)
-
-
-def everything_in(folder):
-    """Every file below a folder, with its content and the time it was written."""
-    return {
-        path.relative_to(folder): (path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
-        for path in folder.rglob("*")
-    }
 
 
 # What an evaluation leaves behind.
@@ -221,13 +172,6 @@ def test_the_summary_has_the_keys_of_the_contract(evaluation):
 
 
 def test_tensorboard_shows_the_same_numbers_and_the_picture(evaluation):
-    def events_in(folder):
-        (file,) = folder.glob("events.out*")
-        for record in tf.data.TFRecordDataset(str(file)):
-            event = tf.compat.v1.Event.FromString(record.numpy())
-            for value in event.summary.value:
-                yield value.tag, event.step, tf.make_ndarray(value.tensor)
-
     summary, curves = summary_of(evaluation), curves_of(evaluation)
     for method in METHODS:
         events = list(events_in(evaluation / "events" / method))
@@ -310,14 +254,7 @@ def test_the_number_of_ranks_does_not_change_a_number(loss, evaluation, tmp_path
     root = tmp_path / "results"
     arguments = ["--loss", loss, "--root_dir", root, "--methods", "evolved,ppo"]
     arguments += [f"--{name}={value}" for name, value in FLAGS.items()]
-    result = subprocess.run(
-        [*map(str, (HOROVODRUN, "-np", 2, sys.executable, "-m", "epg_tf.evaluate", *arguments))],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    result = execute(HOROVODRUN, "-np", 2, sys.executable, "-m", "epg_tf.evaluate", *arguments)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("Held-out RandomReacher: 3 tasks x 2 seeds") == 1
     ours, theirs = curves_of(evaluation), curves_of(root)
@@ -381,11 +318,8 @@ def test_bad_flags_are_refused(flag_values, sentence, loss, tmp_path, capfd):
 
 
 def test_sac_is_refused_where_actions_are_finite(tmp_path, capfd):
-    discrete = {
-        "meta_train__family": "@DiscreteActions()",
-        "DiscreteActions__family": "@RandomReacher()",
-    }
-    loss = make_loss(tmp_path / "run", **discrete)
+    family = {"meta_train.family": "@DiscreteActions()"}
+    loss = make_loss(tmp_path / "run", family | {"DiscreteActions.family": "@RandomReacher()"})
     sentence = refusal(capfd, loss, tmp_path / "results", methods=["ppo", "tf_agents_sac"])
     assert sentence.rstrip() == (
         "`--methods` (=ppo,tf_agents_sac) must not contain 'tf_agents_sac' where actions are not a "

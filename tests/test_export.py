@@ -2,17 +2,14 @@
 
 import dataclasses
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
-from absl.testing import flagsaver
+from commands import call, everything_in, execute
 from refusals import sentence_of
 
 from epg_tf import config, export
@@ -92,11 +89,8 @@ def phi_after(epoch, run):
 
 
 def run_export(checkpoint, out, evaluation=None):
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()
     evaluation = None if evaluation is None else str(evaluation)
-    with flagsaver.flagsaver(checkpoint=str(checkpoint), out=str(out), evaluation=evaluation):
-        export.main(["export"])
+    call(export, checkpoint=str(checkpoint), out=str(out), evaluation=evaluation)
 
 
 @pytest.fixture(scope="module")
@@ -110,12 +104,6 @@ def description_of(folder):
         raise AssertionError(f"{constant} is not JSON")
 
     return json.loads((folder / "loss.json").read_text(), parse_constant=refuse)
-
-
-def everything_in(folder):
-    return {
-        path.relative_to(folder): path.is_file() and path.read_bytes() for path in folder.rglob("*")
-    }
 
 
 def summary_of(folder, **changes):
@@ -198,8 +186,8 @@ def test_whatever_a_loss_comes_from_it_knows_when_it_was_made(run, exported, sou
 
 
 def test_a_loss_of_an_unknown_epoch_is_exported_too(run, tmp_path):
-    subprocess.run(["cp", "-a", run / "export" / "best", tmp_path / "lost"], check=True)
-    subprocess.run(["cp", run / "operative_config.gin", tmp_path / "lost"], check=True)
+    shutil.copytree(run / "export" / "best", tmp_path / "lost")
+    shutil.copy(run / "operative_config.gin", tmp_path / "lost")
     run_export(tmp_path / "lost", tmp_path / "new" / "loss")
     known = description_of(tmp_path / "new" / "loss")["provenance"]
     assert (known["epoch"], known["command"]) == (None, None)
@@ -295,7 +283,7 @@ def test_cards_of_other_losses(settings, family, parts, absent):
 
 
 def test_the_scores_of_the_runs_evaluation_go_along(run, exported, tmp_path, capfd):
-    subprocess.run(["cp", "-a", run, tmp_path / "run"], check=True)
+    shutil.copytree(run, tmp_path / "run")
     write_evaluation(tmp_path / "run" / "evaluation", summary_of(exported))
     run_export(tmp_path / "run" / "export" / "latest", tmp_path / "loss")
     assert "with the scores of" in capfd.readouterr().out
@@ -329,7 +317,7 @@ def test_an_evaluation_can_be_named(run, exported, tmp_path):
 
 
 def test_an_earlier_export_of_the_same_loss_is_replaced(run, exported, tmp_path, capfd):
-    subprocess.run(["cp", "-a", exported, tmp_path / "loss"], check=True)
+    shutil.copytree(exported, tmp_path / "loss")
     (tmp_path / "loss" / "README.md").write_text("old")
     run_export(run, tmp_path / "loss")
     assert "Replaced the earlier export of the same loss." in capfd.readouterr().out
@@ -345,7 +333,7 @@ def refusal(capfd, **arguments):
 def test_any_other_folder_is_refused_and_left_as_it_is(run, exported, tmp_path, capfd):
     another, with_notes = tmp_path / "another", tmp_path / "with_notes"
     for copy in (another, with_notes):
-        subprocess.run(["cp", "-a", exported, copy], check=True)
+        shutil.copytree(exported, copy)
     description = description_of(another)
     (another / "loss.json").write_text(json.dumps(description | {"phi_crc32": 1}))
     (with_notes / "notes.txt").write_text("mine")
@@ -368,7 +356,7 @@ def damaged(path):
 
 def test_what_is_no_loss_is_refused(run, exported, tmp_path, capfd):
     out = tmp_path / "out"
-    subprocess.run(["cp", "-a", run, tmp_path / "run"], check=True)
+    shutil.copytree(run, tmp_path / "run")
     checkpoint = tmp_path / "run" / "checkpoints" / "epoch_000003.npz"
     for path in checkpoint.parent.iterdir():
         damaged(path)
@@ -378,7 +366,7 @@ def test_what_is_no_loss_is_refused(run, exported, tmp_path, capfd):
     damaged(next((latest / "variables").glob("*.data*")))
     others = shutil.copytree(exported, tmp_path / "others")
     write_npz(others / "loss.npz", {"hidden.kernel": np.zeros(3, np.float32)})
-    subprocess.run(["cp", "-a", run / "export" / "best", tmp_path / "alone"], check=True)
+    shutil.copytree(run / "export" / "best", tmp_path / "alone")
     undescribed = shutil.copytree(exported, tmp_path / "undescribed")
     (undescribed / "loss.json").write_text("{}")
     (tmp_path / "empty").mkdir()
@@ -422,18 +410,12 @@ def test_what_goes_wrong_while_writing_leaves_nothing(run, tmp_path, monkeypatch
 
 
 def test_from_a_shell(run, tmp_path):
-    def execute(*arguments):
-        command = [sys.executable, "-m", "epg_tf.export", *map(str, arguments)]
-        environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-
-    result = execute("--checkpoint", run, "--out", tmp_path / "loss")
-    assert result.returncode == 0
+    command = [sys.executable, "-m", "epg_tf.export", "--checkpoint", run]
+    result = execute(*command, "--out", tmp_path / "loss")
+    assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == (
         f"Exported the loss of epoch 3, not evaluated, to {tmp_path / 'loss'}. Its card: "
         f"{tmp_path / 'loss'}/README.md\n"
     )
-    assert result.stderr == ""
-    result = execute("--checkpoint", run)
-    assert result.returncode != 0
-    assert "--out" in result.stderr
+    result = execute(*command)
+    assert result.returncode == 2 and "--out" in result.stderr

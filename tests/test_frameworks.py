@@ -21,46 +21,27 @@ from epg_tf.tasks.reacher import RandomReacher
 PROJECT = pathlib.Path(__file__).parent.parent
 PYTHON = PROJECT / ".venv_frameworks" / "bin" / "python"
 INPUTS = ("observation", "action", "reward", "termination", "memory", "policy")
+
+
+REACHER = RandomReacher()
+DISCRETE = DiscreteActions(REACHER)
+
+
+def case(family=REACHER, loop=None, **loss):
+    return InnerLoop(**(loop or {}), learned_loss=LearnedLoss(**loss)), family
+
+
 CASES = {
-    "paper": (InnerLoop(), RandomReacher()),
-    "padded": (InnerLoop(buffer_size=192, steps_per_update=64), RandomReacher()),
-    "mean": (InnerLoop(learned_loss=LearnedLoss(inputs=INPUTS, pooling="mean")), RandomReacher()),
-    "silu": (InnerLoop(learned_loss=LearnedLoss(activation="silu")), RandomReacher()),
-    "discrete": (
-        InnerLoop(learned_loss=LearnedLoss(mean_penalty=2.0)),
-        DiscreteActions(RandomReacher()),
-    ),
-    "confined": (
-        InnerLoop(
-            learned_loss=LearnedLoss(mean_penalty=8.0, log_std_penalty=1.0),
-            log_std_bounds=(-3.0, 0.0),
-        ),
-        RandomReacher(),
-    ),
-    "gated": (
-        InnerLoop(
-            learned_loss=LearnedLoss(
-                inputs=("observation", "gated_observation", "policy"), context_size=0
-            ),
-        ),
-        RandomReacher(),
-    ),
-    "bilinear": (
-        InnerLoop(
-            learned_loss=LearnedLoss(
-                inputs=("action", "memory", "policy", "observation"), bilinear=True
-            ),
-        ),
-        RandomReacher(),
-    ),
-    "bilinear, discrete": (
-        InnerLoop(learned_loss=LearnedLoss(bilinear=True, mean_penalty=2.0)),
-        DiscreteActions(RandomReacher()),
-    ),
-    "single steps": (
-        InnerLoop(learned_loss=LearnedLoss(inputs=("observation", "policy"), context_size=0)),
-        RandomReacher(),
-    ),
+    "paper": case(),
+    "padded": case(loop={"buffer_size": 192, "steps_per_update": 64}),
+    "mean": case(inputs=INPUTS, pooling="mean"),
+    "silu": case(activation="silu"),
+    "discrete": case(DISCRETE, mean_penalty=2.0),
+    "confined": case(loop={"log_std_bounds": (-3.0, 0.0)}, mean_penalty=8.0, log_std_penalty=1.0),
+    "gated": case(inputs=("observation", "gated_observation", "policy"), context_size=0),
+    "bilinear": case(inputs=("action", "memory", "policy", "observation"), bilinear=True),
+    "bilinear, discrete": case(DISCRETE, bilinear=True, mean_penalty=2.0),
+    "single steps": case(inputs=("observation", "policy"), context_size=0),
 }
 THEIRS = {
     "torch": """

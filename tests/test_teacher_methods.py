@@ -2,14 +2,13 @@
 
 import dataclasses
 import itertools
-import pathlib
-import subprocess
 import sys
 from unittest import mock
 
 import numpy as np
 import pytest
-from test_evaluate import curves_of, make_loss, refusal, run, summary_of
+from commands import HOROVODRUN, execute, make_loss, summary_of
+from test_evaluate import curves_of, refusal, run
 from test_train import TEACHERS
 from test_train import run as train
 
@@ -20,10 +19,7 @@ from epg_tf.outer_loop.taught_epochs import TrainedTeacher
 from epg_tf.rivals import cloned
 from epg_tf.rivals.teacher import make_driver
 from epg_tf.seeds import held_out_seed
-from epg_tf.teaching.expert_teacher import ExpertTeacher
 
-PROJECT = pathlib.Path(__file__).parent.parent
-HOROVODRUN = pathlib.Path(sys.executable).parent / "horovodrun"
 METHODS = ["ppo", "teacher", "cloned"]
 
 
@@ -68,8 +64,7 @@ def test_a_teacher_and_its_clone_do_the_same_in_other_batches_and_on_other_ranks
     root = tmp_path / "ranks"
     arguments = ["--loss", taught, "--root_dir", root, "--methods", "teacher,cloned"]
     arguments += ["--num_tasks=3", "--num_seeds=2"]
-    job = (HOROVODRUN, "-np", 2, sys.executable, "-m", "epg_tf.evaluate", *arguments)
-    subprocess.run([*map(str, job)], cwd=PROJECT, capture_output=True, timeout=200, check=True)
+    execute(HOROVODRUN, "-np", 2, sys.executable, "-m", "epg_tf.evaluate", *arguments)
     for method in METHODS[1:]:
         np.testing.assert_array_equal(curves_of(root)[method], ours[method])
 
@@ -86,7 +81,6 @@ def made_up(**bindings):
     values = [f"{name} = {value}" for name, value in bindings.items()]
     settings = config.read(["tests/data/fast_reacher.gin"], values)
     teacher, rng = settings.teacher, np.random.default_rng(0)
-    assert isinstance(teacher, ExpertTeacher)
     state = dict(teacher.make_expert(settings.family).networks.draw(rng))
     state["weights"] = rng.normal(scale=0.7, size=state["weights"].shape)
     return TrainedTeacher(settings, state)

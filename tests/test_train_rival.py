@@ -1,7 +1,5 @@
 """Training rivals from the outside: what a run leaves, how it goes on, its comparison."""
 
-import json
-import pathlib
 import signal
 import subprocess
 import sys
@@ -9,18 +7,14 @@ import time
 
 import numpy as np
 import pytest
-from absl import flags
-from absl.testing import flagsaver
+from commands import PROJECT, call, make_loss, metrics_of, summary_of
 from refusals import sentence_of
 
 from epg_tf import config, evaluate
 from epg_tf.files import CONFIG_FILE
-from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.rivals.meta_training.checkpoint import RivalCheckpointFolder
 from epg_tf.train_rival import __main__ as train_rival
 
-PROJECT = pathlib.Path(__file__).parent.parent
 TINY = {
     "train_rival.num_tasks": 2,
     "train_rival.num_epochs": 2,
@@ -42,16 +36,9 @@ def bindings(changes):
 
 def run(root, preset="rivals/rl2_reacher.gin", **changes):
     """What `python -m epg_tf.train_rival` does, in this process."""
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()
     changes = {name.replace("__", "."): value for name, value in changes.items()}
     values = {"gin_file": [f"gin/{preset}"], "gin_binding": bindings(changes)}
-    with flagsaver.flagsaver(root_dir=str(root), **values):
-        train_rival.main(["train_rival"])
-
-
-def metrics_of(root):
-    return [json.loads(line) for line in (root / "metrics.jsonl").read_text().splitlines()]
+    call(train_rival, root_dir=str(root), **values)
 
 
 def checkpoint_of(root):
@@ -70,24 +57,14 @@ def rivals(tmp_path_factory):
 @pytest.fixture(scope="module")
 def loss(tmp_path_factory):
     """A run's folder with a loss that nobody evolved, whose agents live twice 60 steps."""
-    values = {"num_updates": 2, "steps_per_update": 60, "buffer_size": 60, "num_minibatches": 1}
-    settings = config.read(
-        ["tests/data/paper_reacher.gin"],
-        [*(f"InnerLoop.{name} = {value}" for name, value in values.items())],
-    )
-    phi = Workers(settings.inner_loop, settings.family, 1).draw_phi(7)
-    folder = tmp_path_factory.mktemp("loss")
-    checkpoint = Checkpoint(settings.strategy.init(phi), phi, 0.0, 0.0, 640, {})
-    CheckpointFolder(folder / "checkpoints").save(checkpoint)
-    (folder / CONFIG_FILE).write_text(config.complete_config())
-    return folder
+    changes = {"num_updates": 2, "steps_per_update": 60, "buffer_size": 60}
+    changes = {f"InnerLoop.{name}": value for name, value in changes.items()}
+    return make_loss(tmp_path_factory.mktemp("loss") / "run", changes)
 
 
 def compare(loss, root, **flag_values):
     values = {"num_tasks": 2, "num_seeds": 1, "methods": ["ppo", "rl2", "e_rl2"]}
-    values |= {"loss": str(loss), "root_dir": str(root)} | flag_values
-    with flagsaver.flagsaver(**values):
-        evaluate.main(["evaluate"])
+    call(evaluate, **(values | {"loss": str(loss), "root_dir": str(root)} | flag_values))
 
 
 def test_every_epoch_is_written_down(rivals):
@@ -104,34 +81,27 @@ def test_every_epoch_is_written_down(rivals):
 @pytest.mark.parametrize(
     ("preset", "method", "trial_steps"),
     [
-        ("rivals/rl2_hopper", "rl2", 240),
-        ("rivals/rl2_dir_hopper", "rl2", 240),
-        ("rivals/e_rl2_reacher", "e_rl2", 240),
-        ("rivals/e_rl2_hopper", "e_rl2", 2060),
-        ("rivals/e_rl2_dir_half_cheetah", "e_rl2", 840),
+        ("rl2_hopper", "rl2", 240),
+        ("rl2_dir_hopper", "rl2", 240),
+        ("e_rl2_reacher", "e_rl2", 240),
+        ("e_rl2_hopper", "e_rl2", 2060),
+        ("e_rl2_dir_half_cheetah", "e_rl2", 840),
     ],
 )
 def test_a_preset_trains_an_epoch(preset, method, trial_steps, tmp_path, capfd):
-    run(tmp_path, f"{preset}.gin", RL2__trial_steps=trial_steps, train_rival__num_epochs=1)
+    run(tmp_path, f"rivals/{preset}.gin", RL2__trial_steps=trial_steps, train_rival__num_epochs=1)
     assert f"RL2 ({method}), 2 tasks of" in capfd.readouterr().out
     (only,) = metrics_of(tmp_path)
     assert np.isfinite([only["return_mean"], only["value_loss"], only["gradient_norm"]]).all()
 
 
 @pytest.mark.parametrize(
-    ("preset", "changes", "what"),
-    [
-        (
-            "rivals/maml_dir_half_cheetah",
-            {"MAML__num_passes": 1},
-            "MAML (maml), 2 tasks",
-        ),
-        ("rivals/es_maml_dir_half_cheetah", {}, "ESMAML (es_maml), 2 tasks"),
-    ],
+    ("preset", "what"), [("maml", "MAML (maml)"), ("es_maml", "ESMAML (es_maml)")]
 )
-def test_a_preset_of_maml_trains_an_epoch(preset, changes, what, tmp_path, capfd):
-    run(tmp_path, f"{preset}.gin", **changes, train_rival__num_epochs=1)
-    assert f"{what} of DirHalfCheetah" in capfd.readouterr().out
+def test_a_preset_of_maml_trains_an_epoch(preset, what, tmp_path, capfd):
+    passes = {"MAML__num_passes": 1} if preset == "maml" else {}
+    run(tmp_path, f"rivals/{preset}_dir_half_cheetah.gin", **passes, train_rival__num_epochs=1)
+    assert f"{what}, 2 tasks of DirHalfCheetah" in capfd.readouterr().out
     (only,) = metrics_of(tmp_path)
     assert np.isfinite([only["return_mean"], only["return_before_adaptation"]]).all()
 
@@ -187,7 +157,7 @@ def test_rivals_are_compared_from_the_first_step_on(loss, rivals, tmp_path, capf
         assert curves["rl2"].shape == curves["e_rl2"].shape == curves["ppo"].shape == (2, 1, 2)
         assert np.isfinite(curves["rl2"]).all()
         assert not np.array_equal(curves["rl2"], curves["e_rl2"])
-    about = json.loads((tmp_path / "results" / "summary.json").read_text())["provenance"]
+    about = summary_of(tmp_path / "results")["provenance"]
     assert about["rivals_env_steps"] == {"rl2": 480, "e_rl2": 480}
     assert "E-RL²: meta-trained for 480 environment steps." in capfd.readouterr().out
 

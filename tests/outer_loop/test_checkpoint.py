@@ -42,7 +42,6 @@ def test_what_is_read_is_what_was_written(tmp_path):
     checkpoint = make(7)
     assert_equal_to_the_bit(load_checkpoint(folder.save(checkpoint)), checkpoint)
     latest = folder.latest()
-    assert latest is not None
     assert_equal_to_the_bit(latest, checkpoint)
 
 
@@ -58,7 +57,6 @@ def test_only_the_last_few_are_kept(tmp_path):
     for epoch in (1, 2, 3, 999_999, 1_000_000):  # the last has a digit more than its name foresees
         folder.save(make(epoch))
         latest = folder.latest()
-        assert latest is not None
         assert latest.state.epoch == epoch
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["epoch_1000000.npz", "epoch_999999.npz"]
@@ -78,7 +76,6 @@ def test_a_write_that_fails_half_way_leaves_the_last_one(tmp_path, monkeypatch):
         folder.save(make(2))
     monkeypatch.undo()
     latest = folder.latest()
-    assert latest is not None
     assert_equal_to_the_bit(latest, old)
     folder.save(make(2))
     assert {path.suffix for path in tmp_path.iterdir()} == {".npz"}
@@ -90,7 +87,6 @@ def test_files_that_are_no_checkpoints_are_not_taken_for_one(tmp_path):
     for name in ("epoch_000009.partial", "epoch_9.npz.old", "notes.txt"):
         (tmp_path / name).write_bytes(b"half")
     latest = folder.latest()
-    assert latest is not None
     assert latest.state.epoch == 1
 
 
@@ -115,7 +111,6 @@ def test_the_newest_sound_one_takes_the_place_of_those_that_are_damaged(tmp_path
     paths[2].write_bytes(b"")
     paths[1].write_bytes(paths[1].read_bytes()[:-200])
     latest = folder.latest()
-    assert latest is not None
     assert_equal_to_the_bit(latest, make(1))
     for path in paths[1:]:
         assert f"{path} is damaged; epoch_000001.npz takes its place." in caplog.text

@@ -1,18 +1,15 @@
 """A thousand wrong settings, files and flags: each one sentence, and nothing is left behind."""
 
-import pathlib
 import re
 import string
 
 import pytest
-from absl import flags
-from absl.testing import flagsaver
+from commands import PROJECT, call
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from epg_tf import analyze, command_line, config, evaluate, export, render, report, train
 
-PROJECT = pathlib.Path(__file__).parent.parent.parent
 RECORDS = {
     "InnerLoop": ("num_updates", "steps_per_update", "buffer_size", "hidden_sizes", "guide"),
     "LearnedLoss": ("inputs", "convolutions", "pooling", "context_size", "activation"),
@@ -85,8 +82,6 @@ DOORS = {
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_doors_say_a_sentence(door, tmp_path, capfd):
     name, others = DOORS[door]
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()
     root = tmp_path / "results"
 
     @few
@@ -97,8 +92,8 @@ def test_doors_say_a_sentence(door, tmp_path, capfd):
         if "out" in others:
             given_values["out"] = str(root)
         capfd.readouterr()
-        with flagsaver.flagsaver(**given_values), pytest.raises(SystemExit) as exit_of:
-            door.main([door.__name__])
+        with pytest.raises(SystemExit) as exit_of:
+            call(door, **given_values)
         assert exit_of.value.code == command_line.BAD_INPUT
         said = capfd.readouterr().err
         assert said.startswith("epg_tf: ")
@@ -109,12 +104,7 @@ def test_doors_say_a_sentence(door, tmp_path, capfd):
 
 
 def test_render_says_a_sentence_too(tmp_path, capfd):
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()
-    with (
-        flagsaver.flagsaver(loss=str(tmp_path), root_dir=str(tmp_path / "films"), gin_binding=[]),
-        pytest.raises(SystemExit) as exit_of,
-    ):
-        render.main(["render"])
+    with pytest.raises(SystemExit) as exit_of:
+        call(render, loss=str(tmp_path), root_dir=str(tmp_path / "films"), gin_binding=[])
     assert exit_of.value.code == command_line.BAD_INPUT
     assert_sentence(capfd.readouterr().err.removeprefix("epg_tf: ").rstrip("\n"))

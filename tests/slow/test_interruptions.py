@@ -1,57 +1,49 @@
 """Runs and evaluations killed at random moments come to the very numbers of those left alone."""
 
 import collections
-import json
 import os
 import pathlib
 import random
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from commands import PROJECT, metrics_of, scalars_in
+from tiny_runs import ENVIRONMENT, training
 
 from epg_tf.outer_loop.checkpoint import CheckpointFolder
 
-PROJECT = pathlib.Path(__file__).parent.parent.parent
 NUM_KILLS = 20
-TINY = (
-    "meta_train.num_workers = 4",
-    "meta_train.num_epochs = 60",
+TAUGHT = (
     "meta_train.validate_every = 3",
     "meta_train.teacher = @CriticTeacher()",
-    "meta_train.num_updates = None",
     "CriticTeacher.num_epochs = 20",
     "CriticTeacher.num_gradient_steps = 20",
     "CriticTeacher.learning_rate = 1e-3",
     "CriticTeacher.log_std_floor = None",
     "CriticTeacher.hidden_sizes = (8,)",
-    "InnerLoop.num_updates = 4",
-    "InnerLoop.steps_per_update = 32",
-    "InnerLoop.hidden_sizes = (8,)",
 )
 CLOCKS = ("seconds", "env_steps_per_second", "physics_seconds", "update_seconds")
 
 pytestmark = pytest.mark.slow
 
 
-def training(root):
-    bindings = [word for one in TINY for word in ("--gin_binding", one)]
-    preset = ["--gin_file", "gin/reacher.gin", *bindings]
-    return [sys.executable, "-m", "epg_tf.train", *preset, "--root_dir", str(root)]
+def taught(root):
+    return training(root, 4, 60, *TAUGHT)
 
 
 def evaluation(root):
     loss = ["--loss", "reacher", "--num_tasks", "8", "--num_seeds", "1", "--num_updates", "40"]
     methods = ["--methods", "evolved,ppo,random_loss,no_action"]
-    return [sys.executable, "-m", "epg_tf.evaluate", *loss, *methods, "--root_dir", str(root)]
+    return ["python", "-m", "epg_tf.evaluate", *loss, *methods, "--root_dir", str(root)]
 
 
 def run(command):
-    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, timeout=600)
+    subprocess.run(
+        command, cwd=PROJECT, env=ENVIRONMENT, check=True, capture_output=True, timeout=600
+    )
 
 
 def kill_at_random(command, least_seconds, most_seconds, seed):
@@ -60,7 +52,11 @@ def kill_at_random(command, least_seconds, most_seconds, seed):
     for _ in range(NUM_KILLS):
         by = rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
         with subprocess.Popen(
-            command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            cwd=PROJECT,
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         ) as process:
             time.sleep(rng.uniform(least_seconds, most_seconds))
             found[by] += process.poll() is None
@@ -73,25 +69,19 @@ def kill_at_random(command, least_seconds, most_seconds, seed):
 
 
 def scalars_of(root):
-    """Every point of TensorBoard's, as often as it is there."""
-    points = collections.Counter()
-    for path in sorted((root / "events").iterdir()):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                if value.metadata.plugin_data.plugin_name == "scalars":
-                    points[value.tag, event.step] += 1
-    return points
+    """How often each point of TensorBoard's is there."""
+    return collections.Counter((tag, step) for tag, step, _ in scalars_in(root / "events"))
 
 
 def test_a_training_killed_twenty_times_ends_with_the_same_phi(tmp_path):
     begun = time.monotonic()
-    run(training(tmp_path / "whole"))
+    run(taught(tmp_path / "whole"))
     whole_seconds = time.monotonic() - begun
     root = tmp_path / "killed"
     # From before the first checkpoint on; short enough that all kills come before the last epoch.
-    found = kill_at_random(training(root), 2.0, 4.0 + 0.1 * whole_seconds, seed=1)
+    found = kill_at_random(taught(root), 2.0, 4.0 + 0.1 * whole_seconds, seed=1)
     assert sum(found.values()) >= NUM_KILLS // 2, found
-    run(training(root))
+    run(taught(root))
     checkpoints = [
         CheckpointFolder(folder / "checkpoints").latest() for folder in (tmp_path / "whole", root)
     ]
@@ -100,10 +90,7 @@ def test_a_training_killed_twenty_times_ends_with_the_same_phi(tmp_path):
         theirs = np.asarray(getattr(states[1], name))
         assert np.asarray(value).tobytes() == theirs.tobytes(), name
     assert checkpoints[0].best_phi.tobytes() == checkpoints[1].best_phi.tobytes()
-    lines = [
-        [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        for folder in (tmp_path / "whole", root)
-    ]
+    lines = [metrics_of(folder) for folder in (tmp_path / "whole", root)]
     for ours, theirs in zip(*lines, strict=True):
         assert {n: v for n, v in ours.items() if n not in CLOCKS} == {
             n: v for n, v in theirs.items() if n not in CLOCKS
@@ -129,7 +116,7 @@ def test_an_evaluation_killed_twenty_times_says_the_same(tmp_path):
 
 def test_nothing_of_ours_is_left_behind(tmp_path):
     mark = str(tmp_path / "run")
-    kill_at_random(training(mark), 1.0, 6.0, seed=3)
+    kill_at_random(taught(mark), 1.0, 6.0, seed=3)
     time.sleep(1.0)
     left = [
         pid

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import numpy as np
+from commands import PROJECT
 
 from epg_tf.outer_loop.checkpoint import CheckpointFolder
 
-PROJECT = pathlib.Path(__file__).parent.parent.parent
 # With horovodrun, which lies beside the interpreter.
 ENVIRONMENT = os.environ | {"PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
 TINY = (

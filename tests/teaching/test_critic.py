@@ -5,15 +5,11 @@ import pytest
 
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.collection import make_driver
-from epg_tf.inner_loop.lifetime import Workers
-from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
-from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic import ActorPolicy, Critic
-from epg_tf.teaching.critic_teacher import CriticTeacher
-from epg_tf.teaching.demonstrations import DemonstrationRecorder, Demonstrations
+from epg_tf.teaching.demonstrations import Demonstrations
 from epg_tf.teaching.transitions import Transitions, task_columns, task_numbers, transitions
 
 
@@ -126,42 +122,6 @@ def test_a_step_that_is_not_finite_is_not_taken():
     )
     state, _ = critic.train(state, broken, 1, 16, np.random.default_rng(1))
     assert all(np.isfinite(array).all() for array in state.values())
-
-
-def test_its_lessons_change_nothing_in_the_lives_of_those_who_give_them():
-    settings = InnerLoop(
-        num_updates=2,
-        steps_per_update=16,
-        buffer_size=16,
-        hidden_sizes=(8,),
-        learned_loss=LearnedLoss(inputs=("observation", "policy"), context_size=0),
-    )
-    family = RandomReacher()
-    seeds = [LifetimeSeed(task, (7, task)) for task in (3, 4)]
-
-    def live(taken):
-        workers = Workers(settings, family, len(seeds))
-        recorder = (
-            DemonstrationRecorder(workers.learner, CriticTeacher().demonstrate) if taken else None
-        )
-        phi = np.repeat(workers.draw_phi(0)[np.newaxis], len(seeds), axis=0)
-        lifetimes = workers.live(phi, seeds, 0.0, recorder)
-        return lifetimes, workers.learner.policy_weights(), recorder and recorder.pop()
-
-    (taught, ours, demonstrations), (untaught, theirs, _) = live(True), live(False)
-    np.testing.assert_array_equal(taught.returns, untaught.returns)
-    for one, other in zip(ours, theirs, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert demonstrations.are_finite.all()
-    assert demonstrations.steps.observation.shape == (2, 2, 16, family.observation_size)
-    drawn = [
-        task_numbers({n: v[np.newaxis] for n, v in _parameters(family, s).items()}) for s in seeds
-    ]
-    np.testing.assert_allclose(demonstrations.steps.task[:, 0, 0], np.concatenate(drawn), rtol=1e-6)
-
-
-def _parameters(family, seed):
-    return {n: np.asarray(v) for n, v in family.sample(seed.task_seed).parameters.items()}
 
 
 @pytest.mark.parametrize("sees_task", [False, True])

@@ -15,6 +15,7 @@ from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic_teacher import CriticTeacher
 from epg_tf.teaching.demonstrations import DemonstrationRecorder, Demonstrations, joined
 from epg_tf.teaching.fitting import Fit, FitState
+from epg_tf.teaching.transitions import task_numbers
 
 INNER = InnerLoop(
     num_updates=3,
@@ -47,13 +48,20 @@ def live(settings, taken=True):
 
 
 def test_lessons_change_nothing_in_the_lives_of_those_who_give_them():
-    taught, lifetimes, _ = live(INNER)
+    taught, lifetimes, demonstrations = live(INNER)
     untaught, others, _ = live(INNER, taken=False)
     np.testing.assert_array_equal(lifetimes.returns, others.returns)
     for ours, theirs in zip(
         taught.learner.policy_weights(), untaught.learner.policy_weights(), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
+    assert demonstrations.are_finite.all()
+    assert demonstrations.steps.observation.shape == (2, 3, 64, FAMILY.observation_size)
+    for worker, seed in enumerate(SEEDS):
+        drawn = FAMILY.sample(seed.task_seed).parameters
+        numbers = task_numbers({name: np.array([value]) for name, value in drawn.items()})[0]
+        tasks = demonstrations.steps.task[worker]
+        np.testing.assert_allclose(tasks, np.broadcast_to(numbers, tasks.shape), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Evaluates a loss: trains fresh agents with it, and with PPO, on held-out tasks.
 
     python -m epg_tf.evaluate --loss runs/reacher --root_dir runs/reacher/evaluation
-    horovodrun -np 2 python -m epg_tf.evaluate --loss runs/hopper --root_dir runs/hopper/evaluation
+    python -m epg_tf.evaluate --loss runs/hopper --root_dir runs/hopper/evaluation --np 2
 
 Each method trains --num_seeds agents on each of the same --num_tasks held-out tasks (32 unless
 given), for the same number of environment steps. By default the methods are the evolved loss and
@@ -40,7 +40,13 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from epg_tf import command_line
-from epg_tf.command_line import config_flags, held_out_flags, loss_flags, result_flags
+from epg_tf.command_line import (
+    config_flags,
+    held_out_flags,
+    local_ranks,
+    loss_flags,
+    result_flags,
+)
 from epg_tf.evaluation.methods import DEFAULT_METHODS
 
 if TYPE_CHECKING:
@@ -90,7 +96,7 @@ _PPO_NUM_PASSES = flags.DEFINE_integer(
 _BAR = "{desc} {percentage:3.0f}%|{bar:20}| update {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 
 
-@command_line.takes(config_flags, loss_flags, held_out_flags, result_flags)
+@command_line.takes(config_flags, loss_flags, held_out_flags, result_flags, local_ranks)
 def main() -> None:
     """Runs the command."""
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.

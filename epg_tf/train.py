@@ -1,12 +1,14 @@
 """Evolves a loss: meta-trains it on a family of tasks.
 
     python -m epg_tf.train --gin_file gin/reacher.gin --root_dir runs/reacher
+    python -m epg_tf.train --gin_file gin/reacher.gin --root_dir runs/reacher --np 2
     horovodrun -np 32 python -m epg_tf.train --gin_file gin/reacher.gin --root_dir runs/reacher
 
---gin_binding changes a setting of the preset, for instance
---gin_binding "meta_train.num_epochs=100" --gin_binding "InnerLoop.num_updates=64". The same command
-resumes the run in --root_dir. Ctrl-C stops it at the end of the current epoch; horovodrun ends it
-after five seconds, in the middle of a longer epoch. `meta_train.start_from` names a loss to evolve
+--np starts ranks on this machine, and horovodrun on others too. --gin_binding changes a setting of
+the preset, for instance --gin_binding "InnerLoop.num_updates=64". --seed, --num_epochs and
+--num_workers are short for those of meta_train. The same command resumes the run in --root_dir.
+Ctrl-C stops it at the end of the current epoch; horovodrun ends it after five seconds, in the
+middle of a longer epoch. `meta_train.start_from` names a loss to evolve
 further, such as 'reacher'. --dry_run trains nothing, and prints the steps, time and memory that the
 run needs.
 """
@@ -18,7 +20,7 @@ import pathlib
 from absl import flags
 
 from epg_tf import command_line
-from epg_tf.command_line import config_flags, result_flags
+from epg_tf.command_line import config_flags, local_ranks, result_flags
 
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run",
@@ -27,8 +29,13 @@ _DRY_RUN = flags.DEFINE_bool(
     "much memory, and writes nothing. It lives a few updates to find out.",
 )
 
+_SHORT_FORMS = [
+    flags.DEFINE_integer(name, None, f"Short for --gin_binding 'meta_train.{name} = …'.")
+    for name in ("seed", "num_epochs", "num_workers")
+]
 
-@command_line.takes(config_flags, result_flags)
+
+@command_line.takes(config_flags, result_flags, local_ranks)
 def main() -> None:
     """Runs the command."""
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
@@ -46,7 +53,10 @@ def main() -> None:
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
-        settings = config.read(*config_flags.presets("gin/reacher.gin"))
+        files, bindings = config_flags.presets("gin/reacher.gin")
+        given = [flag for flag in _SHORT_FORMS if flag.value is not None]
+        short_forms = [f"meta_train.{flag.name} = {flag.value}" for flag in given]
+        settings = config.read(files, [*bindings, *short_forms])
         config_text = config.complete_config()
         settings.family.sample(TRAINING_TASK_SEEDS[0])  # raises before there is a folder
         require_memory(settings.inner_loop, settings.family, len(ranks.share(settings.num_workers)))

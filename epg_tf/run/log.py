@@ -28,7 +28,8 @@ def last_metrics(root: pathlib.Path) -> dict[str, float | None]:
 def note_command(root: pathlib.Path, num_ranks: int, command: Sequence[str]) -> None:
     """Appends the command line to commands.txt unless it equals the last one."""
     path = root / COMMANDS_FILE
-    launcher = ["horovodrun", "-np", str(num_ranks)] if num_ranks > 1 else []
+    starts_ranks = any(word.lstrip("-").partition("=")[0] == "np" for word in command)
+    launcher = [] if num_ranks == 1 or starts_ranks else ["horovodrun", "-np", str(num_ranks)]
     known = path.read_text().splitlines() if path.exists() else []
     line = shlex.join([*launcher, *command])
     if command and known[-1:] != [line]:

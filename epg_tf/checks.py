@@ -10,10 +10,13 @@ import dataclasses
 import functools
 import math
 import operator
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+from epg_tf.text import did_you_mean
 
 _KINDS = {  # type -> its name, singular and plural
     int: ("an integer", "integers"),
@@ -127,7 +130,8 @@ def require(name: str, value: Any, hint: Any) -> None:
         shown = repr(value)
         if callable(value) or dataclasses.is_dataclass(value):
             shown = "@" + getattr(value, "__name__", f"{type(value).__name__}()")
-        raise ValueError(f"`{name}` (={shown}) must be {rule}.")
+        near = did_you_mean(value, re.findall("'(.+?)'", rule)) if isinstance(value, str) else ""
+        raise ValueError(f"`{name}` (={shown}) must be {rule}{near}.")
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 _METHODS = flags.DEFINE_list(
     "methods",
     list(DEFAULT_METHODS),
-    "What to compare; ppo must be among them.",
+    "What to compare.",
 )
 _NUM_SEEDS = flags.DEFINE_integer("num_seeds", 4, "Agents per task and method.")
 _HORIZON_FACTOR = flags.DEFINE_float("horizon_factor", 1.0, "Multiplies K.")

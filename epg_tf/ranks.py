@@ -1,4 +1,4 @@
-"""The ranks: processes that share n workers. The only module that imports Horovod.
+"""The ranks: processes that share n workers. The only module that imports Horovod, but for --np.
 
 Every rank must make the same calls in the same order. Ranks exchange a few numbers per worker and
 epoch. They never exchange parameters, since every rank can compute them all.
@@ -154,8 +154,8 @@ def _refuse(name: str, rule: str) -> NoReturn:
 def _let_compiler_announce_itself() -> None:
     """Triggers XLA's one-time banner with stderr redirected to /dev/null.
 
-    With flags of the user's in XLA_FLAGS it may show: XLA ends the process over a flag that it does
-    not know, and its last words name it.
+    It may show where the user set XLA_FLAGS. XLA ends the process over a flag that it does not know,
+    and its last words name the flag.
     """
     sys.stderr.flush()
     terminal = os.dup(2)

@@ -16,7 +16,7 @@ BENCHMARKS = [
 
 DOORS = {  # third party -> the only places that may import it
     "gin": ("config.py",),
-    "horovod": ("ranks.py",),
+    "horovod": ("ranks.py", "command_line/local_ranks.py"),
     "numba": ("native/",),
     "llvmlite": ("native/",),
     "mujoco": ("tasks/", "rendering/"),

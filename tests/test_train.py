@@ -710,6 +710,57 @@ print("went on", flush=True)
     assert "went on" not in result.stdout
 
 
+def test_np_starts_ranks_without_a_launcher(two_epochs, tmp_path):
+    result = execute(*command(tmp_path, {}), "--np", 2)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("Starting at epoch 0 of 2: 4 workers on 2 ranks")
+    assert_same_state(tmp_path, two_epochs)
+    (typed,) = (tmp_path / "commands.txt").read_text().splitlines()
+    assert typed.startswith("python -m epg_tf.train ")
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--np", 0), "`--np` (=0) must be a positive integer."),
+        (
+            ("--np", 2, "--num_workers", 7),
+            "`num_workers` (=7) must be even with sampling='paired'.",
+        ),
+    ],
+)
+def test_np_ends_with_what_the_ranks_say(flags, sentence, tmp_path):
+    result = execute(*command(tmp_path / "run", {}), *flags)
+    assert (result.returncode, result.stderr) == (command_line.BAD_INPUT, f"epg_tf: {sentence}\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_np_ends_when_a_rank_is_lost_and_stops_like_one_process(tmp_path):
+    job = [*command(tmp_path, {"meta_train.num_epochs": 100_000}), "--np", "2"]
+    for receiver, code in (("rank", command_line.RANK_LOST), ("launcher", 128 + signal.SIGTERM)):
+        with subprocess.Popen(
+            list(map(str, job)),
+            cwd=PROJECT,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as launcher:
+            assert launcher.stdout.readline().startswith("Starting at epoch ")
+            children = pathlib.Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children")
+            if receiver == "rank":
+                os.kill(int(children.read_text().split()[1]), signal.SIGKILL)
+            else:
+                launcher.terminate()
+            launcher.communicate(timeout=100)
+            assert launcher.returncode == code
+
+
+def test_short_forms_override_the_preset(tmp_path):
+    call_train(tmp_path, {}, seed=5, num_epochs=1, num_workers=2)
+    names = ("seed", "num_epochs", "num_workers")
+    assert [read_run(tmp_path).setting(name) for name in names] == [5, 1, 2]
+
+
 # What programs read, and what is said before anything is done.
 
 

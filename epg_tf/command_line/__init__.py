@@ -148,7 +148,7 @@ def disk_trouble_as_one_sentence() -> Iterator[None]:
 
 
 class PathParser(flags.ArgumentParser):
-    """Reads a path; `~` means the user's home, which shells leave as it is in --root_dir=~/x."""
+    """Reads a path; `~` means the user's home, and shells do not replace it in --root_dir=~/x."""
 
     def parse(self, argument: str) -> str:
         """Returns the path."""

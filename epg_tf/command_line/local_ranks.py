@@ -39,13 +39,13 @@ def require() -> None:
     plan = get_host_assignments(parse_hosts(f"localhost:{NP.value}"), NP.value)
     launch = gloo_run.create_run_env_vars("127.0.0.1", ["lo"], server.start())
     server.init(plan)
-    command = [sys.executable, "-m", sys.modules["__main__"].__spec__.name, *sys.argv[1:]]
+    command = [sys.executable, *sys.orig_argv[1:]]
     environments = [os.environ | launch | gloo_run.create_slot_env_vars(slot) for slot in plan]
     ranks = [
         subprocess.Popen(command, env={name: str(value) for name, value in environment.items()})
         for environment in environments
     ]
-    # A terminal sends Ctrl-C to the ranks too. They stop when they can, and this process after them.
+    # A terminal sends Ctrl-C to the ranks too. They stop when they can, and this process then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: _send(ranks, signal.SIGTERM))
     raise SystemExit(_wait(ranks))

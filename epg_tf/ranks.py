@@ -154,8 +154,8 @@ def _refuse(name: str, rule: str) -> NoReturn:
 def _let_compiler_announce_itself() -> None:
     """Triggers XLA's one-time banner with stderr redirected to /dev/null.
 
-    It may show where the user set XLA_FLAGS. XLA ends the process over a flag that it does not know,
-    and its last words name the flag.
+    It may show where the user set XLA_FLAGS. XLA ends the process over a flag that it does not
+    know, and its last words name the flag.
     """
     sys.stderr.flush()
     terminal = os.dup(2)

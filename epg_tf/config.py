@@ -20,7 +20,7 @@ import gin
 # `import tf_agents` registers all classes that this project uses, except for this one.
 import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
 
-from epg_tf.files import CONFIG_FILE, SHIPPED
+from epg_tf.files import CONFIG_FILE, SHIPPED, read_text
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
@@ -187,7 +187,7 @@ def _name_unused(files: Sequence[str], bindings: Sequence[str]) -> None:
     """
     lines = gin.operative_config_str().splitlines()
     used = {_short(line.partition(" =")[0]) for line in lines if " =" in line}
-    texts = [pathlib.Path(file).read_text() for file in files if _is_written_by_hand(file)]
+    texts = [read_text(pathlib.Path(file)) for file in files if _is_written_by_hand(file)]
     for name in re.findall(r"^([\w./]+) *=", "\n".join([*texts, *bindings]), re.MULTILINE):
         thing, dot, last = name.rpartition(".")
         if _short(name) in used:

@@ -99,9 +99,14 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def read_text(path: pathlib.Path) -> str:
+    """Reads a text file as UTF-8, whatever the locale; other bytes survive until it is written."""
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
+
+
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text file atomically, as UTF-8."""
-    write_bytes(path, text.encode())
+    """Writes a text file atomically, as UTF-8; see `read_text`."""
+    write_bytes(path, text.encode(errors="surrogateescape"))
 
 
 def write_json(path: pathlib.Path, value: Any, allow_nan: bool = False) -> None:
@@ -134,7 +139,7 @@ def write_csv(path: pathlib.Path, names: Sequence[str], rows: Iterable[Sequence[
 def read_json(path: pathlib.Path) -> dict[str, Any] | None:
     """Reads the object in a JSON file; None if there is none."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(read_text(path))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -9,6 +9,7 @@ import sys
 import pytest
 from absl import logging
 
+from epg_tf.files import read_text, write_text
 from epg_tf.run.lock import FolderLock
 
 JOIN = "from epg_tf.ranks import Ranks; print(Ranks().size)"
@@ -111,6 +112,40 @@ def test_a_file_system_without_locks_is_named_and_used(tmp_path, monkeypatch, ca
 def test_a_path_may_begin_at_home(tmp_path):
     ended = run("-m", "epg_tf.report", "--root_dir=~/run", HOME=str(tmp_path))
     assert f"`--root_dir` (={tmp_path}/run) must be" in ended.stderr
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize(
+    ("name", "locale"), [(b"caf\xe9", {}), ("café".encode(), ASCII)], ids=["path", "locale"]
+)
+def test_a_path_that_tensorflow_would_mistake_is_refused(name, locale, tmp_path):
+    root = os.fsencode(tmp_path) + b"/" + name
+    ended = run("-m", "epg_tf.report", b"--root_dir=" + root, **locale)
+    assert ended.returncode == 2
+    assert "must be UTF-8, in a locale of UTF-8" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_locale_changes_neither_what_is_read_nor_what_is_shown(tmp_path):
+    loss = ["--loss", "reacher", "--num_tasks", "1", "--num_seeds", "1", "--num_updates", "1"]
+    rest = ["--methods", "no_action", "--root_dir", str(tmp_path)]
+    for _ in range(2):  # the second one finds the record of the first
+        ended = run("-m", "epg_tf.evaluate", *loss, *rest, **ASCII)
+        assert ended.returncode == 0, ended.stderr
+    assert run("-m", "epg_tf.losses", **ASCII).returncode == 0
+    (tmp_path / "evaluate.json").write_text("")
+    ended = run("-m", "epg_tf.evaluate", *loss, *rest)
+    assert ended.returncode == 2
+    assert f"{tmp_path}/evaluate.json is damaged" in ended.stderr
+
+
+def test_text_of_another_encoding_survives(tmp_path):
+    path = tmp_path / "notes.gin"
+    path.write_bytes(b"# caf\xe9")
+    write_text(path, read_text(path) + "\n")
+    assert path.read_bytes() == b"# caf\xe9\n"
 
 
 def test_a_user_without_a_home_and_a_closed_stderr_are_fine(tmp_path):

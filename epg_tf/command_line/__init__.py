@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import io
 import os
 import re
 import signal
@@ -52,6 +53,9 @@ os.environ.pop("TF_USE_LEGACY_KERAS", None)  # it asks for a package that is not
 flags.disclaim_key_flags()  # so that `takes` adopts flags for the module that calls it
 if sys.stderr is None:  # closed by the shell: what is said there goes nowhere
     sys.stderr = open(os.open(os.devnull, os.O_WRONLY), "w")  # noqa: SIM115
+for _stream in (sys.stdout, sys.stderr):
+    if isinstance(_stream, io.TextIOWrapper):  # some locales lack letters that are printed here
+        _stream.reconfigure(errors="backslashreplace")
 if os.path.expanduser("~") == "~":  # no home, where matplotlib would keep its settings
     os.environ.setdefault("MPLCONFIGDIR", os.path.join(tempfile.gettempdir(), "epg_tf_matplotlib"))
 
@@ -151,7 +155,13 @@ class PathParser(flags.ArgumentParser):
     """Reads a path; `~` means the user's home, and shells do not replace it in --root_dir=~/x."""
 
     def parse(self, argument: str) -> str:
-        """Returns the path."""
+        """Returns the path.
+
+        Raises:
+            ValueError: If TensorFlow, whose paths are UTF-8, would take it for another one.
+        """
+        if argument.encode(errors="replace") != os.fsencode(argument):
+            raise ValueError("must be UTF-8, in a locale of UTF-8")
         return os.path.expanduser(argument)
 
 

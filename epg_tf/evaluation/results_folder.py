@@ -19,6 +19,7 @@ from epg_tf.files import (
     CONFIG_FILE,
     differences,
     flatten,
+    read_json,
     write_bytes,
     write_csv,
     write_json,
@@ -78,7 +79,9 @@ class ResultsFolder:
         if self.path.exists() and not self.path.is_dir():
             rule = "be a folder"
         elif self._record.is_file():
-            there, here = json.loads(self._record.read_text()), self._normalised()
+            there, here = read_json(self._record), self._normalised()
+            if there is None:
+                raise ValueError(f"{self._record} is damaged: remove it, or take a new folder.")
             if there.get("crc32 of phi") == here.get("crc32 of phi"):
                 there["--loss"] = here.get("--loss")  # the same loss, wherever it lies by now
             found = differences(there, here)
@@ -106,8 +109,7 @@ class ResultsFolder:
     @property
     def summary(self) -> dict[str, Any] | None:
         """The content of `summary.json`; None until all files are written."""
-        path = self.path / "summary.json"
-        return json.loads(path.read_text()) if path.is_file() else None
+        return read_json(self.path / "summary.json")
 
     def write(self, results: Results) -> None:
         """Writes all files, the summary last."""

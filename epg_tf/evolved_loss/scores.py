@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from epg_tf.files import read_text
 from epg_tf.text import Table, interval
 
 _ABOUT = ("command", "num_updates", "steps_per_update", "labels", "sees_reward", "guidance")
@@ -27,7 +28,7 @@ def read_scores(folder: pathlib.Path, phi_crc32: int) -> dict[str, Any]:
         ValueError: If there are no scores, or those of another loss; in one sentence.
     """
     try:
-        summary = json.loads((folder / "summary.json").read_text())
+        summary = json.loads(read_text(folder / "summary.json"))
         about = summary.pop("provenance")
         scores = {"methods": summary, **{name: about[name] for name in _ABOUT}}
         scores["early_update"] = about.get("early_update")

@@ -8,20 +8,20 @@ import pathlib
 import shlex
 from collections.abc import Mapping, Sequence
 
-from epg_tf.files import COMMANDS_FILE, METRICS_FILE, write_text
+from epg_tf.files import COMMANDS_FILE, METRICS_FILE, read_text, write_text
 
 
 def append_metrics(path: pathlib.Path, metrics: Mapping[str, float]) -> None:
     """Appends an epoch to metrics.jsonl; JSON has no NaN, so null stands for non-finite numbers."""
     clean = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-    with open(path, "a") as file:
+    with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(clean) + "\n")
 
 
 def last_metrics(root: pathlib.Path) -> dict[str, float | None]:
     """Returns the metrics of the last recorded epoch; empty before the first."""
     path = root / METRICS_FILE
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = read_text(path).splitlines() if path.exists() else []
     return json.loads(lines[-1]) if lines else {}
 
 
@@ -30,7 +30,7 @@ def note_command(root: pathlib.Path, num_ranks: int, command: Sequence[str]) -> 
     path = root / COMMANDS_FILE
     starts_ranks = any(word.lstrip("-").partition("=")[0] == "np" for word in command)
     launcher = [] if num_ranks == 1 or starts_ranks else ["horovodrun", "-np", str(num_ranks)]
-    known = path.read_text().splitlines() if path.exists() else []
+    known = read_text(path).splitlines() if path.exists() else []
     line = shlex.join([*launcher, *command])
     if command and known[-1:] != [line]:
         write_text(path, "\n".join([*known, line]) + "\n")
@@ -41,7 +41,7 @@ def forget_after(path: pathlib.Path, epoch: int) -> None:
     if not path.exists():
         return
     kept = []
-    for line in path.read_text().splitlines():
+    for line in read_text(path).splitlines():
         try:
             if json.loads(line)["epoch"] <= epoch:
                 kept.append(line + "\n")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from epg_tf.files import CONFIG_FILE, METRICS_FILE, SETTINGS_FILE, crc32_of, read_json
+from epg_tf.files import CONFIG_FILE, METRICS_FILE, SETTINGS_FILE, crc32_of, read_json, read_text
 from epg_tf.loss.inputs import REWARD_INPUTS
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 
@@ -130,8 +130,8 @@ def read_run(root: pathlib.Path) -> RunRecords:
     if not root.is_dir():
         raise ValueError(f"`--root_dir` (={root}) must be an existing folder.")
     try:
-        config_text = (root / CONFIG_FILE).read_text()
-        lines = (root / METRICS_FILE).read_text().splitlines()
+        config_text = read_text(root / CONFIG_FILE)
+        lines = read_text(root / METRICS_FILE).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
             f"`--root_dir` (={root}) must be the folder of a run of epg_tf.train, with "

@@ -1,16 +1,17 @@
 """Exports an evolved loss: as arrays and as a SavedModel, with a card beside them.
 
-    python -m epg_tf.export --checkpoint runs/reacher --out runs/reacher/loss
-    python -m epg_tf.export --checkpoint runs/reacher/export/best --out runs/reacher/loss
+    python -m epg_tf.export --loss runs/reacher --root_dir runs/reacher/loss
+    python -m epg_tf.export --loss runs/reacher/export/best --root_dir runs/reacher/loss
     python examples/use_evolved_loss.py runs/reacher/loss
 
---out becomes a folder. `loss.npz` holds the arrays; `saved_model.pb` and `variables/` are the
+--root_dir becomes a folder. `loss.npz` holds the arrays; `saved_model.pb` and `variables/` are the
 SavedModel for plain TensorFlow. `README.md` is the model card: tasks, inputs, use, scores,
 provenance, limits. `loss.json` holds the same for programs. With `operative_config.gin`, --loss of
 the other commands takes the folder too. The scores are those that epg_tf.evaluate left in the run's
 folder `evaluation`, or in --evaluation.
 
-An earlier export of the same loss in --out is replaced. Any other folder with content is refused.
+An earlier export of the same loss in --root_dir is replaced. Any other folder with content is
+refused.
 """
 
 from __future__ import annotations
@@ -20,22 +21,13 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from epg_tf import command_line
-from epg_tf.command_line import result_flags
+from epg_tf.command_line import config_flags, loss_flags, result_flags
 
 if TYPE_CHECKING:
     import pathlib
 
     from epg_tf.evolved_loss.load import EvolvedLoss
 
-_CHECKPOINT = flags.DEFINE(
-    command_line.PathParser(),
-    "checkpoint",
-    None,
-    "What to export: the folder of a run (its latest epoch counts), a checkpoint "
-    "(RUN/checkpoints/epoch_000050.npz), or the folder of a loss that was exported "
-    "(RUN/export/best).",
-)
-_OUT = flags.DEFINE(command_line.PathParser(), "out", None, "The folder to make.")
 _EVALUATION = flags.DEFINE(
     command_line.PathParser(),
     "evaluation",
@@ -45,7 +37,7 @@ _EVALUATION = flags.DEFINE(
 )
 
 
-@command_line.takes(result_flags)
+@command_line.takes(config_flags, loss_flags, result_flags)
 def main() -> None:
     """Runs the command."""
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
@@ -61,8 +53,10 @@ def main() -> None:
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
-        out = pathlib.Path(_OUT.value or "").absolute()
-        loss = load(_CHECKPOINT.value or "", flag="--checkpoint")
+        root = config_flags.ROOT_DIR.value or ""
+        out = pathlib.Path(root).absolute()
+        presets = config_flags.GIN_FILE.value, config_flags.GIN_BINDING.value
+        loss = load(loss_flags.LOSS.value or "", *presets)
         inner_loop, family = loss.settings.inner_loop, loss.settings.family
         description = describe(inner_loop, family, loss.phi)
         is_replaced = _holds_earlier_export(out, description["phi_crc32"])
@@ -77,17 +71,19 @@ def main() -> None:
     try:
         export_loss(inner_loop, family, loss.phi, out.resolve(), more, texts)
     except OSError as error:
-        command_line.fail(f"`--out` (={out}) must be a folder one can write ({error.strerror}).")
+        command_line.fail(
+            f"`--root_dir` (={out}) must be a folder one can write to ({error.strerror})."
+        )
     result_flags.write_result(description | more)
     if is_replaced:
         print("Replaced the earlier export of the same loss.")
     epoch = more["provenance"]["epoch"]
     which = "a loss" if epoch is None else f"the loss of epoch {epoch}"
-    print(f"Exported {which}, {remark}, to {_OUT.value}. Its card: {_OUT.value}/README.md")
+    print(f"Exported {which}, {remark}, to {root}. Its card: {root}/README.md")
 
 
 def _holds_earlier_export(out: pathlib.Path, phi_crc32: int) -> bool:
-    """Returns True if --out holds an earlier export of the loss; False if it holds nothing.
+    """Returns True if --root_dir holds an earlier export of the loss; False if it holds nothing.
 
     Raises:
         ValueError: If it holds anything else.
@@ -103,7 +99,7 @@ def _holds_earlier_export(out: pathlib.Path, phi_crc32: int) -> bool:
     if is_export and read_description(out).get("phi_crc32") == phi_crc32:
         return True
     raise ValueError(
-        f"`--out` (={_OUT.value}) must be a new folder, or an earlier export of the same loss with "
+        f"`--root_dir` (={out}) must be a new folder, or an earlier export of the same loss with "
         "nothing else in it, which is then replaced."
     )
 
@@ -135,4 +131,4 @@ def _scores(loss: EvolvedLoss, phi_crc32: int) -> tuple[dict[str, Any] | None, s
 
 
 if __name__ == "__main__":
-    command_line.run(main, "checkpoint", "out")
+    command_line.run(main, "loss", "root_dir")

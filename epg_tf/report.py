@@ -9,7 +9,7 @@ missing folders it gives the commands that make them:
     python -m epg_tf.evaluate --loss runs/reacher --root_dir runs/reacher/evaluation
     python -m epg_tf.analyze --loss runs/reacher --root_dir runs/reacher/analysis
     python -m epg_tf.render --loss runs/reacher --root_dir runs/reacher/videos
-    python -m epg_tf.export --checkpoint runs/reacher --out runs/reacher/loss
+    python -m epg_tf.export --loss runs/reacher --root_dir runs/reacher/loss
 
 For a folder of several runs, such as launch/ablations.sh makes, the page compares them. It has one
 picture (also written as `runs.png`) and one table (also printed) with the settings in which each
@@ -36,7 +36,6 @@ flags.DEFINE(
     "out",
     None,
     "The page; by default report.html in the folder of --root_dir.",
-    allow_override=True,  # epg_tf.export has an --out too, and both may be imported
 )
 
 

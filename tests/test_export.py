@@ -90,7 +90,7 @@ def phi_after(epoch, run):
 
 def run_export(checkpoint, out, evaluation=None):
     evaluation = None if evaluation is None else str(evaluation)
-    call(export, checkpoint=str(checkpoint), out=str(out), evaluation=evaluation)
+    call(export, loss=str(checkpoint), root_dir=str(out), evaluation=evaluation)
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +313,7 @@ def test_an_evaluation_can_be_named(run, exported, tmp_path):
     assert description_of(tmp_path / "empty")["scores"]["num_updates"] == 64
 
 
-# An --out that is there already.
+# A --root_dir that is there already.
 
 
 def test_an_earlier_export_of_the_same_loss_is_replaced(run, exported, tmp_path, capfd):
@@ -341,9 +341,9 @@ def test_any_other_folder_is_refused_and_left_as_it_is(run, exported, tmp_path, 
     before = everything_in(tmp_path)
     for out in (another, with_notes, tmp_path / "file", tmp_path):
         said = refusal(capfd, checkpoint=run, out=out)
-        assert f"`--out` (={out}) must be a new folder, or an earlier export of the same" in said
+        assert f"`--root_dir` (={out}) must be a new folder, or an earlier export" in said
     said = refusal(capfd, checkpoint=run, out=tmp_path / "file" / "below")
-    assert "must be a folder one can write" in said
+    assert "must be a folder one can write to" in said
     assert everything_in(tmp_path) == before
 
 
@@ -410,12 +410,12 @@ def test_what_goes_wrong_while_writing_leaves_nothing(run, tmp_path, monkeypatch
 
 
 def test_from_a_shell(run, tmp_path):
-    command = [sys.executable, "-m", "epg_tf.export", "--checkpoint", run]
-    result = execute(*command, "--out", tmp_path / "loss")
+    command = [sys.executable, "-m", "epg_tf.export", "--loss", run]
+    result = execute(*command, "--root_dir", tmp_path / "loss")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == (
         f"Exported the loss of epoch 3, not evaluated, to {tmp_path / 'loss'}. Its card: "
         f"{tmp_path / 'loss'}/README.md\n"
     )
     result = execute(*command)
-    assert result.returncode == 2 and "--out" in result.stderr
+    assert result.returncode == 2 and "--root_dir" in result.stderr

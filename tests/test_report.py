@@ -318,7 +318,7 @@ def test_what_is_missing_is_named_with_its_command(bare_run):
     assert [shlex.split(line)[2:] for line in lines[:-1]] == [
         ["epg_tf.evaluate", "--loss", f"{bare_run}", "--root_dir", f"{bare_run}/evaluation"],
         ["epg_tf.render", "--loss", f"{bare_run}", "--root_dir", f"{bare_run}/videos"],
-        ["epg_tf.export", "--checkpoint", f"{bare_run}", "--out", f"{bare_run}/loss"],
+        ["epg_tf.export", "--loss", f"{bare_run}", "--root_dir", f"{bare_run}/loss"],
         ["epg_tf.analyze", "--loss", f"{bare_run}", "--root_dir", f"{bare_run}/analysis"],
     ]
     assert page.text.count("has not been made yet") == 4

@@ -71,26 +71,24 @@ def test_files_are_presets_or_a_sentence(tmp_path_factory, content):
 
 
 DOORS = {
-    train: ("gin_file", {}),
-    evaluate: ("loss", {}),
-    analyze: ("loss", {}),
-    export: ("checkpoint", {"out": ""}),
-    report: ("root_dir", {}),
+    train: "gin_file",
+    evaluate: "loss",
+    analyze: "loss",
+    export: "loss",
+    report: "root_dir",
 }
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_doors_say_a_sentence(door, tmp_path, capfd):
-    name, others = DOORS[door]
+    name = DOORS[door]
     root = tmp_path / "results"
 
     @few
     @given(st.text(string.ascii_letters + string.digits + "/._- ", max_size=30))
     def refuse(value):
-        given_values = {"root_dir": str(root), "gin_binding": [], "gin_file": [], **others}
+        given_values = {"root_dir": str(root), "gin_binding": [], "gin_file": []}
         given_values[name] = [value] if name == "gin_file" else f"{tmp_path}/{value}x"
-        if "out" in others:
-            given_values["out"] = str(root)
         capfd.readouterr()
         with pytest.raises(SystemExit) as exit_of:
             call(door, **given_values)

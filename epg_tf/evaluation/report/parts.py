@@ -77,9 +77,7 @@ def read_part(records: RunRecords, name: str) -> Part:
 
 def _line(root: pathlib.Path, folder: pathlib.Path, module: str, flags: Mapping[str, Any]) -> str:
     """Returns the command line that makes a part."""
-    given = {"--checkpoint": root, "--out": folder}
-    if module != "export":
-        given = {"--loss": root, "--root_dir": folder}
+    given = {"--loss": root, "--root_dir": folder}
     words = ["python", "-m", f"epg_tf.{module}"]
     for flag, value in {**given, **flags}.items():
         words += [flag] if value is True else [flag, str(value)]

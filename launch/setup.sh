@@ -61,5 +61,7 @@ pip install --no-deps --no-build-isolation --editable .
 # shellcheck disable=SC2016 # whoever activates it is to expand it
 grep -q TF_CPP_MIN_LOG_LEVEL .venv/bin/activate ||
   echo 'export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-3}"' >>.venv/bin/activate
+# Compiles ahead, and says so. Where that fails, the first command tries again and says why.
+.venv/bin/python -c 'from epg_tf.native import trial; trial.descends_here()' || true
 echo "$wanted" >.venv/epg_tf_installed
 echo "setup: done"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import os
 import pathlib
 import signal
 import subprocess
@@ -71,6 +72,8 @@ def _runs_here() -> bool:
         assert record is not None
         return _runs(record.read_text())
     assert process.stdout is not None
+    if os.environ.get("HOROVOD_RANK", "0") == "0":
+        print("epg_tf: compiling for this machine, once; half a minute.", file=sys.stderr)
     return bool(process.stdout.readline()) or _runs(_outcome(process))
 
 

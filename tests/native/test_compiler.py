@@ -124,11 +124,12 @@ def _forget():
     ],
 )
 def test_where_it_does_not_run_numpy_and_tensorflow_do_its_work(
-    tried_anew, monkeypatch, caplog, program, sentence
+    tried_anew, monkeypatch, caplog, capsys, program, sentence
 ):
     monkeypatch.setattr(trial, "_TRIAL", program)
     caplog.set_level("WARNING", logger="absl")
     assert not trial.runs_here()
+    assert capsys.readouterr().err == "epg_tf: compiling for this machine, once; half a minute.\n"
     assert sentence in caplog.text and "NumPy and TensorFlow do its work" in caplog.text
     monkeypatch.setattr(trial, "_TRIAL", "raise AssertionError")
     _forget()

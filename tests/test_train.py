@@ -33,6 +33,7 @@ from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.outer_loop.strategy import EvolutionState
 from epg_tf.ranks import Ranks
+from epg_tf.run.dashboard import tag_of
 from epg_tf.run.folder import RunFolder
 from epg_tf.run.records import read_run
 from epg_tf.run.training import train as train_in
@@ -61,6 +62,9 @@ KEYS = [
     "return_max",
     "guidance",
     "outer_learning_rate",
+    "noise_std",
+    "relative_step",
+    "pair_correlation",
     "validation_return",
     "teaching_error",
     "teaching_target",
@@ -156,7 +160,7 @@ def test_metrics_have_one_line_per_epoch_with_the_keys_of_the_contract(two_epoch
 
 def test_tensorboard_shows_the_same_numbers(two_epochs):
     expected = {
-        (name, line["epoch"]): line[name]
+        (tag_of(name), line["epoch"]): line[name]
         for line in metrics_of(two_epochs)
         for name in KEYS
         if name != "epoch" and line[name] is not None
@@ -165,7 +169,7 @@ def test_tensorboard_shows_the_same_numbers(two_epochs):
     scalars = {(tag, step): value for tag, step, value in scalars_in(events)}
     assert scalars == pytest.approx(expected, rel=1e-6)
     seen = {(tag, step) for tag, step, _ in events_in(events)}
-    assert {("config", 0), ("phi", 1), ("phi", 2)} <= seen
+    assert {("config", 0), ("phi", 1), ("phi", 2), ("custom_scalars__config__", 0)} <= seen
 
 
 def test_the_operative_config_is_that_of_the_run(two_epochs):

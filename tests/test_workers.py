@@ -45,6 +45,12 @@ def test_a_worker_that_has_grown_is_replaced_and_every_test_runs_once(tmp_path, 
     assert (len({process for process, _ in ran}) > 4) == is_replaced
 
 
+def test_other_ways_to_hand_out_tests_are_left_alone(tmp_path):
+    code, summary, _ = run(tmp_path, 1, 4, "--dist", "load")
+    assert code == pytest.ExitCode.TESTS_FAILED
+    assert summary.startswith("8 failed, 40 passed")
+
+
 def test_workers_are_not_replaced_once_the_run_is_to_stop(tmp_path):
     code, _, ran = run(tmp_path, 1, 2, "-x")
     assert code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)

@@ -72,6 +72,8 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_testnodedown(node, error):
     """Ends the process of a worker that is done, and starts another if tests are left."""
     session = node.config.pluginmanager.getplugin("dsession")
+    if not isinstance(session.sched, FreshWorkers):
+        return
     if error or node.workeroutput["exitstatus"] == pytest.ExitCode.INTERRUPTED:
         return  # pytest-xdist replaces it
     node.gateway.exit()

@@ -41,6 +41,19 @@ def raw_returns(returns: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(returns), returns, finite.min() if len(finite) else 0.0)
 
 
+def pair_correlation(returns: np.ndarray) -> float:
+    """Returns the rank correlation of the two returns of a pair; NaN of fewer than three pairs.
+
+    Both live on one task: near 1 it is the task that decides, near -1 the perturbation.
+    """
+    if len(returns) < 6:
+        return np.nan
+    ranks = stats.rankdata(_diverged_are_worst(returns).reshape(-1, 2), axis=0)
+    if not ranks.std(axis=0).all():
+        return np.nan
+    return float(np.corrcoef(ranks.T)[0, 1])
+
+
 SHAPINGS = {
     "none": raw_returns,
     "centred_ranks": centred_ranks,

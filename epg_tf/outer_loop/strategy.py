@@ -21,7 +21,7 @@ from epg_tf.checks import (
     require,
     within,
 )
-from epg_tf.outer_loop.shaping import SHAPINGS
+from epg_tf.outer_loop.shaping import SHAPINGS, pair_correlation
 from epg_tf.schedules import Schedule, value_in
 from epg_tf.seeds import SAMPLINGS, noise
 
@@ -126,7 +126,7 @@ class EvolutionStrategy(Settings):
             returns: R_i of all n workers, in their order, [n].
 
         Returns:
-            The new state, and `gradient_norm`, `phi_norm` and `outer_learning_rate`.
+            The new state, and numbers by name, which docs/files.md explains.
         """
         epoch, step = state.epoch + 1, state.epoch + 1 - state.start_epoch
         # A fixed order of the sum gives every rank the same digits, whatever the number of ranks.
@@ -148,7 +148,11 @@ class EvolutionStrategy(Settings):
             "gradient_norm": float(np.linalg.norm(gradient)),
             "phi_norm": float(np.linalg.norm(phi)),
             "outer_learning_rate": float(rate),
+            "noise_std": float(value_in(self.noise_std, epoch)),
+            "relative_step": float(np.linalg.norm(phi - state.phi) / np.linalg.norm(phi)),
         }
+        if self.sampling == "paired":
+            logs["pair_correlation"] = pair_correlation(np.asarray(returns, np.float64))
         return EvolutionState(epoch, phi, first, second, state.start_epoch), logs
 
     def _noise(self, size: int, seed: int, epoch: int, worker: int) -> np.ndarray:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams
 
 from epg_tf.files import (
     CONFIG_FILE,
@@ -23,6 +21,7 @@ from epg_tf.files import (
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.settings import MetaTraining
+from epg_tf.run import dashboard
 from epg_tf.run.log import append_metrics, forget_after, note_command
 from epg_tf.run.progress import progress_bar
 from epg_tf.text import number
@@ -30,6 +29,9 @@ from epg_tf.text import number
 # Metrics that only some runs or some epochs have.
 _NOT_ALWAYS = (
     "outer_learning_rate",
+    "noise_std",
+    "relative_step",
+    "pair_correlation",
     "validation_return",
     "teaching_error",
     "teaching_target",
@@ -87,10 +89,7 @@ class Reporter:
             write_json(root / SETTINGS_FILE, plain(flatten(settings, free=True)), allow_nan=True)
             note_command(root, num_ranks, command)
             with self._events.as_default(step=epoch):
-                # TensorBoard renders Markdown: four spaces make it code.
-                text = "\n".join("    " + line for line in config_text.splitlines())
-                tf.summary.text("config", text)
-                hparams.hparams({name: _shown(value) for name, value in flatten(settings).items()})
+                dashboard.write_start(config_text, command)
             self.say(
                 f"{'Going on from' if epoch else 'Starting at'} epoch {epoch} of "
                 f"{settings.num_epochs}: {settings.num_workers} workers on {num_ranks} "
@@ -138,9 +137,7 @@ class Reporter:
         }
         append_metrics(self._metrics, metrics)
         with self._events.as_default(step=state.epoch):
-            for name, value in metrics.items():
-                if name != "epoch" and not (name in _NOT_ALWAYS and np.isnan(value)):
-                    tf.summary.scalar(name, value)
+            dashboard.write_metrics(metrics)
             tf.summary.histogram("phi", state.phi)
             tf.summary.histogram("returns", finite)
         self._events.flush()
@@ -181,8 +178,3 @@ class Reporter:
     def say(self, text: str) -> None:
         """Prints a line."""
         print(text, flush=True)
-
-
-def _shown(value: Any) -> bool | int | float | str:
-    """Converts a setting for TensorBoard's table of hyperparameters."""
-    return value if isinstance(value, bool | int | float | str) else str(value)

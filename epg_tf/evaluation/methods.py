@@ -17,7 +17,7 @@ class Method(NamedTuple):
         line: The line style.
         sees_reward: True if its agents always see the reward.
         is_rival: True if the module of this name in `rivals` trains its agents, with a function
-            `learn`.
+            `rollouts`.
         is_meta_trained: True if `epg_tf.train_rival` trains it on the family's tasks first.
         needs_teacher: True if the loss's teacher or its clone acts, without learning; the module
             has a function `make_driver` instead.

@@ -21,16 +21,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
 from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.collection import make_driver
-from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.rivals.tf_agents_ppo_agent import SwappedAgent, TFAgentsPPO, tuned
 from epg_tf.seeds import LifetimeSeed, Stream
@@ -45,30 +46,29 @@ _CLIP = 5.0
 swapped_agent = functools.lru_cache(maxsize=4)(SwappedAgent)
 
 
-def learn(
+def rollouts(
     settings: InnerLoop,
     family: TaskFamily,
     seeds: Sequence[LifetimeSeed],
     num_threads: int = 0,
-    on_update: Callable[[int], object] | None = None,
     configuration: TFAgentsPPO | None = None,
-) -> EpisodeReturns:
-    """Trains one agent per seed for K updates of M steps.
+) -> Iterator[Experience]:
+    """Trains one agent per seed, for as long as the caller iterates.
 
-    The result of an agent depends only on its seed, not on its neighbours or on W.
+    The steps of an agent depend only on its seed, not on its neighbours or on W.
 
     Args:
-        settings: The inner loop's settings, for K, M, the sizes of hidden layers and the initial
-            standard deviation of Gaussian policies.
+        settings: The inner loop's settings, for M, the sizes of hidden layers and the initial
+            standard deviation of Gaussian policies. K is the number of updates for which PPO is
+            tuned.
         family: The distribution of tasks.
         seeds: One per agent, W of them; a seed fixes task, resets and action noise for every
             method.
         num_threads: Threads of the simulator; 0 for the caller's alone.
-        on_update: Called with k after each update.
         configuration: The settings of PPO; None for those tuned for K.
 
-    Returns:
-        The returns of all episodes.
+    Yields:
+        The next M steps of all agents, which have then learned from them.
     """
     configuration = configuration or tuned(settings.num_updates)
     if configuration.initial_std is None:
@@ -86,20 +86,16 @@ def learn(
     minibatches = [seed.generator(Stream.MINIBATCHES) for seed in seeds]
     steps = settings.steps_per_update
     driver = make_driver(family, seeds, TFAgentsActingPolicy, steps, num_threads)
-    episodes = EpisodeReturns(len(seeds))
-    for k in range(1, settings.num_updates + 1):
+    for k in itertools.count():
         moments = swapped.observation_moments(agents)
         driver.policy.load(
             swapped.actor_weights(agents),
             RawObservations() if moments is None else ObservationMoments(*moments),
         )
         experience = driver.run()
-        episodes.add(experience)
         for worker, generator in enumerate(minibatches):
-            agents[worker] = swapped.update(agents[worker], k - 1, experience, worker, generator)
-        if on_update is not None:
-            on_update(k)
-    return episodes
+            agents[worker] = swapped.update(agents[worker], k, experience, worker, generator)
+        yield experience
 
 
 @dataclasses.dataclass(frozen=True)

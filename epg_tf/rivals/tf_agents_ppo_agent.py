@@ -161,10 +161,6 @@ class SwappedAgent:
         count, mean, squares, _ = self._swapped.values(agents, normaliser.variables)
         return mean, squares / count
 
-    def swap_in(self, agent: np.ndarray) -> None:
-        """Assigns an agent [D] to the variables of the attribute `agent`."""
-        self._swapped.scatter(tf.constant(agent))
-
     def update(
         self,
         agent: np.ndarray,

@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
 from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.collection import make_driver
-from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.rivals.tf_agents_replay import ReplayBuffer
 from epg_tf.rivals.tf_agents_sac_agent import SwappedSAC, TFAgentsSAC
@@ -35,28 +35,24 @@ from epg_tf.tasks.family import TaskFamily
 swapped_sac = functools.lru_cache(maxsize=4)(SwappedSAC)
 
 
-def learn(
+def rollouts(
     settings: InnerLoop,
     family: TaskFamily,
     seeds: Sequence[LifetimeSeed],
     num_threads: int = 0,
-    on_update: Callable[[int], object] | None = None,
     configuration: TFAgentsSAC | None = None,
-) -> EpisodeReturns:
-    """Trains one agent per seed for K times M steps.
-
-    The result of an agent depends only on its seed, not on its neighbours or on W.
+) -> Iterator[Experience]:
+    """Trains one agent per seed for K times M steps; see `tf_agents_ppo.rollouts`.
 
     Args:
         settings: The inner loop's settings; only K and M matter.
         family: The distribution of tasks; its actions are a box.
         seeds: One per agent, W of them; a seed fixes task and resets for every method.
         num_threads: Threads of the simulator; 0 for the caller's alone.
-        on_update: Called with k after every M steps.
         configuration: The settings of SAC; None for the tuned ones.
 
-    Returns:
-        The returns of all episodes.
+    Yields:
+        The next steps of all agents, which have then learned from them; their number divides M.
     """
     assert family.num_actions is None, family
     configuration = configuration or TFAgentsSAC()
@@ -71,10 +67,8 @@ def learn(
     share = collect_steps / configuration.collect_steps_per_iteration
     train_steps = max(1, round(share * configuration.train_steps_per_iteration))
     num_train_steps = 0
-    episodes = EpisodeReturns(len(seeds))
     for steps in range(collect_steps, num_steps + 1, collect_steps):
         experience = driver.run()
-        episodes.add(experience)
         replay.add(experience)
         if steps >= configuration.initial_collect_steps:
             for worker, generator in enumerate(minibatches):
@@ -82,9 +76,7 @@ def learn(
                 agents[worker] = swapped.train(agents[worker], num_train_steps, batches, generator)
             num_train_steps += train_steps
             driver.policy.load(swapped.actor_weights(agents))
-        if on_update is not None and steps % settings.steps_per_update == 0:
-            on_update(steps // settings.steps_per_update)
-    return episodes
+        yield experience
 
 
 class SACActingPolicy(ActingPolicy):

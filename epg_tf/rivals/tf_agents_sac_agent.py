@@ -141,10 +141,6 @@ class SwappedSAC:
         """Returns the actor's variables of agents [W, D], [W, ...] each, in the network's order."""
         return self._swapped.values(agents, self._actor.variables)
 
-    def swap_in(self, agent: np.ndarray) -> None:
-        """Assigns an agent [D] to the variables of the attribute `agent`."""
-        self._swapped.scatter(tf.constant(agent))
-
     def train(
         self,
         agent: np.ndarray,

@@ -5,43 +5,27 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from lives import lived, trained
 from tiny_tasks import Line, Navigation
 
 from epg_tf.outer_loop.strategy import EvolutionStrategy
 from epg_tf.rivals.adaptation.baseline import (
-    advantages,
     features,
     fitted_values,
+    standardised_advantages,
     times_in_episode,
 )
 from epg_tf.rivals.adaptation.inner_step import Batch
 from epg_tf.rivals.adaptation.policy import AdaptablePolicy
 from epg_tf.rivals.es_maml.settings import ESMAML
 from epg_tf.rivals.learners import make_learner
-from epg_tf.rivals.maml.meta_update import meta_objective
+from epg_tf.rivals.maml.meta_update import meta_loss
 from epg_tf.rivals.maml.settings import MAML
-from epg_tf.rivals.meta_training.checkpoint import (
-    RivalCheckpoint,
-    RivalCheckpointFolder,
-)
-from epg_tf.rivals.meta_training.settings import RivalTraining
-from epg_tf.rivals.meta_training.training import train_rival
 from epg_tf.seeds import held_out_seed
-from epg_tf.tasks.discrete import DiscreteActions
-from epg_tf.tasks.reacher import RandomReacher
 
 TINY = MAML(hidden_sizes=(5,), batch_steps=20, num_passes=1)
 TINY_ES = ESMAML(hidden_sizes=(5,), batch_steps=20)
 SEEDS = [held_out_seed(0, task) for task in range(64)]
-
-
-def trained(settings, family, num_epochs, num_tasks):
-    """A learner, the state after so many epochs, and what each epoch came to."""
-    training = RivalTraining(family, settings, num_tasks=num_tasks, num_epochs=num_epochs)
-    learner = make_learner(settings, family)
-    checkpoint = RivalCheckpoint.first(learner.first_state(0), {})
-    epochs = list(train_rival(training, learner, checkpoint))
-    return learner, epochs[-1].checkpoint.state, [epoch.metrics for epoch in epochs]
 
 
 def toy(settings):
@@ -57,7 +41,7 @@ def gradient_of(settings, policy, weights, before, after):
     weights = [tf.constant(w) for w in weights]
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        loss, _ = meta_objective(settings, policy, weights, before, after)
+        loss, _ = meta_loss(settings, policy, weights, (before, after))
     return [g.numpy() for g in tape.gradient(loss, weights)]
 
 
@@ -74,7 +58,7 @@ def test_the_meta_gradient_is_that_of_finite_differences(num_inner_steps):
                 moved = [w.copy() for w in weights]
                 moved[number][place] += shift
                 moved = [tf.constant(w) for w in moved]
-                sides.append(float(meta_objective(settings, policy, moved, before, after)[0]))
+                sides.append(float(meta_loss(settings, policy, moved, (before, after))[0]))
             expected = (sides[0] - sides[1]) / 2e-6
             assert found[number][place] == pytest.approx(expected, rel=1e-4, abs=1e-7)
 
@@ -109,7 +93,7 @@ def test_an_inner_step_finds_the_way_to_a_goal_that_is_not_seen():
         num_passes=5, num_outer_batches=1,
     )  # fmt: skip
     learner, state, _ = trained(settings, Navigation(), 60, num_tasks=20)
-    episodes = learner.learn(state, Navigation(), SEEDS, 2, 200).completed
+    episodes = lived(learner, state, Navigation(), SEEDS, 2, 200).completed
     before, after = (np.mean([of[part] for of in episodes]) for part in (slice(10), slice(10, 20)))
     # Without meta-training an inner step gains a tenth, here a third; standing still pays -3.3.
     assert before < -2.5
@@ -124,7 +108,7 @@ def test_es_maml_climbs_a_parabola():
     learner, state, metrics = trained(settings, Line(), 40, num_tasks=8)
     assert metrics[0]["return_mean"] < -0.8
     assert metrics[-1]["return_mean"] > -0.1
-    learned = learner.learn(state, Line(), SEEDS[:4], 2, 20).completed
+    learned = lived(learner, state, Line(), SEEDS[:4], 2, 20).completed
     assert np.mean(learned) > -0.1
 
 
@@ -135,38 +119,6 @@ def test_both_of_a_pair_live_the_same_task_and_noise():
     outcome = learner.train_epoch(learner.first_state(0), SEEDS[:2], rng, lambda share: None)
     assert outcome.num_steps == 2 * 2 * 40  # two candidates a task, before and after the step
     assert outcome.metrics["gradient_norm"] < 1e-3  # equal lives, equal ranks
-
-
-@pytest.mark.parametrize("settings", [TINY, TINY_ES])
-@pytest.mark.parametrize("family", [RandomReacher(), DiscreteActions(RandomReacher(), 3)])
-def test_an_agent_does_not_depend_on_its_neighbours(settings, family):
-    learner = make_learner(settings, family)
-    state = learner.first_state(3)
-    lives = {
-        workers: learner.learn(state, family, [SEEDS[w] for w in workers], 4, 40).completed
-        for workers in ((0, 1, 2), (1,), (2, 1), tuple(range(17)))
-    }
-    alone = lives[(1,)][0]
-    assert alone == lives[(0, 1, 2)][1] == lives[(2, 1)][1] == lives[tuple(range(17))][1]
-
-
-@pytest.mark.parametrize("settings", [TINY, TINY_ES])
-def test_an_interrupted_run_goes_on_to_the_bit(settings, tmp_path):
-    training = RivalTraining(
-        RandomReacher(), settings, 4, num_epochs=4, validate_every=2, num_validation_tasks=2,
-        validation_updates=1, steps_per_update=60,
-    )  # fmt: skip
-    learner = make_learner(settings, training.family)
-    whole = list(train_rival(training, learner, RivalCheckpoint.first(learner.first_state(0), {})))
-    folder = RivalCheckpointFolder(tmp_path)
-    folder.save(whole[1].checkpoint)
-    learner = make_learner(settings, training.family)  # in a process of its own, as it were
-    rest = list(train_rival(training, learner, folder.latest()))
-    one, other = whole[-1].checkpoint, rest[-1].checkpoint
-    for name in ("state", "best_state"):
-        states = getattr(one, name), getattr(other, name)
-        assert states[0].keys() == states[1].keys()
-        assert all(np.array_equal(value, states[1][key]) for key, value in states[0].items())
 
 
 def test_time_begins_anew_with_every_episode():
@@ -194,7 +146,8 @@ def test_advantages_are_returns_within_the_episode_less_what_was_expected():
     returns = np.array([1 + 0.5 * 2, 2, 4 + 0.5 * (8 + 0.5 * 3), 8 + 0.5 * 3])
     plain = returns - values[0, :-1]
     expected = (plain - plain.mean()) / plain.std()
-    np.testing.assert_allclose(advantages(rewards, values, ended, 0.5, 1.0)[0], expected, rtol=1e-6)
+    found = standardised_advantages(rewards, values, ended, 0.5, 1.0)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

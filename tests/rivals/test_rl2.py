@@ -5,16 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from lives import lived, trained
 from tiny_tasks import Bandit, Grid, best_of_bandit
 
 from epg_tf.rivals.learners import make_learner
-from epg_tf.rivals.meta_training.checkpoint import (
-    RivalCheckpoint,
-    RivalCheckpointFolder,
-)
 from epg_tf.rivals.meta_training.settings import RivalTraining
-from epg_tf.rivals.meta_training.training import train_rival
-from epg_tf.rivals.rl2.ppo import advantages, counted_rewards
+from epg_tf.rivals.ppo import advantages
+from epg_tf.rivals.rl2.ppo import counted_rewards
 from epg_tf.rivals.rl2.settings import RL2
 from epg_tf.seeds import held_out_seed
 from epg_tf.tasks.reacher import RandomReacher
@@ -35,19 +32,10 @@ TINY = dataclasses.replace(SMALL, hidden_size=8, chunk_steps=10, initial_log_std
 SEEDS = [held_out_seed(0, task) for task in range(512)]
 
 
-def trained(settings, family, num_epochs, num_tasks=128):
-    """A learner, and the state after so many epochs."""
-    training = RivalTraining(family, settings, num_tasks=num_tasks, num_epochs=num_epochs)
-    learner = make_learner(settings, family)
-    checkpoint = RivalCheckpoint.first(learner.first_state(0), {})
-    *_, last = train_rival(training, learner, checkpoint)
-    return learner, last.checkpoint.state
-
-
 def test_rl2_plays_a_two_armed_bandit_like_the_bayes_optimal_player():
     settings = dataclasses.replace(SMALL, entropy_coefficient=0.003)
-    learner, state = trained(settings, Bandit(), 90)
-    episodes = learner.learn(state, Bandit(), SEEDS, 1, 20)
+    learner, state, _ = trained(settings, Bandit(), 90, 128)
+    episodes = lived(learner, state, Bandit(), SEEDS, 1, 20)
     paid = np.sum(episodes.completed) / len(SEEDS)
     best, by_chance = best_of_bandit(20), 10.0  # 12.43
     assert by_chance + 0.85 * (best - by_chance) < paid < best + 0.5
@@ -55,25 +43,12 @@ def test_rl2_plays_a_two_armed_bandit_like_the_bayes_optimal_player():
 
 def test_rl2_finds_a_goal_in_the_first_episode_and_goes_straight_there_in_the_others():
     settings = dataclasses.replace(SMALL, trial_steps=36, chunk_steps=36)
-    learner, state = trained(settings, Grid(), 60)
-    ends = learner.learn(state, Grid(), SEEDS, 1, 36).last_steps
+    learner, state, _ = trained(settings, Grid(), 60, 128)
+    ends = lived(learner, state, Grid(), SEEDS, 1, 36).last_steps
     lengths = [np.diff([0, *of_worker]) for of_worker in ends]
     assert np.mean([of_worker[0] for of_worker in lengths]) > 3.5
     # Two steps are the shortest way; who does not remember needs five (2, 4, 6 or 8).
     assert np.mean([of_worker[1:].mean() for of_worker in lengths]) < 2.2
-
-
-def test_memory_begins_anew_with_every_task_and_is_an_agents_own():
-    learner = make_learner(TINY, RandomReacher())
-    state = learner.first_state(3)
-    lives = {
-        workers: learner.learn(state, RandomReacher(), [SEEDS[w] for w in workers], 2, 60).completed
-        for workers in ((0, 1, 2), (1,), (2, 1), tuple(range(17)))
-    }
-    alone = lives[(1,)][0]
-    assert alone == lives[(0, 1, 2)][1] == lives[(2, 1)][1] == lives[tuple(range(17))][1]
-    again = learner.learn(state, RandomReacher(), [SEEDS[1]], 2, 60).completed
-    assert alone == again[0]
 
 
 def test_memory_is_kept_through_the_episodes_of_a_task():
@@ -129,33 +104,8 @@ def test_e_rl2_leaves_out_the_rewards_of_the_first_episodes_alone():
 def test_e_rl2_trains_on_other_numbers_and_goes_by_another_name():
     settings = dataclasses.replace(TINY, num_free_episodes=2)
     assert (TINY.method, settings.method) == ("rl2", "e_rl2")
-    (_, plain), (_, free) = (trained(of, Bandit(), 2, num_tasks=4) for of in (TINY, settings))
+    plain, free = (trained(of, Bandit(), 2, 4)[1] for of in (TINY, settings))
     assert not np.array_equal(plain["weights_000"], free["weights_000"])
-
-
-def test_an_interrupted_run_goes_on_to_the_bit(tmp_path):
-    training = RivalTraining(
-        RandomReacher(), TINY, 4, num_epochs=4, validate_every=2, num_validation_tasks=2,
-        validation_updates=1, steps_per_update=60,
-    )  # fmt: skip
-    learner = make_learner(TINY, training.family)
-    whole = list(train_rival(training, learner, RivalCheckpoint.first(learner.first_state(0), {})))
-    folder = RivalCheckpointFolder(tmp_path)
-    folder.save(whole[1].checkpoint)
-    found = folder.latest()
-    learner = make_learner(TINY, training.family)  # in a process of its own, as it were
-    rest = list(train_rival(training, learner, found))
-    assert len(rest) == 2
-    one, other = whole[-1].checkpoint, rest[-1].checkpoint
-    for name in ("state", "best_state"):
-        states = getattr(one, name), getattr(other, name)
-        assert states[0].keys() == states[1].keys()
-        assert all(np.array_equal(value, states[1][key]) for key, value in states[0].items())
-    assert (one.env_steps, one.best_return, one.best_epoch) == (
-        other.env_steps,
-        other.best_return,
-        other.best_epoch,
-    )
 
 
 @pytest.mark.parametrize(

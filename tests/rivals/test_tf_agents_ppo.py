@@ -3,61 +3,28 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from off_the_shelf import experience, learn, make_policy, seeds, swap_in
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
-from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.rivals import tf_agents_ppo
 from epg_tf.rivals.tf_agents_ppo import (
     ObservationMoments,
     RawObservations,
     TFAgentsActingPolicy,
-    learn,
     swapped_agent,
 )
 from epg_tf.rivals.tf_agents_ppo_agent import tuned
 from epg_tf.rivals.tf_agents_trajectories import Trajectories, trajectories
-from epg_tf.seeds import VALIDATION_TASK_SEEDS, LifetimeSeed
 from epg_tf.tasks.discrete import DiscreteActions
-from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.reacher import RandomReacher
-from epg_tf.tasks.simulator import BatchSimulator
 
 NORMALISING = dataclasses.replace(tuned(2), initial_std=1.0, normalise_observations=True)
 RAW = dataclasses.replace(NORMALISING, normalise_observations=False)
 BOX, FINITE = RandomReacher(), DiscreteActions(RandomReacher())
 SETTINGS = InnerLoop(num_updates=2, steps_per_update=128)
-
-
-def seeds(*numbers):
-    return [LifetimeSeed(VALIDATION_TASK_SEEDS[n], (5, n)) for n in numbers]
-
-
-def experience(family, num_workers=2, num_steps=128, seed=0):
-    """Steps of no particular policy; the first worker's episodes end, once by themselves."""
-    rng = np.random.default_rng(seed)
-    observation = rng.normal(size=(num_workers, num_steps + 1, family.observation_size))
-    observation = observation.astype(np.float32)
-    ended = np.zeros((num_workers, num_steps), bool)
-    ended[0, [19, 69, 127]] = True
-    terminated = np.zeros_like(ended)
-    terminated[0, 19] = True
-    arrival = observation[:, 1:].copy()
-    arrival[ended] += 1.0
-    shape = (num_workers, num_steps)
-    action = (
-        rng.normal(size=(*shape, family.action_size)).astype(np.float32)
-        if family.num_actions is None
-        else rng.integers(family.num_actions, size=shape)
-    )
-    return Experience(
-        observation=observation[:, :-1],
-        action=action,
-        reward=rng.normal(size=shape),
-        terminated=terminated,
-        ended=ended,
-        next_observation=arrival,
-    )
+ENDS = [19, 69, 127]
 
 
 def after_an_update(configuration, family):
@@ -71,7 +38,7 @@ def after_an_update(configuration, family):
         family.time_limit,
     )
     agents = np.stack([swapped.draw(np.random.default_rng(n)) for n in range(2)])
-    lived = experience(family)
+    lived = experience(family, 128, ENDS)
     for worker in range(2):
         rng = np.random.default_rng(worker)
         agents[worker] = swapped.update(agents[worker], 0, lived, worker, rng)
@@ -84,11 +51,7 @@ def make_box():
 
 
 def acting(family, swapped, agents):
-    simulator = BatchSimulator(
-        family, [family.sample(n) for n in range(2)], [np.random.default_rng(n) for n in range(2)]
-    )
-    environment = BatchedEnvironment(simulator)
-    policy = TFAgentsActingPolicy(environment.time_step_spec(), environment.action_spec(), [])
+    policy = make_policy(TFAgentsActingPolicy, family)
     moments = swapped.observation_moments(agents)
     statistics = RawObservations() if moments is None else ObservationMoments(*moments)
     policy.load(swapped.actor_weights(agents), statistics)
@@ -97,7 +60,7 @@ def acting(family, swapped, agents):
 
 def collecting(swapped, agent, observation):
     """What TF-Agents' own collect policy says to observations [T, S]."""
-    swapped.swap_in(agent)
+    swap_in(swapped, agent)
     time_step = ts.restart(tf.constant(observation), batch_size=len(observation))
     return swapped.agent.collect_policy.distribution(time_step).action
 
@@ -143,8 +106,8 @@ def advantages_by_hand(reward, value, terminated, ended, beyond_time_limit):
 @pytest.mark.parametrize("beyond", [True, False])
 def test_advantages_reach_beyond_time_limits_where_they_are_to(box, beyond):
     swapped, agents = box
-    swapped.swap_in(agents[0])
-    lived = experience(BOX)
+    swap_in(swapped, agents[0])
+    lived = experience(BOX, 128, ENDS)
     time_limit = BOX.time_limit if beyond else None
     steps = swapped.preprocess(trajectories(lived, 0, time_limit))
     np.testing.assert_array_equal(steps.observation, lived.observation[0])
@@ -160,8 +123,8 @@ def test_advantages_reach_beyond_time_limits_where_they_are_to(box, beyond):
 
 def test_advantages_are_those_of_trajectories_with_boundary_steps(box):
     swapped, agents = box
-    swapped.swap_in(agents[0])
-    lived = experience(BOX)
+    swap_in(swapped, agents[0])
+    lived = experience(BOX, 128, ENDS)
     ours = swapped.preprocess(trajectories(lived, 0, time_limit=None))
     frames, is_step = [], []
     for t, ended in enumerate(lived.ended[0]):
@@ -195,12 +158,12 @@ def test_advantages_are_those_of_trajectories_with_boundary_steps(box):
 @pytest.fixture(name="three", scope="module")
 def learn_three():
     updates = []
-    episodes = learn(SETTINGS, BOX, seeds(0, 1, 2), on_update=updates.append)
+    episodes = learn(tf_agents_ppo, SETTINGS, BOX, seeds(0, 1, 2), on_update=updates.append)
     return episodes, updates
 
 
 def test_an_agent_alone_is_the_agent_among_three(three):
-    alone = learn(SETTINGS, BOX, seeds(1))
+    alone = learn(tf_agents_ppo, SETTINGS, BOX, seeds(1))
     assert alone.completed[0] == three[0].completed[1]
 
 
@@ -211,7 +174,7 @@ def test_it_takes_as_many_steps_as_any_lifetime(three):
 
 
 def test_finite_actions_will_do():
-    episodes = learn(SETTINGS, FINITE, seeds(0, 1), configuration=RAW)
+    episodes = learn(tf_agents_ppo, SETTINGS, FINITE, seeds(0, 1), configuration=RAW)
     assert np.isfinite(episodes.of_lifetimes()).all()
     assert len(episodes.completed[0]) == 5
 
@@ -227,7 +190,9 @@ def test_first_weights_are_drawn_by_tf_agents_rules_from_the_agents_own_generato
 
 
 def test_it_learns():
-    episodes = learn(dataclasses.replace(SETTINGS, num_updates=24), BOX, seeds(10, 11, 12))
+    episodes = learn(
+        tf_agents_ppo, dataclasses.replace(SETTINGS, num_updates=24), BOX, seeds(10, 11, 12)
+    )
     returns = np.array(episodes.completed)
     assert returns[:, :5].mean() < -100
     assert returns[:, -5:].mean() > -65

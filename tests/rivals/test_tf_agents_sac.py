@@ -9,10 +9,10 @@ from unittest import mock
 import numpy as np
 import pytest
 import tensorflow as tf
+from off_the_shelf import experience, learn, make_policy, seeds, swap_in
 from tf_agents.trajectories import time_step as ts
 
 from epg_tf import config
-from epg_tf.agent.experience import Experience
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.learning_curves.training import AgentTraining
 from epg_tf.evolved_loss.load import EvolvedLoss
@@ -20,12 +20,9 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.ranks import Ranks
 from epg_tf.rivals import tf_agents_sac
 from epg_tf.rivals.tf_agents_replay import ReplayBuffer
-from epg_tf.rivals.tf_agents_sac import SACActingPolicy, learn, swapped_sac
+from epg_tf.rivals.tf_agents_sac import SACActingPolicy, swapped_sac
 from epg_tf.rivals.tf_agents_sac_agent import TFAgentsSAC
-from epg_tf.seeds import VALIDATION_TASK_SEEDS, LifetimeSeed
-from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.reacher import RandomReacher
-from epg_tf.tasks.simulator import BatchSimulator
 
 PROJECT = pathlib.Path(__file__).parents[2]
 SMALL = TFAgentsSAC(
@@ -38,28 +35,6 @@ SMALL = TFAgentsSAC(
 )
 FAMILY = RandomReacher()
 SETTINGS = InnerLoop(num_updates=3, steps_per_update=40, buffer_size=40)
-
-
-def seeds(*numbers):
-    return [LifetimeSeed(VALIDATION_TASK_SEEDS[n], (5, n)) for n in numbers]
-
-
-def experience(num_workers=2, num_steps=30):
-    """Steps of no particular policy; the first worker's episodes end, once by themselves."""
-    rng = np.random.default_rng(0)
-    ended = np.zeros((num_workers, num_steps), bool)
-    ended[0, [9, 19]] = True
-    terminated = np.zeros_like(ended)
-    terminated[0, 19] = True
-    shape = (num_workers, num_steps)
-    return Experience(
-        observation=rng.normal(size=(*shape, FAMILY.observation_size)).astype(np.float32),
-        action=rng.uniform(-1.0, 1.0, (*shape, FAMILY.action_size)).astype(np.float32),
-        reward=rng.normal(size=shape),
-        terminated=terminated,
-        ended=ended,
-        next_observation=rng.normal(size=(*shape, FAMILY.observation_size)).astype(np.float32),
-    )
 
 
 def replay_of(lived):
@@ -78,7 +53,7 @@ def make_swapped():
 def make_agents(swapped):
     """Two agents, before and after they have learned."""
     before = np.stack([swapped.draw(np.random.default_rng(n)) for n in range(2)])
-    replay, after = replay_of(experience()), before.copy()
+    replay, after = replay_of(experience(FAMILY, 30, [9, 19])), before.copy()
     for worker in range(2):
         rng = np.random.default_rng(worker)
         batches = replay.sample(worker, SMALL.train_steps_per_iteration, SMALL.batch_size, rng)
@@ -86,22 +61,14 @@ def make_agents(swapped):
     return before, after
 
 
-def acting(generators):
-    simulator = BatchSimulator(
-        FAMILY, [FAMILY.sample(n) for n in range(2)], [np.random.default_rng(n) for n in range(2)]
-    )
-    environment = BatchedEnvironment(simulator)
-    return SACActingPolicy(environment.time_step_spec(), environment.action_spec(), generators)
-
-
 def test_numpy_acts_by_the_distribution_of_the_collect_policy(swapped, agents):
-    policy = acting([])
+    policy = make_policy(SACActingPolicy, FAMILY)
     policy.load(swapped.actor_weights(agents[1]))
     observation = np.random.default_rng(3).normal(size=(2, 10)).astype(np.float32)
     noise = np.random.default_rng(4).normal(size=(2, 2)).astype(np.float32)
     actions = policy.act(observation, noise)
     for worker in range(2):
-        swapped.swap_in(agents[1][worker])
+        swap_in(swapped, agents[1][worker])
         time_step = ts.restart(tf.constant(observation[worker : worker + 1]), batch_size=1)
         distribution = swapped.agent.collect_policy.distribution(time_step).action
         normal = distribution.input_distribution
@@ -111,7 +78,7 @@ def test_numpy_acts_by_the_distribution_of_the_collect_policy(swapped, agents):
 
 def test_first_actions_are_uniform_and_of_the_agents_own_generator():
     def draw(*numbers):
-        policy = acting([np.random.default_rng(n) for n in numbers])
+        policy = make_policy(SACActingPolicy, FAMILY, [np.random.default_rng(n) for n in numbers])
         noise = policy.draw_noise(2000)
         steps = range(noise.shape[1])
         return np.stack([policy.act(np.zeros((2, 10)), noise[:, t]) for t in steps], axis=1)
@@ -125,7 +92,7 @@ def test_first_actions_are_uniform_and_of_the_agents_own_generator():
 
 
 def test_steps_are_replayed_as_they_were_and_only_a_termination_ends_what_is_expected():
-    lived = experience()
+    lived = experience(FAMILY, 30, [9, 19])
     drawn = replay_of(lived).sample(0, 20, 30, np.random.default_rng(0))
     time_step, action_step, next_time_step = drawn
     (row, column) = np.meshgrid(np.arange(20), np.arange(30), indexing="ij")
@@ -141,7 +108,7 @@ def test_steps_are_replayed_as_they_were_and_only_a_termination_ends_what_is_exp
 
 def test_target_critics_start_as_the_critics_and_follow_them(swapped, agents):
     first, _ = agents
-    replay, rng = replay_of(experience()), np.random.default_rng(0)
+    replay, rng = replay_of(experience(FAMILY, 30, [9, 19])), np.random.default_rng(0)
     later = swapped.train(first[0], 0, replay.sample(0, 1, SMALL.batch_size, rng), rng)
     tau = SMALL.target_update_tau
     critics = [*swapped.agent.trained_variables[1]]
@@ -169,12 +136,12 @@ def test_first_weights_are_drawn_by_tf_agents_rules_from_the_agents_own_generato
 @pytest.fixture(name="three", scope="module")
 def learn_three():
     updates = []
-    episodes = learn(SETTINGS, FAMILY, seeds(0, 1, 2), 0, updates.append, SMALL)
+    episodes = learn(tf_agents_sac, SETTINGS, FAMILY, seeds(0, 1, 2), updates.append, SMALL)
     return episodes, updates
 
 
 def test_an_agent_alone_is_the_agent_among_three(three):
-    alone = learn(SETTINGS, FAMILY, seeds(1), configuration=SMALL)
+    alone = learn(tf_agents_sac, SETTINGS, FAMILY, seeds(1), configuration=SMALL)
     assert alone.completed[0] == three[0].completed[1]
 
 
@@ -209,7 +176,7 @@ def test_it_takes_as_many_steps_as_any_lifetime_and_learns_on_the_way(three):
     assert updates == [1, 2, 3]
     assert episodes.last_steps == [[50, 100]] * 3  # of 3 * 40
     never = dataclasses.replace(SMALL, initial_collect_steps=1000)
-    uniform = learn(SETTINGS, FAMILY, seeds(0, 1, 2), configuration=never)
+    uniform = learn(tf_agents_sac, SETTINGS, FAMILY, seeds(0, 1, 2), configuration=never)
     # Until step 20 both act at random.
     assert all(a[0] != b[0] for a, b in zip(episodes.completed, uniform.completed, strict=True))
 
@@ -247,7 +214,7 @@ def test_gradient_steps_follow_the_first_steps_in_proportion(
         SETTINGS, num_updates=1, steps_per_update=steps_per_update, num_minibatches=1
     )
     configuration = dataclasses.replace(SMALL, train_steps_per_iteration=5)
-    learn(settings, FAMILY, seeds(0), configuration=configuration)
+    learn(tf_agents_sac, settings, FAMILY, seeds(0), configuration=configuration)
     assert sac.calls == expected
 
 
@@ -264,6 +231,6 @@ def test_it_is_there_after_a_config_has_been_read():
 
 def test_it_learns():
     settings = InnerLoop(num_updates=12)
-    returns = np.array(learn(settings, FAMILY, seeds(10, 11, 12)).completed)
+    returns = np.array(learn(tf_agents_sac, settings, FAMILY, seeds(10, 11, 12)).completed)
     assert returns[:, :5].mean() < -25.0
     assert returns[:, -5:].mean() > -20.0

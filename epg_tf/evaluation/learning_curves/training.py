@@ -20,7 +20,7 @@ from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.ranks import Ranks
 from epg_tf.rivals.learners import make_learner
-from epg_tf.rivals.no_action import act_without_learning
+from epg_tf.rivals.learning import forever, returns_of
 
 # The most agents in one batch; more would cost memory and gain no speed.
 _LARGEST_BATCH = 32
@@ -116,22 +116,23 @@ class AgentTraining:
     ) -> tuple[np.ndarray, np.ndarray]:
         comparison = self._comparison
         family, seeds = comparison.loss.settings.family, [self._seeds[agent] for agent in agents]
-        how = self._threads, lambda k: on_update()
+        settings = comparison.inner_loop
         if METHODS[method].is_meta_trained:
             rival = comparison.rivals[method]
-            lifetime = _budget(comparison.inner_loop)
             learner = make_learner(rival.settings.rival, rival.settings.family)
-            episodes = learner.learn(rival.state, family, seeds, *lifetime, *how)
+            how = settings.steps_per_update, self._threads
+            rollouts = learner.rollouts(rival.state, family, seeds, *how)
         else:
             # Imported only when needed, since TF-Agents is slow to import.
             rival = importlib.import_module(f"epg_tf.rivals.{method}")
-            settings = comparison.inner_loop
             if METHODS[method].needs_teacher:
-                driver = rival.make_driver(comparison.loss.teacher, settings, family, seeds)
-                episodes = act_without_learning(driver, settings.num_updates, how[1])
+                teacher = comparison.loss.teacher
+                rollouts = forever(rival.make_driver(teacher, settings, family, seeds))
             else:
-                episodes = rival.learn(settings, family, seeds, *how)
-        curves = learning_curves(episodes, *_budget(comparison.inner_loop))
+                rollouts = rival.rollouts(settings, family, seeds, self._threads)
+        lifetime = _budget(settings)
+        episodes = returns_of(rollouts, len(seeds), *lifetime, lambda k: on_update())
+        curves = learning_curves(episodes, *lifetime)
         return curves, ~np.isfinite(curves).all(axis=1)
 
     def _phi(self, method: str, workers: WorkerGroups, agent: int) -> np.ndarray:

@@ -13,9 +13,9 @@ from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.rivals.adaptation.baseline import (
-    advantages,
     features,
     fitted_values,
+    standardised_advantages,
     times_in_episode,
 )
 from epg_tf.rivals.adaptation.inner_step import Batch, InnerStep
@@ -84,7 +84,8 @@ class AdaptingAgents:
         known = features(np.concatenate([observation, arrived], axis=1), times)
         reward = lived.reward.astype(np.float64)
         values = fitted_values(known, reward, ended, settings.discount, settings.baseline_penalty)
-        gains = advantages(reward, values, ended, settings.discount, settings.gae_lambda)
+        how = settings.discount, settings.gae_lambda
+        gains = standardised_advantages(reward, values, ended, *how)
         log_prob = self._inner_step.log_prob(self.weights, observation, lived.action)
         return Batch(observation, lived.action, gains, log_prob)
 

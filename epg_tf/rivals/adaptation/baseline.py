@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from epg_tf.rivals.ppo import advantages
+
 _TIME_UNIT = 100.0  # steps
 _LARGEST = 10.0  # bound of normalised observations; beyond it squares would dominate the fit
 
@@ -64,7 +66,7 @@ def fitted_values(
     return (known @ weights)[..., 0]
 
 
-def advantages(
+def standardised_advantages(
     rewards: np.ndarray, values: np.ndarray, ended: np.ndarray, discount: float, gae_lambda: float
 ) -> np.ndarray:
     """Returns generalised advantages within episodes, standardised per worker, [W, T] float32.
@@ -76,10 +78,7 @@ def advantages(
         discount: gamma.
         gae_lambda: lambda.
     """
-    found, running = np.empty_like(rewards), np.zeros(len(rewards))
-    for t in reversed(range(rewards.shape[1])):
-        goes_on = discount * (1.0 - ended[:, t])
-        error = rewards[:, t] + goes_on * values[:, t + 1] - values[:, t]
-        running = found[:, t] = error + gae_lambda * goes_on * running
+    found = advantages(rewards.T, values.T, discount, gae_lambda, ended.T)
+    found = np.ascontiguousarray(found.T)  # so that the sums below have one order
     found -= found.mean(axis=1, keepdims=True)
     return (found / (found.std(axis=1, keepdims=True) + 1e-8)).astype(np.float32)

@@ -8,10 +8,9 @@ import math
 import pathlib
 from typing import Any
 
-import numpy as np
-
+from epg_tf.agent.arrays import Arrays, below
 from epg_tf.outer_loop.checkpoint_files import CheckpointFiles, read_arrays
-from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome
+from epg_tf.rivals.meta_training.rival import EpochOutcome
 
 _STATE, _BEST = "state/", "best/"  # prefixes of the names of their arrays
 
@@ -100,8 +99,8 @@ def load_rival_checkpoint(path: pathlib.Path) -> RivalCheckpoint:
         return RivalCheckpoint(
             int(data["epoch"]),
             int(data["env_steps"]),
-            _named(data, _STATE),
-            _named(data, _BEST),
+            below(data, _STATE),
+            below(data, _BEST),
             float(data["best_return"]),
             int(data["best_epoch"]),
             int(data["best_env_steps"]),
@@ -111,9 +110,3 @@ def load_rival_checkpoint(path: pathlib.Path) -> RivalCheckpoint:
         raise ValueError(
             f"`checkpoint` (={path}) must be a readable checkpoint file of a rival."
         ) from error
-
-
-def _named(data: Arrays, prefix: str) -> dict[str, np.ndarray]:
-    return {
-        name.removeprefix(prefix): value for name, value in data.items() if name.startswith(prefix)
-    }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
+from epg_tf.agent.arrays import Arrays
 from epg_tf.files import (
     CONFIG_FILE,
     METRICS_FILE,
@@ -24,7 +25,6 @@ from epg_tf.rivals.meta_training.checkpoint import (
     RivalCheckpoint,
     RivalCheckpointFolder,
 )
-from epg_tf.rivals.meta_training.rival import Arrays
 from epg_tf.rivals.meta_training.settings import RivalTraining
 from epg_tf.run.lock import FolderLock
 from epg_tf.run.log import append_metrics, forget_after, note_command

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from epg_tf.agent.arrays import Arrays
+from epg_tf.agent.experience import Experience
 from epg_tf.checks import Settings
-from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.family import TaskFamily
-
-Arrays = Mapping[str, np.ndarray]
 
 
 class EpochOutcome(NamedTuple):
@@ -60,32 +59,28 @@ class MetaLearner(abc.ABC):
         """
 
     @abc.abstractmethod
-    def learn(
+    def rollouts(
         self,
         state: Arrays,
         family: TaskFamily,
         seeds: Sequence[LifetimeSeed],
-        num_updates: int,
-        steps_per_update: int,
+        num_steps: int,
         num_threads: int = 0,
-        on_update: Callable[[int], object] | None = None,
-    ) -> EpisodeReturns:
-        """Lets the meta-trained rival learn new tasks for K times M steps.
+    ) -> Iterator[Experience]:
+        """Lets the meta-trained rival learn new tasks, for as long as the caller iterates.
 
-        The result of an agent depends only on its seed, not on its neighbours or on W.
+        The steps of an agent depend only on its seed, not on its neighbours or on W.
 
         Args:
             state: The state of the run that meta-trained the rival.
             family: The distribution of tasks; observations and actions have the sizes of training.
             seeds: One per agent, W of them; a seed fixes task, resets and action noise for every
                 method.
-            num_updates: K.
-            steps_per_update: M.
+            num_steps: M.
             num_threads: Threads of the simulator; 0 for the caller's alone.
-            on_update: Called with k after every M steps.
 
-        Returns:
-            The returns of all episodes.
+        Yields:
+            The next M steps of all agents, which have then learned from them.
         """
 
 
@@ -105,13 +100,3 @@ class Rival(Settings, abc.ABC):
     @abc.abstractmethod
     def check(self, family: TaskFamily) -> None:
         """Raises ValueError, with one sentence, if the rival cannot learn a family's tasks."""
-
-
-def numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns arrays by numbered names, for a state."""
-    return {f"{name}_{number:03d}": array for number, array in enumerate(arrays)}
-
-
-def in_order(state: Arrays, name: str) -> list[np.ndarray]:
-    """Returns the arrays that `numbered` has named."""
-    return [state[key] for key in sorted(state) if key.startswith(f"{name}_")]

@@ -7,9 +7,9 @@ import pathlib
 import zlib
 from collections.abc import Callable, Sequence
 
+from epg_tf.agent.arrays import Arrays
 from epg_tf.files import CONFIG_FILE
 from epg_tf.rivals.meta_training.checkpoint import RivalCheckpointFolder
-from epg_tf.rivals.meta_training.rival import Arrays
 from epg_tf.rivals.meta_training.settings import RivalTraining
 from epg_tf.tasks.family import TaskFamily
 

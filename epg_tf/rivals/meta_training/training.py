@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from epg_tf.agent.arrays import Arrays
 from epg_tf.inner_loop.episodes import learning_curves
 from epg_tf.outer_loop.stop import StopRequest
+from epg_tf.rivals.learning import returns_of
 from epg_tf.rivals.meta_training.checkpoint import RivalCheckpoint
 from epg_tf.rivals.meta_training.folder import RivalFolder
-from epg_tf.rivals.meta_training.rival import Arrays, MetaLearner
+from epg_tf.rivals.meta_training.rival import MetaLearner
 from epg_tf.rivals.meta_training.settings import RivalTraining
 from epg_tf.seeds import validation_seed
 from epg_tf.statistics import iqm
@@ -114,7 +116,9 @@ def validation_curve(settings: RivalTraining, learner: MetaLearner, state: Array
     """Returns the learning curve on validation tasks, their interquartile mean per update, [K]."""
     seeds = [validation_seed(settings.seed, task) for task in range(settings.num_validation_tasks)]
     lifetime = settings.validation_updates, settings.steps_per_update
-    episodes = learner.learn(state, settings.family, seeds, *lifetime, settings.num_threads)
+    how = settings.steps_per_update, settings.num_threads
+    rollouts = learner.rollouts(state, settings.family, seeds, *how)
+    episodes = returns_of(rollouts, len(seeds), *lifetime)
     curves = learning_curves(episodes, *lifetime)
     return np.array([iqm(at_update) for at_update in curves.T])
 

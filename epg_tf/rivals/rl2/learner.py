@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import tensorflow as tf
 
+from epg_tf.agent.arrays import Arrays, in_order
 from epg_tf.agent.experience import Experience
-from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.rivals.meta_training.rival import Arrays, EpochOutcome, MetaLearner, in_order, numbered
+from epg_tf.inner_loop.episodes import EpisodeReturns, last_episodes
+from epg_tf.rivals.meta_training.rival import EpochOutcome, MetaLearner
+from epg_tf.rivals.ppo import GradientSteps
 from epg_tf.rivals.rl2.acting import RecurrentActor
 from epg_tf.rivals.rl2.network import RecurrentNetwork
 from epg_tf.rivals.rl2.normalisation import Normalisation
-from epg_tf.rivals.rl2.ppo import PPOUpdate, counted_rewards
+from epg_tf.rivals.rl2.ppo import chunks_of, counted_rewards, loss_of
 from epg_tf.rivals.rl2.settings import RL2
 from epg_tf.rivals.rl2.trials import TrialDriver, Trials
 from epg_tf.seeds import LifetimeSeed
@@ -34,21 +36,15 @@ class RL2Learner(MetaLearner):
             num_threads: Threads of the simulator; 0 for the caller's alone.
         """
         self._settings, self._family, self._num_threads = settings, family, num_threads
-        self._network = self._make_network(seed=0)
-        self._optimizer = tf.keras.optimizers.Adam(settings.learning_rate, epsilon=1e-5)
-        self._optimizer.build(self._network.parameters)
-        self._update = PPOUpdate(settings, self._network, self._optimizer)
+        network = self._make_network(seed=0)
+        loss = functools.partial(loss_of, settings, network)
+        self._steps = GradientSteps(settings, network.parameters, loss)
 
     def first_state(self, seed: int) -> Arrays:
         """Returns the initial state of a run with a seed."""
         weights = [variable.numpy() for variable in self._make_network(seed).parameters]
-        adam = tf.keras.optimizers.Adam(self._settings.learning_rate, epsilon=1e-5)
-        adam.build(self._network.parameters)
-        return {
-            **numbered("weights", weights),
-            **numbered("adam", [variable.numpy() for variable in adam.variables]),
-            **Normalisation.start(self._family.observation_size).as_arrays(),
-        }
+        normalisation = Normalisation.start(self._family.observation_size)
+        return {**self._steps.first_state(weights), **normalisation.as_arrays()}
 
     def train_epoch(
         self,
@@ -59,7 +55,6 @@ class RL2Learner(MetaLearner):
     ) -> EpochOutcome:
         """Runs a trial on every task, then PPO over all of them; see `MetaLearner`."""
         settings = self._settings
-        normalisation = Normalisation.from_arrays(state)
         driver = self._begin(state, self._family, seeds, self._num_threads)
         chunks = settings.trial_steps // settings.chunk_steps
         trials = driver.run(
@@ -67,41 +62,28 @@ class RL2Learner(MetaLearner):
             settings.chunk_steps,
             lambda: on_progress(_COLLECTING / chunks),
         )
-        after = normalisation.updated(trials.observations, trials.rewards, settings.discount)
+        before = Normalisation.from_arrays(state)
+        after = before.updated(trials.observations, trials.rewards, settings.discount)
         rewards = counted_rewards(
             after.scaled(trials.rewards), trials.ended, settings.num_free_episodes
         )
-        variables = [*self._network.parameters, *self._optimizer.variables]
-        held = [*in_order(state, "weights"), *in_order(state, "adam")]
-        for variable, value in zip(variables, held, strict=True):
-            variable.assign(value)
-        logs = self._update.run(trials, rewards, generator)
+        arrays, logs = self._steps.run(state, chunks_of(settings, trials, rewards), generator)
         on_progress(1.0 - _COLLECTING)
-        found = {
-            **numbered("weights", [v.numpy() for v in self._network.parameters]),
-            **numbered("adam", [v.numpy() for v in self._optimizer.variables]),
-            **after.as_arrays(),
-        }
+        found = {**arrays, **after.as_arrays()}
         return EpochOutcome(found, trials.rewards.size, {**_returns(trials), **logs})
 
-    def learn(
+    def rollouts(
         self,
         state: Arrays,
         family: TaskFamily,
         seeds: Sequence[LifetimeSeed],
-        num_updates: int,
-        steps_per_update: int,
+        num_steps: int,
         num_threads: int = 0,
-        on_update: Callable[[int], object] | None = None,
-    ) -> EpisodeReturns:
-        """Takes K times M steps of each task as a single trial; see `MetaLearner`."""
+    ) -> Iterator[Experience]:
+        """Lives through a single trial on each task; see `MetaLearner`."""
         driver = self._begin(state, family, seeds, num_threads)
-        episodes = EpisodeReturns(len(seeds))
-        for k in range(1, num_updates + 1):
-            episodes.add(_experience(driver.run(steps_per_update)))
-            if on_update is not None:
-                on_update(k)
-        return episodes
+        while True:
+            yield _experience(driver.run(num_steps))
 
     def _begin(
         self,
@@ -133,7 +115,7 @@ def _returns(trials: Trials) -> dict[str, float]:
     episodes.add(_experience(trials))
     all_of_them = episodes.of_lifetimes()
     return {
-        "return_mean": float(np.mean([np.mean(returns[-3:]) for returns in all_of_them])),
+        "return_mean": float(np.mean([last_episodes(returns) for returns in all_of_them])),
         "return_of_first_episode": float(np.mean([returns[0] for returns in all_of_them])),
     }
 

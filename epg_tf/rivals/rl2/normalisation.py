@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
+from epg_tf.agent.arrays import Arrays, named, record
 from epg_tf.agent.normaliser import RunningStatistics
-from epg_tf.rivals.meta_training.rival import Arrays
 
 _CLIP = 10.0
 _KINDS = ("observations", "rewards", "discounted")
@@ -36,24 +36,11 @@ class Normalisation:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Normalisation:
         """Restores the result of `as_arrays` from a state."""
-        return cls(
-            *(
-                RunningStatistics(
-                    float(arrays[f"{kind}_count"]),
-                    arrays[f"{kind}_total"],
-                    arrays[f"{kind}_total_of_squares"],
-                )
-                for kind in _KINDS
-            )
-        )
+        return cls(*(record(RunningStatistics, arrays, f"{kind}_") for kind in _KINDS))
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """Returns arrays by name for a state."""
-        return {
-            f"{kind}_{field.name}": np.asarray(getattr(getattr(self, kind), field.name))
-            for kind in _KINDS
-            for field in dataclasses.fields(RunningStatistics)
-        }
+        return named(**vars(self))
 
     def observation(self, samples: np.ndarray) -> np.ndarray:
         """Normalises observations [W, S] for the network."""

@@ -46,7 +46,7 @@ def advantages(
 
 
 def clipped_loss(
-    log_ratio: tf.Tensor, advantage: tf.Tensor, clip: float
+    log_ratio: tf.Tensor, advantage: tf.Tensor | np.ndarray, clip: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns PPO's loss, and the approximate KL of the new policy from the one that acted.
 

@@ -1,6 +1,7 @@
 """The evaluation from the outside: what it leaves behind, how it goes on, what it refuses."""
 
 import csv
+import itertools
 import json
 import re
 import sys
@@ -20,9 +21,9 @@ from commands import (
 from refusals import sentence_of
 
 from epg_tf import evaluate
+from epg_tf.agent.experience import Experience
 from epg_tf.evaluation.learning_curves import training
 from epg_tf.files import CONFIG_FILE
-from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.rivals import tf_agents_ppo, tf_agents_sac
 from epg_tf.run.lock import FolderLock
 from epg_tf.seeds import HELD_OUT_TASK_SEEDS
@@ -56,22 +57,23 @@ def seeing_loss(tmp_path_factory):
 def learning_nothing(lift):
     """Stands in for TF-Agents' agents: returns that tell methods, agents and episodes apart."""
 
-    def learn(settings, family, seeds, num_threads=0, on_update=None):
-        episodes = EpisodeReturns(len(seeds))
-        for worker, seed in enumerate(seeds):
-            first = lift - float(seed.task_seed % 100) - seed.key[-1] / 10.0
-            episodes.completed[worker] = [first, first + 1.0]
-            episodes.last_steps[worker] = [50, 100]
-        for k in range(1, settings.num_updates + 1):
-            on_update(k)
-        return episodes
+    def rollouts(settings, family, seeds, num_threads=0):
+        first = [lift - float(seed.task_seed % 100) - seed.key[-1] / 10.0 for seed in seeds]
+        steps = settings.steps_per_update
+        for begin in itertools.count(0, steps):
+            reward, ended = np.zeros((2, len(seeds), steps))
+            for step, more in ((49 - begin, 0.0), (99 - begin, 1.0)):
+                if 0 <= step < steps:
+                    reward[:, step], ended[:, step] = np.add(first, more), 1.0
+            none = np.zeros((len(seeds), steps, 1))
+            yield Experience(none, none, reward, np.zeros_like(ended), ended, none)
 
-    return learn
+    return rollouts
 
 
 def make_tf_agents_quick(patch):
-    patch.setattr(tf_agents_ppo, "learn", learning_nothing(0.0))
-    patch.setattr(tf_agents_sac, "learn", learning_nothing(0.05))
+    patch.setattr(tf_agents_ppo, "rollouts", learning_nothing(0.0))
+    patch.setattr(tf_agents_sac, "rollouts", learning_nothing(0.05))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from epg_tf.native.rules import observe_all
 from epg_tf.tasks import assets
 from epg_tf.tasks.bodies import building
 from epg_tf.tasks.bodies.chain import chain
+from epg_tf.tasks.bodies.factors import PARTS
 from epg_tf.tasks.bodies.random_body import RandomBody
 from epg_tf.tasks.bodies.robots import (
     DirHalfCheetah,
@@ -25,7 +26,7 @@ from epg_tf.tasks.bodies.rules import Layout, point_one
 from epg_tf.tasks.gymnasium_env import TaskEnv
 
 ROBOTS = [RandomWalker, RandomHalfCheetah, DirHalfCheetah, RandomSwimmer, GoalAnt]
-NOTHING = dict.fromkeys(("gravity", "mass", "friction", "thickness", "length", "damping", "gear"))
+NOTHING = dict.fromkeys(("gravity", *PARTS))
 ARM = "examples/robots/arm.xml"
 JOINTS = """
 <mujoco>
@@ -121,7 +122,7 @@ def test_chains_lead_where_mujoco_says_that_points_are():
         ("friction", {"geom_friction"}),
         ("thickness", {"geom_size"}),
         ("damping", {"dof_damping"}),
-        ("gear", {"actuator_gear"}),
+        ("strength", {"actuator_gear"}),
         ("length", {"body_mass", "body_inertia", "body_pos", "geom_size", "geom_pos"}),
     ],
 )
@@ -138,6 +139,90 @@ def test_each_factor_changes_what_it_should(quantity, changed):
     if quantity == "mass":
         ratio = tasks[0].model.body_inertia[1:] / nominal["body_inertia"][1:]
         np.testing.assert_allclose(ratio, np.repeat(drawn[0][:, None], 3, 1))
+
+
+SERVOS = """
+<mujoco>
+  <worldbody>
+    <body name="arm">
+      <joint name="turn" axis="0 0 1" damping="0.2"/>
+      <geom type="capsule" fromto="0 0 0 0.3 0 0" size="0.02"/>
+      <site name="end" pos="0.3 0 0"/>
+    </body>
+    <site name="wall" pos="0.3 0.3 0"/>
+  </worldbody>
+  <tendon><spatial name="tendon"><site site="end"/><site site="wall"/></spatial></tendon>
+  <actuator>
+    <position name="position" joint="turn" kp="10" kv="1" gear="2" forcerange="-3 3"/>
+    <velocity name="velocity" joint="turn" kv="2"/>
+    <motor name="motor" joint="turn"/>
+    <muscle name="muscle" tendon="tendon" force="5" lengthrange="0.1 0.5"/>
+  </actuator>
+</mujoco>
+"""
+
+
+@pytest.fixture(name="servos")
+def write_servos(tmp_path):
+    (tmp_path / "servos.xml").write_text(SERVOS)
+    return lambda **settings: RandomBody(
+        str(tmp_path / "servos.xml"), hides_activations=True, **settings
+    )
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_strength_multiplies_forces_and_moves_no_set_point(servos, factor):
+    model = servos(strength=(factor, factor)).sample(0).model
+    nominal = servos().sample(0).model
+    forces = []
+    for each in (nominal, model):
+        data = mujoco.MjData(each)
+        data.qpos[:], data.qvel[:], data.act[:] = 0.1, 0.3, 0.5
+        data.ctrl[:] = (0.1, 0.5, 0.4, 0.5)
+        mujoco.mj_forward(each, data)
+        forces.append(data.actuator_force[:, None] * data.actuator_moment.reshape(4, -1))
+        data.ctrl[0] = 100.0
+        mujoco.mj_forward(each, data)
+        forces[-1][0] += data.actuator_force[0]
+        data.qpos[:], data.qvel[:], data.ctrl[0] = 0.1, 0.0, 0.2
+        mujoco.mj_forward(each, data)
+        assert data.actuator_force[0] == pytest.approx(0.0)  # at its set point
+    assert np.abs(forces[0]).min() > 0
+    np.testing.assert_allclose(forces[1], factor * forces[0])
+
+
+def test_activations_are_accepted_only_by_those_who_know(servos, tmp_path):
+    servos()
+    with pytest.raises(ValueError, match="`RandomBody.hides_activations` .* of 1 actuators"):
+        RandomBody(str(tmp_path / "servos.xml"))
+
+
+def test_a_point_that_cannot_move_is_refused(tmp_path):
+    file = tmp_path / "base.xml"
+    file.write_text(
+        "<mujoco><worldbody><body name='base'><geom size='0.1'/><body name='arm' pos='0 0 0.3'>"
+        "<joint name='turn'/><geom size='0.1'/></body></body></worldbody>"
+        "<actuator><motor joint='turn'/></actuator></mujoco>"
+    )
+    with pytest.raises(ValueError, match="`RandomBody.point` .* must name what moves.*base, arm"):
+        RandomBody(str(file))
+    RandomBody(str(file), point="arm")
+
+
+def test_stiffness_and_damping_of_servos_are_factors_too(servos):
+    model = servos(kp={"position": (3.0, 3.0)}, kd=(2.0, 2.0)).sample(0).model
+    assert model.actuator_gainprm[:2, 0].tolist() == [30.0, 4.0]
+    assert model.actuator_biasprm[:2, 1:3].tolist() == [[-30.0, -2.0], [0.0, -4.0]]
+    with pytest.raises(ValueError, match="`RandomBody.kp` .* that there are: position"):
+        servos(kp={"velocity": (1, 2)})
+
+
+def test_without_being_told_velocity_counts_only_where_there_is_no_goal():
+    goal = ((0.1, 0.4), (-0.3, 0.3))
+    assert RandomBody(ARM).velocity_reward == 1.0
+    assert RandomBody(ARM, goal=goal).velocity_reward == 0.0
+    assert RandomBody(ARM, goal=goal, velocity_reward=0.3).velocity_reward == 0.3
+    assert GoalAnt().velocity_reward == 0.0
 
 
 def test_thickness_and_length_may_be_drawn_together_with_masses():
@@ -214,12 +299,13 @@ def test_ranges_go_by_names_and_the_first_that_fits_counts():
 
 
 def test_uniform_in_the_logarithm():
-    family = RandomBody(ARM, gear=(0.01, 100.0), gravity=(1, 16), log_uniform=("gear", "gravity"))
+    log = ("strength", "gravity")
+    family = RandomBody(ARM, strength=(0.01, 100.0), gravity=(1, 16), log_uniform=log)
     tasks = [family.sample(seed) for seed in range(200)]
-    gear = np.array([task.parameters["gear"] for task in tasks])
-    assert abs(np.median(np.log(gear))) < 0.6
+    strength = np.array([task.parameters["strength"] for task in tasks])
+    assert abs(np.median(np.log(strength))) < 0.6
     assert np.median([task.parameters["gravity"] for task in tasks]) == pytest.approx(4, rel=0.2)
-    np.testing.assert_allclose(tasks[0].model.actuator_gear[:, 0], gear[0])
+    np.testing.assert_allclose(tasks[0].model.actuator_gainprm[:, 0], 12 * strength[0])
 
 
 def test_actions_are_stretched_to_the_actuators_ranges():
@@ -302,14 +388,14 @@ def test_an_environment_of_any_robot():
     [
         (
             {"model": "hoper.xml"},
-            "`RandomBody.model` (='hoper.xml') must be an MJCF file: .*hopper.xml",
+            "`RandomBody.model` (='hoper.xml') must be an MJCF file that .*hopper.xml",
         ),
         ({"mass": (0, 1)}, "`RandomBody.mass` .* must be a pair .low, high."),
         (
             {"mass": {"wing": (1, 2)}},
             "must be by names, .* that there are: torso, thigh, leg, foot,",
         ),
-        ({"gear": {"thigh": (1, 2)}}, "that there are: actuator0, actuator1,"),
+        ({"strength": {"thigh": (1, 2)}}, "that there are: actuator0, actuator1,"),
         ({"log_uniform": ("speed",)}, "`RandomBody.log_uniform` .* some of 'gravity', 'mass'"),
         ({"gravity": (3, 2)}, "`RandomBody.gravity` .* 0 < low <= high"),
         ({"skipped_positions": 10}, "must be an integer from 0 to 9"),
@@ -320,6 +406,8 @@ def test_an_environment_of_any_robot():
         ({"goal": ((0.0, 1.0),)}, "two or three pairs"),
         ({"healthy": {"wing": (0, 1)}}, "by joints' names: rootx, rootz"),
         ({"healthy": {"rootz": 1.0}}, "pairs (low, high), of which either may be None"),
+        ({"healthy": {"rootz": (1.3, 0.8)}}, "must hold the start of rootz, 1.25"),
+        ({"healthy": {"rootz": (1.5, None)}}, "must hold the start of rootz, 1.25"),
         ({"control_cost": -1.0}, "a finite non-negative number"),
         ({"frame_skip": 0}, "must be a positive integer"),
     ],
@@ -333,7 +421,10 @@ def test_a_bad_setting_gets_a_sentence(values, sentence):
 def test_a_file_that_is_no_model_gets_a_sentence(tmp_path):
     file = tmp_path / "robot.xml"
     file.write_text("<mujoco><worldbody><body></worldbody></mujoco>")
-    with pytest.raises(ValueError, match="`RandomBody.model` .* must be an MJCF file"):
+    with pytest.raises(ValueError, match="`RandomBody.model` .* must be an MJCF file .* number=1"):
+        RandomBody(str(file))
+    file.write_text("<mujoco><worldbody><body/></worldbody></mujoco>")
+    with pytest.raises(ValueError, match="must have bodies and an <actuator> section"):
         RandomBody(str(file))
     assert assets.nominal_model("hopper.xml").nu == 3
 

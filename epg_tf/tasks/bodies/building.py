@@ -11,6 +11,7 @@ import mujoco
 import numpy as np
 
 from epg_tf.tasks import assets
+from epg_tf.tasks.bodies.factors import is_affine
 
 _GOAL_SIZE = 0.02  # of the model's extent
 _RED = (0.9, 0.1, 0.1, 1.0)
@@ -66,12 +67,34 @@ def build(
         model.geom_friction[number, 0] *= factor
     for number, factor in factors.get("damping", {}).items():
         model.dof_damping[model.dof_jntid == number] *= factor
-    for number, factor in factors.get("gear", {}).items():
-        model.actuator_gear[number] *= factor
+    for number, factor in factors.get("strength", {}).items():
+        _strengthen(model, number, factor)
+    for number, factor in factors.get("kp", {}).items():
+        model.actuator_gainprm[number, 0] *= factor
+        model.actuator_biasprm[number, :2] *= factor
+    for number, factor in factors.get("kd", {}).items():
+        if not model.actuator_biasprm[number, 1]:  # it holds a velocity
+            model.actuator_gainprm[number, 0] *= factor
+        model.actuator_biasprm[number, 2] *= factor
     if gravity is not None:
         model.opt.gravity[:] = (0.0, 0.0, -gravity)
     mujoco.mj_setConst(model, mujoco.MjData(model))  # recomputes what derives from this
     return model
+
+
+def _strengthen(model: mujoco.MjModel, actuator: int, factor: float) -> None:
+    """Multiplies an actuator's force; the set point of a servo stays where it is."""
+    if model.actuator_gaintype[actuator] == mujoco.mjtGain.mjGAIN_MUSCLE.value:
+        # The peak force, or the scale that it is derived from, of the active and the passive part.
+        model.actuator_gainprm[actuator, 2:4] *= factor
+        model.actuator_biasprm[actuator, 2:4] *= factor
+    elif is_affine(model, actuator):
+        model.actuator_gainprm[actuator, :3] *= factor
+        model.actuator_biasprm[actuator, :3] *= factor
+    else:
+        model.actuator_gear[actuator] *= factor
+        return
+    model.actuator_forcerange[actuator] *= factor
 
 
 def lift(model: mujoco.MjModel, nominal: mujoco.MjModel) -> tuple[int, float]:

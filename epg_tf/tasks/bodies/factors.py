@@ -26,7 +26,9 @@ PARTS = {
     "thickness": "geom",
     "length": "body",
     "damping": "joint",
-    "gear": "actuator",
+    "strength": "actuator",
+    "kp": "actuator",
+    "kd": "actuator",
 }
 
 
@@ -40,11 +42,16 @@ def parts(model: mujoco.MjModel, quantity: str) -> dict[int, str]:
     Returns:
         Names by id; the world body and its geoms are left out. A part without a name is called by
         its kind and id, such as "body4". Only spheres, capsules and cylinders have a thickness, and
-        bodies with a mesh have no length.
+        bodies with a mesh have no length. Only servos have a kp or a kd.
     """
     kind = PARTS[quantity]
     numbers = range(
-        {"body": model.nbody, "geom": model.ngeom, "joint": model.njnt, "actuator": model.nu}[kind]
+        {
+            "body": model.nbody,
+            "geom": model.ngeom,
+            "joint": model.njnt,
+            "actuator": model.nactuator,
+        }[kind]
     )
     if kind == "body":
         numbers = numbers[1:]
@@ -59,8 +66,18 @@ def parts(model: mujoco.MjModel, quantity: str) -> dict[int, str]:
             if shape not in _SIMPLE
         }
         numbers = [i for i in numbers if i not in rigid]
+    elif quantity in ("kp", "kd"):
+        column = 1 if quantity == "kp" else 2
+        numbers = [i for i in numbers if model.actuator_biasprm[i, column] and is_affine(model, i)]
     part = getattr(model, kind)
     return {i: part(i).name or f"{kind}{i}" for i in numbers}
+
+
+def is_affine(model: mujoco.MjModel, actuator: int) -> bool:
+    """Returns whether an actuator's force has a part that its own length or velocity determine."""
+    gain, bias = model.actuator_gaintype[actuator], model.actuator_biastype[actuator]
+    affine = mujoco.mjtGain.mjGAIN_AFFINE.value, mujoco.mjtBias.mjBIAS_AFFINE.value
+    return gain == affine[0] or bias == affine[1]
 
 
 def ranges(value: Any, names: Mapping[int, str]) -> dict[int, tuple[float, float]]:

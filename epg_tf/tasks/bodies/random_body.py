@@ -153,9 +153,7 @@ class RandomBody(BodySettings, TaskFamily):
         """Returns address in qpos, lowest and highest healthy value, [ranges, 3]."""
         rows = []
         for name, (low, high) in (self.healthy or {}).items():
-            joint = model.joint(name)
-            is_free = joint.type[0] == mujoco.mjtJoint.mjJNT_FREE.value
-            address = joint.qposadr[0] + 2 * is_free
+            address = requirements.height_or_angle(model, name)
             low, high = (-math.inf if low is None else low, math.inf if high is None else high)
             rows.append([address, low, high])
         return np.array(rows, float).reshape(-1, 3)

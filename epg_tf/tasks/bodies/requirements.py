@@ -21,9 +21,15 @@ def check(body: BodySettings) -> None:
     try:
         model = body.nominal
     except ValueError as error:
-        require("model", False, f"be an MJCF file: {str(error).partition(chr(10))[0]}")
+        said = " ".join(str(error).split())  # MuJoCo's second line has the place in the file
+        require("model", False, f"be an MJCF file that MuJoCo reads: {said.rstrip('.')}")
         raise
-    require("model", model.nu > 0 and model.nbody > 1, "be a body with actuators")
+    has_actuators = model.nu > 0 and model.nbody > 1
+    require("model", has_actuators, "have bodies and an <actuator> section (a URDF has none)")
+    require("model", model.nu == model.nactuator, "have one control for each actuator")
+    is_told = body.hides_activations or not model.na
+    rule = f"be True to accept the activations of {model.na} actuators, which agents do not see"
+    require("hides_activations", is_told, rule)
     for name in PARTS:
         try:
             ranges(getattr(body, name), parts(model, name))
@@ -37,6 +43,8 @@ def check(body: BodySettings) -> None:
     places = (*_names(model, "body", model.nbody)[1:], *_names(model, "site", model.nsite))
     is_place = body.point is None or body.point in places
     require("point", is_place, f"be None, or a body or site: {', '.join(places)}")
+    moves = not body.velocity_reward or body.point is not None or model.body_weldid[1] != 0
+    require("point", moves, f"name what moves, for the first body does not: {', '.join(places)}")
     lengths = [math.hypot(*way) if len(way) == 3 else 0.0 for way in body.directions]
     are_units = bool(lengths) and all(abs(length - 1.0) < 1e-6 for length in lengths)
     require("directions", are_units, "be one or more vectors of length 1, of three numbers each")
@@ -48,6 +56,19 @@ def check(body: BodySettings) -> None:
         require("healthy", joint in joints, f"be by joints' names: {', '.join(joints)}")
         is_pair = fits(bounds, tuple[float | None, float | None])
         require("healthy", is_pair, "be pairs (low, high), of which either may be None")
+        low, high = (
+            -math.inf if bounds[0] is None else bounds[0],
+            math.inf if bounds[1] is None else bounds[1],
+        )
+        start = float(model.qpos0[height_or_angle(model, joint)])
+        rule = f"hold the start of {joint}, {start:g}: each step would end an episode"
+        require("healthy", low < start < high, rule)
+
+
+def height_or_angle(model: mujoco.MjModel, joint: str) -> int:
+    """Returns the address in qpos of a joint's position, of a free joint's height."""
+    is_free = model.joint(joint).type[0] == mujoco.mjtJoint.mjJNT_FREE.value
+    return int(model.joint(joint).qposadr[0]) + 2 * is_free
 
 
 def _names(model: mujoco.MjModel, kind: str, count: int) -> list[str]:

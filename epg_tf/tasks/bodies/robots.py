@@ -45,7 +45,7 @@ class RandomHalfCheetah(RandomBody):
     gravity: tuple[float, float] | None = (5.0, 15.0)
     mass: dict | tuple[float, float] | None = _FACTORS
     friction: dict | tuple[float, float] | None = _FACTORS
-    gear: dict | tuple[float, float] | None = _FACTORS
+    strength: dict | tuple[float, float] | None = _FACTORS
     skipped_positions: int = 1
     velocity_bound: float | None = None
     control_cost: float = 0.1
@@ -81,7 +81,7 @@ class RandomSwimmer(RandomBody):
     model: str = "swimmer.xml"
     length: dict | tuple[float, float] | None = (0.5, 1.5)
     mass: dict | tuple[float, float] | None = _FACTORS
-    gear: dict | tuple[float, float] | None = _FACTORS
+    strength: dict | tuple[float, float] | None = _FACTORS
     skipped_positions: int = 2
     velocity_bound: float | None = None
     control_cost: float = 1e-4
@@ -101,7 +101,6 @@ class GoalAnt(RandomBody):
     model: str = "ant.xml"
     goal: tuple[tuple[float, float], ...] | None = ((0.0, 3.0), (-3.0, 3.0))
     distance_cost: float = 1.0
-    velocity_reward: float = 0.0
     healthy_reward: float = 3.0
     control_cost: float = 0.1
     skipped_positions: int = 2

@@ -43,14 +43,18 @@ class BodySettings(Settings):
             and its children stay attached. Capsules and cylinders keep their radius; other shapes
             keep their proportions. Masses follow the geometry.
         damping: Factors on joints' damping.
-        gear: Factors on the strength of actuators.
+        strength: Factors on the forces of actuators: on the gear of motors, on the gains and force
+            limits of servos, on the peak forces of muscles.
+        kp: Factors on the stiffness of servos that hold a position.
+        kd: Factors on the damping of servos, and on the gain of those that hold a velocity.
         log_uniform: The names of the quantities above that are uniform in their logarithm.
         skipped_positions: The number of first positions that are not observed.
         velocity_bound: Observed velocities are clipped to ± this; None for no clipping.
         point: The body or site whose velocity and distance count; None for the first body.
         directions: Unit vectors of the rewarded velocity. Each task has one, all equally likely,
             and the observation does not show it.
-        velocity_reward: Reward of a step per m/s in the task's direction.
+        velocity_reward: Reward of a step per m/s in the task's direction; None for 1, or 0 if there
+            is a goal.
         velocity_limit: The highest rewarded velocity, m/s; None for no limit.
         healthy_reward: Reward of a step that ends in a healthy state.
         control_cost: Cost of a step per squared norm of the action as given.
@@ -61,6 +65,8 @@ class BodySettings(Settings):
             free joint's range is of its height. Leaving any range ends the episode.
         start_noise: An episode starts at the model's positions and at rest, plus or minus up to
             this in each number, m, rad and per second.
+        hides_activations: True to accept muscles and filtered actuators, whose activations are
+            states that agents do not see.
         frame_skip: MuJoCo steps per environment step.
         time_limit: Environment steps after which an episode is truncated.
     """
@@ -72,13 +78,15 @@ class BodySettings(Settings):
     thickness: dict | tuple[float, float] | None = None
     length: dict | tuple[float, float] | None = None
     damping: dict | tuple[float, float] | None = None
-    gear: dict | tuple[float, float] | None = None
+    strength: dict | tuple[float, float] | None = None
+    kp: dict | tuple[float, float] | None = None
+    kd: dict | tuple[float, float] | None = None
     log_uniform: tuple[str, ...] = ()
     skipped_positions: int = 0
     velocity_bound: Annotated[float | None, _BOUND] = 10.0
     point: str | None = None
     directions: tuple[tuple[float, ...], ...] = ((1.0, 0.0, 0.0),)
-    velocity_reward: FiniteNumber = 1.0
+    velocity_reward: FiniteNumber | None = None
     velocity_limit: Annotated[float | None, _BOUND] = None
     healthy_reward: NonNegativeNumber = 0.0
     control_cost: NonNegativeNumber = 0.0
@@ -86,8 +94,14 @@ class BodySettings(Settings):
     distance_cost: NonNegativeNumber = 0.0
     healthy: dict | None = None
     start_noise: NonNegativeNumber = 5e-3
+    hides_activations: bool = False
     frame_skip: PositiveInt = 4
     time_limit: PositiveInt = 1000
+
+    def __post_init__(self):
+        if self.velocity_reward is None:  # runs and exports record the number
+            object.__setattr__(self, "velocity_reward", 1.0 if self.goal is None else 0.0)
+        super().__post_init__()
 
     @property
     def nominal(self) -> mujoco.MjModel:

@@ -14,7 +14,9 @@ _NAMES = {
     "thickness": "thickness (radius) of each geom",
     "length": "length of each body",
     "damping": "damping of each joint",
-    "gear": "strength of each actuator",
+    "strength": "strength of each actuator",
+    "kp": "stiffness of each servo",
+    "kd": "damping of each servo",
 }
 
 

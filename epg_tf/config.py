@@ -40,6 +40,7 @@ from epg_tf.tasks.bodies.robots import (
     RandomWalker,
 )
 from epg_tf.tasks.discrete import DiscreteActions
+from epg_tf.tasks.environments.gymnasium_tasks import GymnasiumTasks
 from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic_teacher import CriticTeacher
@@ -92,6 +93,7 @@ for _record in (
     RandomSwimmer,
     GoalAnt,
     DiscreteActions,
+    GymnasiumTasks,
 ):
     gin.external_configurable(
         _checked(_record, _record.__name__), name=_record.__name__, module=_record.__module__

@@ -58,6 +58,8 @@ def _render(process: RenderProcess) -> None:
     with command_line.one_process("render"):
         num_tasks = held_out_flags.num_tasks(FilmPlan.num_tasks)
         plan = FilmPlan(held_out_flags.read_loss(), num_tasks, _SECONDS.value)
+        if plan.family.simulator_type is not None:
+            raise ValueError(f"`--loss` (={loss_flags.LOSS.value}) must be of MuJoCo models.")
         root = pathlib.Path(config_flags.ROOT_DIR.value or "")
         folder = ResultsFolder(root, "render", plan.fingerprint)
         folder.open()

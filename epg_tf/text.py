@@ -47,7 +47,9 @@ def printable(text: str) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Returns a question in brackets with the nearest of the known names; empty if none is near."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, 1) or [one for one in known if name in one]
+    near = difflib.get_close_matches(name, known, 1) or [
+        one for one in known if name in one and len(name) > 2
+    ]
     return f" (did you mean {near[0]}?)" if name and near else ""
 
 

@@ -7,6 +7,8 @@
 --np starts ranks on this machine, and horovodrun on others too. --gin_binding changes a setting of
 the preset, for instance --gin_binding "InnerLoop.num_updates=64". --seed, --num_epochs and
 --num_workers are short for those of meta_train. The same command resumes the run in --root_dir.
+--env Pendulum-v1 --vary m=0.7:1.3 takes an environment of gymnasium instead of a preset, whose
+attribute m differs from task to task.
 Ctrl-C stops it at the end of the current epoch; horovodrun ends it after five seconds, in the
 middle of a longer epoch. `meta_train.start_from` names a loss to evolve
 further, such as 'reacher'. --dry_run trains nothing, and prints the steps, time and memory that the
@@ -15,7 +17,9 @@ run needs.
 
 from __future__ import annotations
 
+import ast
 import pathlib
+import re
 
 from absl import flags
 
@@ -29,6 +33,14 @@ _DRY_RUN = flags.DEFINE_bool(
     "much memory, and writes nothing. It lives a few updates to find out.",
 )
 
+_ENV = flags.DEFINE_string(
+    "env",
+    None,
+    "A gymnasium environment to evolve a loss for: its id, or a function as my_package:make_env.",
+)
+_VARY = flags.DEFINE_multi_string(
+    "vary", [], "An attribute of --env that is drawn per task, as m=0.7:1.3; several times."
+)
 _SHORT_FORMS = [
     flags.DEFINE_integer(name, None, f"Short for --gin_binding 'meta_train.{name} = …'.")
     for name in ("seed", "num_epochs", "num_workers")
@@ -53,10 +65,7 @@ def main() -> None:
 
     ranks = Ranks()
     with command_line.one_sentence(ranks):
-        files, bindings = config_flags.presets("gin/reacher.gin")
-        given = [flag for flag in _SHORT_FORMS if flag.value is not None]
-        short_forms = [f"meta_train.{flag.name} = {flag.value}" for flag in given]
-        settings = config.read(files, [*bindings, *short_forms])
+        settings = config.read(*_presets())
         config_text = config.complete_config()
         settings.family.sample(TRAINING_TASK_SEEDS[0])  # raises before there is a folder
         require_memory(settings.inner_loop, settings.family, len(ranks.share(settings.num_workers)))
@@ -88,6 +97,32 @@ def main() -> None:
             f"Next: python -m epg_tf.evaluate --loss {root} --root_dir {root}/evaluation",
             flush=True,
         )
+
+
+def _presets() -> tuple[list[str], list[str]]:
+    """Returns the presets and bindings, with those that the short forms stand for.
+
+    Raises:
+        ValueError: If there is no preset, or --vary is not of an environment or not a range.
+    """
+    given = [flag for flag in _SHORT_FORMS if flag.value is not None]
+    short_forms = [f"meta_train.{flag.name} = {flag.value}" for flag in given]
+    ranges = {}
+    for text in _VARY.value:
+        found = re.fullmatch(r"([\w.]+)=([^:]+):([^:]+)", text)
+        rule = f"`--vary` (={text}) must be as m=0.7:1.3, beside an --env."
+        if found is None or _ENV.value is None:
+            raise ValueError(rule)
+        try:
+            ranges[found[1]] = tuple(ast.literal_eval(end) for end in found.groups()[1:])
+        except (ValueError, SyntaxError):
+            raise ValueError(rule) from None
+    if _ENV.value is None:
+        files, bindings = config_flags.presets("gin/reacher.gin")
+        return files, [*bindings, *short_forms]
+    files = config_flags.GIN_FILE.value or ["gin/evolved/environment.gin"]
+    environment = [f"GymnasiumTasks.id = {_ENV.value!r}", f"GymnasiumTasks.ranges = {ranges}"]
+    return files, [*environment, *config_flags.GIN_BINDING.value, *short_forms]
 
 
 if __name__ == "__main__":

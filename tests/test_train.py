@@ -789,7 +789,7 @@ def test_a_run_says_how_it_ended_to_programs(tmp_path):
 
 
 def test_a_full_disk_is_a_sentence(capfd):
-    with pytest.raises(SystemExit) as exit_of, command_line.disk_trouble_as_one_sentence():
+    with pytest.raises(SystemExit) as exit_of, command_line.trouble_as_one_sentence():
         pathlib.Path("/dev/full").write_text("not even this")
     assert exit_of.value.code == command_line.DISK_TROUBLE
     said = capfd.readouterr().err

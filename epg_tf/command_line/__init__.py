@@ -67,6 +67,7 @@ logging.get_absl_handler().addFilter(lambda record: "retracing" not in record.ge
 
 BAD_INPUT = 2
 RANK_LOST = 1
+FAILED = 1  # what the user brought, in the middle of the work
 DISK_TROUBLE = 1  # not the user's fault: `launch/supervise.sh` tries again
 _DISK_TROUBLES = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)))
 
@@ -113,7 +114,7 @@ def run(main: Callable[[list[str]], None], *required: str, lives: bool = False) 
     def start(arguments: list[str]) -> None:
         if lives:
             trial.begin()
-        with disk_trouble_as_one_sentence():
+        with trouble_as_one_sentence():
             main(arguments)
 
     app.run(start, flags_parser=_parse)
@@ -135,12 +136,14 @@ def _parse(arguments: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def disk_trouble_as_one_sentence() -> Iterator[None]:
-    """Ends the process with one sentence if a write fails, for instance on a full disk."""
+def trouble_as_one_sentence() -> Iterator[None]:
+    """Ends the process with one sentence if a write fails, as on a full disk, or an environment."""
     try:
         yield
     except Exception as error:  # TensorFlow raises its own types for file errors
         text = str(error)
+        if getattr(error, "is_one_sentence", False):  # an environment's, for instance
+            fail(text, FAILED)
         trouble = next((trouble for trouble in _DISK_TROUBLES if trouble in text), None)
         if trouble is None:
             raise

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from epg_tf.agent import driver
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.seeds import LifetimeSeed, Stream
+from epg_tf.tasks import simulator as simulators
 from epg_tf.tasks.environment import BatchedEnvironment
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.tasks.simulator import BatchSimulator
 
 
 def make_driver(
@@ -36,7 +36,7 @@ def make_driver(
     Returns:
         A driver that collects the agents' next steps whenever it is run.
     """
-    simulator = BatchSimulator(
+    simulator = simulators.start(
         family,
         [family.sample(seed.task_seed) for seed in seeds],
         [seed.generator(resets) for seed in seeds],

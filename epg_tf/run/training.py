@@ -41,7 +41,9 @@ def train(
     start = settings.strategy.init(first_phi)
     with run, stop:
         checkpoint = ranks.broadcast(run.open(start, start_made))
-        partial_epochs = PartialEpochs(run.partial_epochs, lambda: stop.requested)
+        partial_epochs = None
+        if settings.family.simulator_type is None:  # others cannot be saved in between
+            partial_epochs = PartialEpochs(run.partial_epochs, lambda: stop.requested)
         records = meta_train(
             settings,
             ranks,
@@ -53,7 +55,7 @@ def train(
         )
         for record in records:
             run.record_epoch(record)
-            if ranks.is_first:
+            if ranks.is_first and partial_epochs is not None:
                 partial_epochs.remove_until(record.checkpoint.state.epoch)
             if record.stopped:
                 return False

@@ -47,6 +47,8 @@ def is_compilable(simulator: BatchSimulator) -> bool:
     The workers share one mjData: its state outside the full physics would leak between workers.
     """
     family, model = simulator.family, simulator.tasks[0].model
+    if family.simulator_type is not None:
+        return False
     width = model.nu if family.num_actions is not None else family.action_size
     plain = not (model.nmocap or model.neq or model.nplugin or model.nuserdata)
     return rules_in_force(family) is not None and plain and width == model.nu

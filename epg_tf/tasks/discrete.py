@@ -34,6 +34,8 @@ class DiscreteActions(Settings, WrappedFamily):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require("family", self.family.num_actions is None, "be a family with box actions")
+        is_model = self.family.simulator_type is None
+        self._require("family", is_model, "be a family of MuJoCo models")
 
     @functools.cached_property
     def grid(self) -> np.ndarray:

@@ -10,9 +10,8 @@ written once and serve compiled calls, the batched simulator and the scalar envi
 import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import mujoco
 import numpy as np
 
 from epg_tf.native.rules import observe_all, terminated_all
@@ -31,13 +30,14 @@ class Task:
     """One task: a MuJoCo model and its drawn quantities.
 
     Attributes:
-        model: The compiled model. Models of one family have equal sizes; their numbers differ.
+        model: The compiled model. Models of one family have equal sizes; their numbers differ. None
+            where the family has a `simulator_type` of its own.
         parameters: The drawn quantities, and derived ones that the family's rules need. All tasks
             of a family have the same keys and shapes. A key that begins with "_" is for the rules
             alone, not for people.
     """
 
-    model: mujoco.MjModel
+    model: Any
     parameters: Mapping[str, np.ndarray | float]
 
 
@@ -90,6 +90,9 @@ class TaskFamily(abc.ABC):
         num_actions: The size of a finite action space; None for a box.
         frame_skip: MuJoCo steps per environment step.
         time_limit: Environment steps after which an episode is truncated.
+        simulator_type: The class that steps the tasks, made and used like
+            `simulator.BatchSimulator`, which None stands for. Another one's state is not saved, so
+            an epoch that is cut off begins again.
     """
 
     observation_size: int
@@ -97,6 +100,7 @@ class TaskFamily(abc.ABC):
     num_actions: int | None = None
     frame_skip: int
     time_limit: int
+    simulator_type: type | None = None
 
     @property
     def action_features(self) -> int:
@@ -126,7 +130,8 @@ class TaskFamily(abc.ABC):
                 raise
             what = f"`{type(self).__name__}` (task {task_seed}) must draw what MuJoCo takes"
             raise ValueError(f"{what}; it says: {said.removeprefix('Error: ')}.") from error
-        leave_out_idle_physics(task.model)
+        if task.model is not None:
+            leave_out_idle_physics(task.model)
         return task
 
     @abc.abstractmethod

@@ -216,6 +216,23 @@ class BatchSimulator:
         return Step(self._arrived, reward, terminated, truncated)
 
 
+def start(
+    family: TaskFamily,
+    tasks: Sequence[Task],
+    rngs: Sequence[np.random.Generator],
+    num_threads: int = 0,
+) -> BatchSimulator:
+    """Starts an episode for every worker, in the family's kind of simulator.
+
+    Args:
+        family: The family that the tasks were drawn from.
+        tasks: One task per worker.
+        rngs: One generator per worker.
+        num_threads: See `BatchSimulator`.
+    """
+    return (family.simulator_type or BatchSimulator)(family, tasks, rngs, num_threads)
+
+
 def write_control(
     control: np.ndarray, bounds: tuple[np.ndarray, np.ndarray], out: np.ndarray
 ) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from epg_tf.rivals.rl2.acting import RecurrentActor
 from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.family import TaskFamily
-from epg_tf.tasks.simulator import BatchSimulator, Step
+from epg_tf.tasks.simulator import Step, start
 
 
 class Simulator(Protocol):
@@ -38,9 +38,7 @@ def make_simulator(
     if own is not None:
         return own(seeds)
     tasks = [family.sample(seed.task_seed) for seed in seeds]
-    return BatchSimulator(
-        family, tasks, [seed.generator(Stream.RESETS) for seed in seeds], num_threads
-    )
+    return start(family, tasks, [seed.generator(Stream.RESETS) for seed in seeds], num_threads)
 
 
 class Trials(NamedTuple):

@@ -1,0 +1,1 @@
+"""Any gymnasium environment as a family of tasks."""

@@ -6,6 +6,7 @@
 | line 4: epsilon_i, phi + sigma epsilon_i         | `seeds`; `outer_loop.strategy`, `ask`      |
 | line 5: M_i ~ p(M)                               | `tasks.family`; `tasks.reacher`, `.hopper` |
 | p(M) from any MJCF file; other robots            | `tasks.bodies`                             |
+| p(M) from any gymnasium environment              | `tasks.environments`                       |
 | lines 6-12: one lifetime of K updates            | `inner_loop.lifetime.Workers.live`         |
 | lines 7-11: M steps with resets                  | `agent.driver`, `tasks.simulator`          |
 | line 9: a_t ~ pi_theta(. given s_t)              | `agent.acting`                             |

@@ -55,7 +55,7 @@ def test_a_command_names_what_is_there(line):
         assert (PROJECT / preset).exists() or preset in ("robot.gin", "operative_config.gin")
     loss = given.get("loss") or ""
     assert not loss.startswith("losses/") or (PROJECT / loss).is_dir()
-    if name == "train" and "robot.gin" not in given["gin_file"]:
+    if name == "train" and "robot.gin" not in given["gin_file"] and not given["env"]:
         config.read([str(PROJECT / preset) for preset in given["gin_file"]], given["gin_binding"])
 
 

@@ -1,12 +1,13 @@
 """Any gymnasium environment is a family of tasks: what it does, what it refuses, and runs on it."""
 
 import dataclasses
+import re
 import sys
 
 import gymnasium
 import numpy as np
 import pytest
-from commands import call, execute, make_loss, metrics_of, summary_of
+from commands import PROJECT, call, execute, make_loss, metrics_of, summary_of
 from gymnasium.spaces import Box, Dict, Discrete
 from refusals import sentence_of
 
@@ -221,6 +222,17 @@ def test_runs_repeat_themselves_go_on_and_are_evaluated(name, ranges, tmp_path):
     few = {"num_tasks": 2, "num_seeds": 1, "methods": methods, "gin_file": [], "gin_binding": []}
     call(evaluate, loss=str(roots[0]), root_dir=str(roots[2]), **few)
     assert set(summary_of(roots[2])) >= set(methods)
+
+
+def test_the_environment_of_the_page_is_one(tmp_path, monkeypatch):
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (PROJECT / "docs/environments.md").read_text(), re.S
+    )
+    (tmp_path / "buoy.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    ranges = {"mass": (0.5, 2.0), "current": (-0.5, 0.5)}
+    workers = start(GymnasiumTasks("buoy:Buoy", ranges, time_limit=100), [0, 1])
+    assert np.isfinite(workers.step(np.zeros((2, 1))).reward).all()
 
 
 def test_ranks_do_not_change_phi(tmp_path):

@@ -23,6 +23,9 @@ class WorkerAdam:
 
     Attributes:
         variables: The trained variables.
+        count: t, the number of steps so far.
+        m: The means of gradients, a variable each.
+        v: The means of squared gradients, a variable each.
     """
 
     def __init__(
@@ -41,36 +44,33 @@ class WorkerAdam:
         self.variables = list(variables)
         self._learning_rate = learning_rate
         self._epsilon = epsilon
-        self._count = tf.Variable(0.0)  # t  # pyright: ignore[reportArgumentType]
-        self._m = [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
-        self._v = [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
+        self.count = tf.Variable(0.0)  # pyright: ignore[reportArgumentType]
+        self.m = [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
+        self.v = [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
 
     def reset(self) -> None:
         """Resets the moments and the count of steps to zero."""
-        for variable in (self._count, *self._m, *self._v):
+        for variable in (self.count, *self.m, *self.v):
             variable.assign(tf.zeros_like(variable))
 
     def moments(self) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
         """Returns t, and the means of gradients and of their squares, one array per variable."""
-        return (
-            float(self._count.numpy()),
-            [m.numpy() for m in self._m],
-            [v.numpy() for v in self._v],
-        )
+        m, v = ([moment.numpy() for moment in moments] for moments in (self.m, self.v))
+        return float(self.count.numpy()), m, v
 
     def restore(self, count: float, m: Sequence[np.ndarray], v: Sequence[np.ndarray]) -> None:
         """Restores the result of `moments`."""
-        self._count.assign(count)
-        for variable, value in zip((*self._m, *self._v), (*m, *v), strict=True):
+        self.count.assign(count)
+        for variable, value in zip((*self.m, *self.v), (*m, *v), strict=True):
             variable.assign(value)
 
     def steps(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Returns the steps that `descend` subtracts, finite if gradients are; changes nothing."""
-        t = self._count + 1.0
+        t = self.count + 1.0
         rate = self._learning_rate * tf.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)  # pyright: ignore[reportOperatorIssue]
         return [
             _towards(m, g, BETA_1) * rate / (tf.sqrt(_towards(v, g * g, BETA_2)) + self._epsilon)
-            for m, v, g in zip(self._m, self._v, gradients, strict=True)
+            for m, v, g in zip(self.m, self.v, gradients, strict=True)
         ]
 
     def descend(
@@ -84,9 +84,9 @@ class WorkerAdam:
             may_move: The workers that take the steps, [W] bool. The others keep their variables,
                 and their moments decay as for a gradient of 0.
         """
-        self._count.assign_add(1.0)
+        self.count.assign_add(1.0)
         for variable, m, v, g, step in zip(
-            self.variables, self._m, self._v, gradients, steps, strict=True
+            self.variables, self.m, self.v, gradients, steps, strict=True
         ):
             moves = tf.reshape(may_move, [-1] + [1] * (len(variable.shape) - 1))
             g = tf.where(moves, g, 0.0)

@@ -1,7 +1,13 @@
-"""theta of W agents: policy, memory and value function, drawn afresh for every lifetime."""
+"""theta of W agents: policy, memory and value function, drawn afresh for every lifetime.
+
+Between gradient steps theta is plain arrays, `AgentState`. The networks compute with them.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +21,31 @@ from epg_tf.agent.networks import (
     Policy,
     draw_weights,
 )
+
+NETWORKS = ("policy", "memory", "value_function")
+
+
+@dataclasses.dataclass
+class AgentState:
+    """theta of W agents and the state of their Adam; gradient steps change the arrays in place.
+
+    Attributes:
+        theta: The weights of all networks, flat, in the order of `Agents.networks`, [W, P] float32.
+        moments: Adam's means of gradients and of their squares, [W, 2, P] float32.
+        counts: The number of Adam's steps of each network, [networks].
+    """
+
+    theta: np.ndarray
+    moments: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def side_by_side(cls, parts: Sequence[AgentState]) -> AgentState:
+        """Concatenates the states of groups of agents that have taken equally many steps."""
+        theta, moments = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("theta", "moments")
+        )
+        return cls(theta, moments, parts[0].counts)
 
 
 class Agents:
@@ -40,7 +71,7 @@ class Agents:
         mean_activation: str | None = None,
         log_std_bounds: tuple[float, float] | None = None,
     ):
-        """Makes the networks; `reset` gives them their weights.
+        """Makes the networks.
 
         Args:
             num_workers: W.
@@ -73,20 +104,46 @@ class Agents:
         self.value_function(observation)
         self.memory(None)
 
-    def reset(self, generators: Sequence[np.random.Generator]) -> None:
-        """Draws new weights for every agent, worker w's from `generators[w]` alone.
+    def draw(self, generators: Sequence[np.random.Generator]) -> AgentState:
+        """Returns new agents and a new Adam; worker w's weights depend on `generators[w]` alone."""
+        drawn = [w for network in self.networks.values() for w in draw_weights(network, generators)]
+        theta = np.concatenate([weight.reshape(len(weight), -1) for weight in drawn], axis=1)
+        moments = np.zeros((len(theta), 2, theta.shape[1]), np.float32)
+        return AgentState(theta, moments, np.zeros(len(self.networks), np.int64))
 
-        Args:
-            generators: One per worker; workers beyond the last one copy that one's agent.
-        """
-        for network in self.networks.values():
-            drawn = draw_weights(network, generators)
-            network.set_weights([pad_workers(weight, self.num_workers) for weight in drawn])
+    def assign(self, theta: np.ndarray) -> None:
+        """Gives the networks the weights [W, P]; agents beyond the last one are its copies."""
+        self._assign([pad_workers(view, self.num_workers) for view in self.parts(theta)])
+
+    def parts(self, flat: np.ndarray) -> list[np.ndarray]:
+        """Returns views of [W, P] in the shapes of `weights`, [W, ...] each."""
+        shapes = [weight.shape[1:].as_list() for weight in self.weights]
+        sizes = [math.prod(shape) for shape in shapes]
+        ends = itertools.accumulate(sizes, initial=0)
+        return [
+            flat[:, start:end].reshape(len(flat), *shape)
+            for (start, end), shape in zip(itertools.pairwise(ends), shapes, strict=True)
+        ]
+
+    def policy_weights(self, state: AgentState) -> list[np.ndarray]:
+        """Returns copies of the policies' weights, [W, ...] each, in the order of Keras."""
+        return [w.copy() for w in self.parts(state.theta)[: len(self.policy.weights)]]
+
+    @tf.function(autograph=False)
+    def _assign(self, weights: list[np.ndarray]) -> None:
+        """Assigns all weights in one call, since each call costs as much as an assignment."""
+        for variable, weight in zip(self.weights, weights, strict=True):
+            variable.assign(weight)
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        """The variables of all networks, in the order of theta."""
+        return [weight for network in self.networks.values() for weight in network.weights]
 
     @property
     def networks(self) -> dict[str, tf.keras.Model]:
         """All networks by name."""
-        return {name: getattr(self, name) for name in ("policy", "memory", "value_function")}
+        return {name: getattr(self, name) for name in NETWORKS}
 
 
 def pad_workers(array: np.ndarray, width: int) -> np.ndarray:

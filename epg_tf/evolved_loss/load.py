@@ -20,7 +20,7 @@ from epg_tf.evolved_loss.folder import (
     shipped_losses,
 )
 from epg_tf.files import CONFIG_FILE, crc32_of, flatten
-from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.networks import build_loss
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.checkpoint import CheckpointFolder, load_checkpoint
 from epg_tf.outer_loop.settings import MetaTraining
@@ -135,7 +135,7 @@ def load(
     teacher = TrainedTeacher(config.read(found[:1], []), networks) if networks else None
     settings = config.read([*found[:1], *gin_files], bindings)
     family = settings.family
-    needed = Learner(settings.inner_loop, family, 1).loss.size
+    needed = build_loss(settings.inner_loop, family).size
     if len(phi) != needed:
         raise ValueError(
             f"`{flag}` (={path}) must fit the config: it has {len(phi):,} parameters, and a loss "

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from epg_tf.agent.agents import AgentState
 from epg_tf.inner_loop.episodes import EpisodeReturns
 from epg_tf.inner_loop.lifetime import Lifetimes, Update, Workers
 from epg_tf.inner_loop.lifetime_state import Snapshotter
@@ -127,6 +128,7 @@ def _side_by_side(parts: Sequence[Lifetimes]) -> Lifetimes:
         final_returns=np.concatenate([part.final_returns for part in parts]),
         diverged=np.concatenate([part.diverged for part in parts]),
         episodes=EpisodeReturns.side_by_side([part.episodes for part in parts]),
+        agents=AgentState.side_by_side([part.agents for part in parts]),
         statistics={
             name: running.side_by_side([part.statistics[name] for part in parts])
             for name, running in parts[0].statistics.items()

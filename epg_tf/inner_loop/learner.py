@@ -11,14 +11,16 @@ gradients, and an element-wise optimiser on [W, ...] variables is W independent 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from epg_tf.agent.adam import WorkerAdam, all_finite
-from epg_tf.agent.agents import Agents, pad_workers
+from epg_tf.agent.agents import AgentState, pad_workers
 from epg_tf.inner_loop.batch import UpdateBatch
-from epg_tf.inner_loop.objective import Given, Objective, build
+from epg_tf.inner_loop.networks import build_agents, build_loss
+from epg_tf.inner_loop.objective import Given, Objective
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.family import TaskFamily
@@ -29,18 +31,42 @@ _FEWEST = 3
 _MANY = 8  # gradient steps; with fewer, unrolling saves less than its compilation takes
 
 
+class Backend(Protocol):
+    """Takes gradient steps: the reference `Learner`, or machine code, `NativeLearner`."""
+
+    def load(self, phi: np.ndarray) -> None:
+        """Takes the losses of W workers, [W, P], for the lifetimes that begin."""
+        ...
+
+    def descend(
+        self, state: AgentState, batch: UpdateBatch, guidance: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Takes one update's gradient steps.
+
+        Args:
+            state: The agents, changed in place.
+            batch: The batch of the update.
+            guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
+
+        Returns:
+            The mean of L_phi over the gradient steps, and which workers diverged, [W] each. A
+            diverged worker had a gradient that was not finite, and skipped that step.
+        """
+        ...
+
+
 class Learner:
-    """Trains W agents, each on its own loss.
+    """Takes the gradient steps of W agents in TensorFlow, for all settings; a `Backend`.
 
     Attributes:
-        agents: theta.
-        loss: phi, a network with W sets of weights.
+        agents: Networks for theta, at least three sets of weights.
+        loss: The network of phi, as many sets.
         objective: Eq. 6.
-        optimizers: One Adam per trained network of the agents, by name.
+        optimizers: One Adam per network of the agents, by name.
     """
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
-        """Builds the networks; `reset` starts a lifetime.
+        """Builds the networks; `load` gives them their losses.
 
         Args:
             settings: The settings of the lifetimes.
@@ -50,96 +76,103 @@ class Learner:
         self._num_workers = num_workers
         self._num_minibatches = settings.num_minibatches
         width = max(_FEWEST, num_workers)
-        self.agents = Agents(
-            width,
-            family.observation_size,
-            family.action_size,
-            family.num_actions,
-            hidden_sizes=settings.hidden_sizes,
-            memory_size=settings.memory_size,
-            initial_log_std=settings.initial_log_std,
-            mean_activation=settings.mean_activation,
-            log_std_bounds=settings.log_std_bounds,
-        )
-        self.loss = settings.learned_loss.build(width)
-        build(self.loss, self.agents, settings, family)
+        self.agents = build_agents(settings, family, width)
+        self.loss = build_loss(settings, family, width)
         self.objective = Objective(self.agents, self.loss, settings.guide)
-        networks = {"policy": self.agents.policy, "value_function": self.agents.value_function}
-        if settings.train_memory and "memory" in settings.learned_loss.inputs:
-            networks["memory"] = self.agents.memory
         self.optimizers = {
-            name: WorkerAdam(
-                network.trainable_variables, settings.learning_rate, settings.adam_epsilon
-            )
-            for name, network in networks.items()
+            name: WorkerAdam(network.weights, settings.learning_rate, settings.adam_epsilon)
+            for name, network in self.agents.networks.items()
         }
+        trains_memory = settings.train_memory and "memory" in settings.learned_loss.inputs
+        self._trained = tuple(n for n in self.optimizers if n != "memory" or trains_memory)
 
-    def reset(self, phi: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
-        """Starts W lifetimes: fresh agents, fresh optimisers, the losses phi [W, P]."""
-        self.agents.reset(generators)
+    def load(self, phi: np.ndarray) -> None:
+        """Takes the losses phi [W, P]; see `Backend`."""
         self.loss.assign(pad_workers(phi, self.agents.num_workers))
-        for optimizer in self.optimizers.values():
-            optimizer.reset()
-
-    def invalidate(self) -> None:
-        """Takes note that the caller has changed the agents or their optimisers."""
 
     def padded(self, batch: UpdateBatch) -> UpdateBatch:
         """Pads a batch of W workers to the number of agents."""
         width = self.agents.num_workers
         return UpdateBatch(*(None if a is None else pad_workers(a, width) for a in batch))
 
-    def policy_weights(self) -> list[np.ndarray]:
-        """Returns the policies' weights, [W, ...] each, in the order of the Keras model."""
-        return self._as_arrays(self._policy_weights())
-
-    def update(
+    def descend(
         self,
+        state: AgentState,
         batch: UpdateBatch,
         guidance: float,
         networks: tuple[str, ...] | None = None,
-    ) -> dict[str, np.ndarray]:
-        """Takes one update's gradient steps.
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Takes one update's gradient steps; see `Backend`.
 
-        Args:
-            batch: The batch of the update.
-            guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
-            networks: Names of `optimizers` that take the steps; by default all that the loss
-                reaches.
-
-        Returns:
-            `loss`, the mean learned loss over the gradient steps, and `diverged`, [W] each. A
-            diverged worker had a gradient that was not finite, and skipped that step.
+        `networks` names the networks that take the steps; by default all that the loss reaches.
         """
-        loss, diverged = self._take_steps(batch, guidance, networks)
-        return {"loss": loss, "diverged": diverged}
+        self._assign(state)
+        padded, alpha = self.padded(batch), tf.constant(guidance, tf.float32)
+        taken = self._update(padded, alpha, guidance < 1.0, guidance > 0.0, networks)
+        self._read(state)
+        return self._as_arrays(taken)
 
-    def policy_gradient(self, batch: UpdateBatch, guidance: float) -> np.ndarray:
+    def policy_gradient(self, state: AgentState, batch: UpdateBatch, guidance: float) -> np.ndarray:
         """Returns the first gradient of an update over all M steps, without a step.
 
         Args:
+            state: The agents.
             batch: The batch of the update.
             guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
 
         Returns:
-            The gradient by the policies' parameters, in the order of `policy_weights`, [W, number].
+            The gradient by the policies' parameters, in the order of theta, [W, number].
         """
+        self.agents.assign(state.theta)
         batch, alpha = self.padded(batch), tf.constant(guidance, tf.float32)
         gradient = self._policy_gradient(batch, alpha, guidance < 1.0, guidance > 0.0)
         return self._as_arrays(gradient)
 
-    def loss_inputs(self, batch: UpdateBatch) -> LossInputs:
+    def loss_inputs(self, state: AgentState, batch: UpdateBatch) -> LossInputs:
         """Returns the inputs of the loss before an update, [W, ...] each; None for the others."""
+        self.agents.assign(state.theta)
         inputs = self._as_arrays(self._loss_inputs(self.padded(batch)))
         return LossInputs(**dict.fromkeys(LossInputs._fields, None) | inputs)
 
-    def _take_steps(
-        self, batch: UpdateBatch, guidance: float, networks: tuple[str, ...] | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Takes the gradient steps of an update; returns `loss` and `diverged`, [W] each."""
-        batch, alpha = self.padded(batch), tf.constant(guidance, tf.float32)
-        taken = self._update(batch, alpha, guidance < 1.0, guidance > 0.0, networks)
-        return self._as_arrays(taken)
+    def _assign(self, state: AgentState) -> None:
+        """Copies agents and their Adam into the variables."""
+        width = self.agents.num_workers
+        padded = [pad_workers(view, width) for view in self._views(state)]
+        self._assign_all(padded, state.counts.astype(np.float32))
+
+    def _read(self, state: AgentState) -> None:
+        """Copies agents and their Adam out of the variables."""
+        values, counts = self._read_all()
+        for view, value in zip(self._views(state), values, strict=True):
+            view[...] = value.numpy()[: self._num_workers]
+        state.counts[:] = counts
+
+    def _views(self, state: AgentState) -> list[np.ndarray]:
+        """Returns views of agents and moments in the shapes of `_variables`."""
+        return [
+            view
+            for flat in (state.theta, state.moments[:, 0], state.moments[:, 1])
+            for view in self.agents.parts(flat)
+        ]
+
+    @property
+    def _variables(self) -> list[tf.Variable]:
+        adams = self.optimizers.values()
+        moments = [moment for of in ("m", "v") for adam in adams for moment in getattr(adam, of)]
+        return [*self.agents.weights, *moments]
+
+    @tf.function(autograph=False)
+    def _assign_all(self, values: list[tf.Tensor], counts: tf.Tensor) -> None:
+        """Assigns all variables in one call, since each call costs as much as an assignment."""
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)
+        for number, adam in enumerate(self.optimizers.values()):
+            adam.count.assign(counts[number])
+
+    @tf.function(autograph=False)
+    def _read_all(self) -> tuple[list[tf.Tensor], tf.Tensor]:
+        counts = tf.stack([adam.count for adam in self.optimizers.values()])
+        return [variable.read_value() for variable in self._variables], counts
 
     @tf.function(jit_compile=True)
     def _update(
@@ -203,7 +236,7 @@ class Learner:
             total, learned_loss = self.objective(given, rows)
         names = [
             name
-            for name in networks or self.optimizers
+            for name in networks or self._trained
             if (name != "value_function" or given.guided) and (name != "memory" or given.learned)
         ]
         return learned_loss, self._descend(tape, total, names)
@@ -222,8 +255,3 @@ class Learner:
         for adam, mine, taken in zip(optimizers, gradients, steps, strict=True):
             adam.descend(mine, taken, finite)
         return finite
-
-    @tf.function(autograph=False)
-    def _policy_weights(self) -> list[tf.Tensor]:
-        """Reads all weights in one call, since each call costs as much as a read."""
-        return [variable.read_value() for variable in self.agents.policy.weights]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.agents import AgentState
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.batch import (
     Statistics,
@@ -24,10 +25,12 @@ from epg_tf.inner_loop.batch import (
 )
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns, last_episodes
-from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.learner import Backend, Learner
 from epg_tf.inner_loop.lifetime_state import LifetimeState, Snapshotter
 from epg_tf.inner_loop.native.learner import NativeLearner
+from epg_tf.inner_loop.networks import build_agents, build_loss
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.native.trial import descends_here
 from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.compiled_simulator import Rollout
 from epg_tf.tasks.family import TaskFamily
@@ -38,6 +41,7 @@ class Update(NamedTuple):
 
     Attributes:
         k: From 1 to K.
+        agents: The agents; gradient steps will change these arrays.
         experience: The M newest steps.
         rollout: The same steps with their physics.
         batch: The batch of the update.
@@ -47,6 +51,7 @@ class Update(NamedTuple):
     """
 
     k: int
+    agents: AgentState
     experience: Experience
     rollout: Rollout
     batch: UpdateBatch
@@ -63,6 +68,7 @@ class Lifetimes(NamedTuple):
         final_returns: The mean return of the last three episodes, [W].
         diverged: True for workers with a gradient or return that was not finite, [W].
         episodes: The returns of all episodes.
+        agents: The final agents.
         statistics: The statistics that belong to the final policies.
         physics_seconds: Time spent in the simulator.
         update_seconds: Time spent in inner updates.
@@ -72,6 +78,7 @@ class Lifetimes(NamedTuple):
     final_returns: np.ndarray
     diverged: np.ndarray
     episodes: EpisodeReturns
+    agents: AgentState
     statistics: Statistics
     physics_seconds: float
     update_seconds: float
@@ -82,19 +89,37 @@ class Workers:
 
     Attributes:
         num_workers: W.
-        learner: The agents, losses and optimisers, compiled once.
+        agents: The networks of one agent, which draw theta and give its weights their shapes.
+        loss: The network of one loss, which draws phi.
     """
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
         self._settings = settings
         self._family = family
         self.num_workers = num_workers
-        native = settings.backend == "numba" and family.num_actions is None
-        self.learner = (NativeLearner if native else Learner)(settings, family, num_workers)
+        self.agents = build_agents(settings, family)
+        self.loss = build_loss(settings, family)
+
+    @functools.cached_property
+    def reference(self) -> Learner:
+        """The learner in TensorFlow, made when first used."""
+        return Learner(self._settings, self._family, self.num_workers)
+
+    @functools.cached_property
+    def _native(self) -> NativeLearner:
+        return NativeLearner(self._settings, self._family)
+
+    def _backend(self, phi: np.ndarray, guidance: float) -> Backend:
+        """Returns the native learner if it can serve such lifetimes, else the reference."""
+        is_served = self._family.num_actions is None and guidance == 0.0
+        is_native = self._settings.backend == "numba" and is_served and descends_here()
+        backend = self._native if is_native else self.reference
+        backend.load(phi)
+        return backend
 
     def draw_phi(self, seed: int) -> np.ndarray:
         """Returns a fresh loss, [P] float32."""
-        return self.learner.loss.draw(np.random.default_rng(seed))
+        return self.loss.draw(np.random.default_rng(seed))
 
     def live(
         self,
@@ -111,7 +136,7 @@ class Workers:
             phi: The losses' parameters, [W, P].
             seeds: One per worker.
             guidance: alpha in Eq. 6.
-            on_update: Called before each update; `learner` then holds the agents as they acted.
+            on_update: Called before each update.
             num_updates: K; None for that of the settings.
             snapshotter: Saves the lifetimes in progress, and resumes interrupted ones.
 
@@ -119,13 +144,14 @@ class Workers:
             The outcome of the lifetimes.
         """
         settings, num_actions = self._settings, self._family.num_actions
-        at = self._begin(phi, seeds)
+        at = self._begin(seeds)
         if snapshotter is not None and (kept := snapshotter.load()):
             at.restore(kept)
         until = settings.num_updates if num_updates is None else num_updates
         driver, parameters = at.driver, at.driver.env.simulator.parameters
+        backend = None
         while at.k < until:  # line 6
-            driver.policy.load(self.learner.policy_weights(), at.statistics["observation"])
+            driver.policy.load(self.agents.policy_weights(at.agents), at.statistics["observation"])
             experience = driver.run()  # lines 8-11
             at.episodes.add(experience)
             start = time.perf_counter()
@@ -143,12 +169,13 @@ class Workers:
                 guidance > 0.0,
             )
             if on_update is not None:
-                on_update(
-                    Update(at.k, experience, driver.rollout, batch, acted, at.episodes, parameters)
-                )
-            logs = self.learner.update(batch, guidance)  # line 12
+                steps = experience, driver.rollout, batch
+                on_update(Update(at.k, at.agents, *steps, acted, at.episodes, parameters))
+            # Not before the first steps: native code may still be compiling while they are taken.
+            backend = backend or self._backend(phi, guidance)
+            _, diverged = backend.descend(at.agents, batch, guidance)  # line 12
             at.statistics = refreshed
-            at.diverged |= logs["diverged"]
+            at.diverged |= diverged
             at.update_seconds += time.perf_counter() - start
             if snapshotter is not None:
                 snapshotter.maybe_save(at.as_arrays)
@@ -158,19 +185,19 @@ class Workers:
             final_returns=np.array([last_episodes(r) for r in at.episodes.of_lifetimes()]),
             diverged=at.diverged | ~np.isfinite(returns),
             episodes=at.episodes,
+            agents=at.agents,
             statistics=at.statistics,
             physics_seconds=driver.physics_seconds,
             update_seconds=at.update_seconds,
         )
 
-    def _begin(self, phi: np.ndarray, seeds: Sequence[LifetimeSeed]) -> LifetimeState:
+    def _begin(self, seeds: Sequence[LifetimeSeed]) -> LifetimeState:
         """Returns the state of new lifetimes before their first step."""
         settings = self._settings
-        self.learner.reset(phi, _generators(seeds, Stream.AGENT))
         act = functools.partial(ActingPolicy, mean_activation=settings.mean_activation)
         driver = make_driver(self._family, seeds, act, settings.steps_per_update)  # lines 5, 7
         return LifetimeState(
-            self.learner,
+            self.agents.draw(_generators(seeds, Stream.AGENT)),
             driver,
             minibatches=_generators(seeds, Stream.MINIBATCHES),
             statistics=start_statistics(settings, self._family, self.num_workers),

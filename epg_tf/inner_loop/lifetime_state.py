@@ -12,12 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
+from epg_tf.agent.agents import AgentState
 from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.agent.experience import Experience
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.batch import Statistics
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.inner_loop.learner import Learner
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -39,7 +39,7 @@ class LifetimeState:
     """The state of W lifetimes between two updates.
 
     Attributes:
-        learner: The agents, their losses and optimisers.
+        agents: The agents and their Adam.
         driver: The tasks and the policies that act.
         minibatches: The workers' generators for the order of minibatches.
         statistics: The statistics that normalise observations of acting.
@@ -50,7 +50,7 @@ class LifetimeState:
         update_seconds: The time that this process spent in updates.
     """
 
-    learner: Learner
+    agents: AgentState
     driver: LifetimeDriver
     minibatches: Sequence[np.random.Generator]
     statistics: Statistics
@@ -63,7 +63,7 @@ class LifetimeState:
     def as_arrays(self) -> dict[str, np.ndarray]:
         """Returns the state as arrays by name."""
         parts: dict[str, Arrays] = {
-            "learner": _learner_state(self.learner),
+            "agents": {name: array.copy() for name, array in vars(self.agents).items()},
             "driver": self.driver.state(),
             "buffer": vars(self.buffer),
             "episodes": self.episodes.as_arrays(),
@@ -97,7 +97,7 @@ class LifetimeState:
             part, name = key.split("/", 1)
             parts.setdefault(part, {})[name] = value
         self.driver.restore(parts["driver"])
-        _restore_learner(self.learner, parts["learner"])
+        self.agents = AgentState(**parts["agents"])
         self.statistics = {
             name: RunningStatistics(
                 float(parts[f"statistics_{name}"]["count"]),
@@ -114,35 +114,6 @@ class LifetimeState:
         _restore_states(self.driver.env.simulator.rngs, lifetime["resets"])
         self.diverged = lifetime["diverged"]
         self.k = int(lifetime["k"])
-
-
-def _learner_state(learner: Learner) -> dict[str, np.ndarray]:
-    """Returns everything that updates change, [W, ...] each except the optimisers' counts."""
-    state: dict[str, np.ndarray] = {}
-    for name, network in learner.agents.networks.items():
-        state |= _numbered(name, network.get_weights())
-    for name, adam in learner.optimizers.items():
-        count, m, v = adam.moments()
-        state |= {f"{name}_count": np.array(count)}
-        state |= _numbered(f"{name}_m", m) | _numbered(f"{name}_v", v)
-    return state
-
-
-def _restore_learner(learner: Learner, state: Arrays) -> None:
-    for name, network in learner.agents.networks.items():
-        network.set_weights(_in_order(name, len(network.weights), state))
-    for name, adam in learner.optimizers.items():
-        m, v = (_in_order(f"{name}_{x}", len(adam.variables), state) for x in "mv")
-        adam.restore(float(state[f"{name}_count"]), m, v)
-    learner.invalidate()
-
-
-def _numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{name}_{position}": array for position, array in enumerate(arrays)}
-
-
-def _in_order(name: str, number: int, state: Arrays) -> list[np.ndarray]:
-    return [state[f"{name}_{position}"] for position in range(number)]
 
 
 def _states_of(generators: Sequence[np.random.Generator]) -> np.ndarray:

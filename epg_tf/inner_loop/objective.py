@@ -11,12 +11,9 @@ import tensorflow as tf
 
 from epg_tf.agent.agents import Agents
 from epg_tf.inner_loop.batch import UpdateBatch
-from epg_tf.inner_loop.inputs import zeros
-from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import Guide, GuideBatch, GuideTargets
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.loss.learned_loss import LossNetwork
-from epg_tf.tasks.family import TaskFamily
 
 
 class Given(NamedTuple):
@@ -140,14 +137,6 @@ class Objective:
             before.kl_divergence(distribution),
             self._agents.value_function(observation)[..., 0],
         )
-
-
-def build(loss: LossNetwork, agents: Agents, settings: InnerLoop, family: TaskFamily) -> None:
-    """Creates the variables of phi by a call on a buffer of zeros."""
-    observation = [agents.num_workers, settings.buffer_size, family.observation_size]
-    outputs = {"policy": agents.policy(tf.zeros(observation)), "memory": agents.memory(None)}
-    inputs = zeros(settings, family, agents.num_workers)._replace(**outputs)
-    loss(inputs, settings.steps_per_update)
 
 
 def take(tensor: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

@@ -239,11 +239,15 @@ class LossNetwork(tf.keras.Model):
 
     def assign(self, phi: np.ndarray | tf.Tensor) -> None:
         """Gives worker w the loss phi[w], from an array [W, P]."""
-        sizes = [int(np.prod(variable.shape[1:])) for variable in self.phi_variables]
-        for variable, flat in zip(
-            self.phi_variables, tf.split(tf.cast(phi, tf.float32), sizes, axis=1), strict=True
-        ):
-            variable.assign(tf.reshape(flat, variable.shape))
+        for variable, part in zip(self.phi_variables, self.parts(phi), strict=True):
+            variable.assign(part)
+
+    def parts(self, phi: np.ndarray | tf.Tensor) -> list[tf.Tensor]:
+        """Returns losses [W, P] in the shapes of phi's variables, float32 [W, ...] each."""
+        shapes = [variable.shape[1:] for variable in self.phi_variables]
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        flat = tf.split(tf.cast(phi, tf.float32), sizes, axis=1)
+        return [tf.reshape(one, [-1, *shape]) for one, shape in zip(flat, shapes, strict=True)]
 
     @property
     def size(self) -> int:

@@ -26,13 +26,14 @@ class Parameters(NamedTuple):
 
     Attributes:
         theta: Kernel and bias of each policy layer in turn, then log std, then kernel and bias of
-            the memory if it is trained, [W, P] float32.
+            the memory; other parameters may follow; [W, P] float32.
         moments: The means of gradients and of their squares, [W, 2, P] float32.
         sizes: The policy layers' widths, from the observation to the mean, [layers + 1].
         squashed: True if the mean goes through tanh.
         lowest: The lower bound of log std.
         highest: The upper bound of log std.
         memory_size: Units of the memory; 0 if it is not trained.
+        num_trained: The number of parameters, from the first one on, that the steps change.
         adam: The hyperparameters.
     """
 
@@ -43,6 +44,7 @@ class Parameters(NamedTuple):
     lowest: np.float32
     highest: np.float32
     memory_size: int
+    num_trained: int
     adam: Adam
 
 
@@ -65,7 +67,7 @@ def descend(parameters, losses, contexts, observation, minibatches, rates, loss,
     has_context = contexts.shapes.shape[0] > 0
     # Only the context needs the policy on steps outside the minibatch.
     count, first = (in_all, in_all - losses.features.shape[1]) if has_context else (size, 0)
-    num_layers, num_parameters = sizes.shape[0] - 1, parameters.theta.shape[1]
+    num_layers, num_parameters = sizes.shape[0] - 1, parameters.num_trained
     num_actions, width, units = sizes[num_layers], losses.out.shape[1], parameters.memory_size
     places = places_of_layers(sizes)
     end = places[num_layers] + num_actions  # of the policy's parameters
@@ -85,7 +87,8 @@ def descend(parameters, losses, contexts, observation, minibatches, rates, loss,
     error = errors[num_layers % 2, : count * num_actions].reshape((count, num_actions))
     in_outputs = np.arange(size)
     for w in range(num_workers):
-        theta, now, following = parameters.theta[w], parameters.moments[w], other_moments
+        theta = parameters.theta[w, :num_parameters]
+        now, following = parameters.moments[w], other_moments
         log_std, total_loss = theta[end - num_actions : end], np.float32(0.0)
         for k in range(num_gradient_steps):
             rows = minibatches[w, k]

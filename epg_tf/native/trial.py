@@ -119,7 +119,7 @@ def compile_descent() -> None:
     single, flat = np.float32(0.0), np.zeros((2, 2), np.float32)
     cube, whole = np.zeros((2, 2, 2), np.float32), np.zeros(2, np.int64)
     adam = Adam(single, single, single)
-    parameters = Parameters(flat, cube, whole, False, single, single, 0, adam)
+    parameters = Parameters(flat, cube, whole, False, single, single, 0, 0, adam)
     losses = Losses(cube, cube, cube, cube, flat, flat[0], False, single, single, single)
     shapes = np.zeros((2, 2), np.int64)
     contexts = Contexts(shapes, flat, flat, np.stack([cube, cube]), flat, False, cube)

@@ -52,7 +52,7 @@ class CriticTeacher(Teacher):
     def demonstrate(self, learner: Learner, update: Update) -> Demonstrations:
         """Records the inputs of the loss, and the transitions that the critic learns from."""
         steps = transitions(update.experience, update.parameters, self.discount, self.num_steps)
-        return Demonstrations(learner.loss_inputs(update.batch), steps=steps)
+        return Demonstrations(learner.loss_inputs(update.agents, update.batch), steps=steps)
 
     def make_critic(self, demonstrations: Demonstrations) -> Critic:
         """Makes a critic of the sizes of these demonstrations."""

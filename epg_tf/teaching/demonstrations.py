@@ -62,7 +62,7 @@ class DemonstrationRecorder:
         """Starts an empty record.
 
         Args:
-            learner: The learner of the group.
+            learner: The reference learner of the group.
             demonstrate: Returns a demonstration per worker, given an update before its steps.
         """
         self._learner = learner

@@ -77,7 +77,7 @@ class ExpertTeacher(Teacher):
     def demonstrate(self, learner: Learner, update: Update) -> Demonstrations:
         """Records the inputs of the loss, and the states for the expert to label."""
         steps = states_of(update.experience, update.parameters)
-        return Demonstrations(learner.loss_inputs(update.batch), steps=steps)
+        return Demonstrations(learner.loss_inputs(update.agents, update.batch), steps=steps)
 
     @property
     def own_env_steps(self) -> int:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.inner_loop.inputs import zeros
+from epg_tf.inner_loop.networks import build_loss
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
 from epg_tf.tasks.family import TaskFamily
@@ -75,8 +75,7 @@ class Fit:
             family: The tasks, for the sizes of observations and actions.
         """
         self._num_newest = settings.steps_per_update
-        self._loss = settings.learned_loss.build(1)
-        self._loss.per_step(zeros(settings, family, 1))
+        self._loss = build_loss(settings, family)
         self._phi = tf.Variable(tf.zeros([self._loss.size]))
         self._optimizer = tf.keras.optimizers.Adam(jit_compile=False)
         self._optimizer.build([self._phi])

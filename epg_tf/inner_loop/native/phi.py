@@ -8,6 +8,7 @@ import numpy as np
 
 from epg_tf.inner_loop.batch import UpdateBatch
 from epg_tf.inner_loop.inputs import input_shapes
+from epg_tf.inner_loop.networks import build_loss
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.native.descend import Contexts, Losses
 from epg_tf.tasks.family import TaskFamily
@@ -18,6 +19,9 @@ class NativePhi:
 
     The policy's mean differs between steps. Its log standard deviation and then a trained memory
     are time-invariant (`per_update`). Gradient steps do not change the other, constant inputs.
+
+    Attributes:
+        trains_memory: True if gradient steps reach the memory.
     """
 
     def __init__(self, settings: InnerLoop, family: TaskFamily):
@@ -28,6 +32,8 @@ class NativePhi:
             family: For the sizes of observations and actions.
         """
         self._settings = settings
+        self._loss = build_loss(settings, family)
+        self.trains_memory = settings.train_memory and "memory" in settings.learned_loss.inputs
         places: dict[str, np.ndarray] = {}
         at = 0
         for name, (_, size) in input_shapes(settings, family).items():
@@ -37,31 +43,27 @@ class NativePhi:
         self._size = at
         self._mean = places.pop("policy_mean")
         self._per_update = places.pop("policy_log_std")
-        if settings.train_memory and "memory" in places:
+        if self.trains_memory:
             self._per_update = np.concatenate([self._per_update, places.pop("memory")])
         self._constant = np.concatenate([np.empty(0, np.int64), *places.values()])
         self._constant_names = list(places)
         sizes = [len(place) for place in places.values()]
         self._multiplied = np.flatnonzero(np.repeat([name != "memory" for name in places], sizes))
 
-    def assign(self, phi: Sequence[np.ndarray], memory: np.ndarray) -> None:
-        """Gives the workers their losses.
-
-        Args:
-            phi: The variables of the loss, [W, ...] each, in phi's order.
-            memory: The memories, [W, 1, U]; used only if they are not trained.
-        """
-        self._factor = np.empty((len(phi[0]), self._multiplied.size, 0), np.float32)
-        self._factor_bias = np.empty((len(phi[0]), 1, 0), np.float32)
+    def assign(self, phi: np.ndarray) -> None:
+        """Gives the workers their losses phi [W, P]."""
+        parts = [part.numpy() for part in self._loss.parts(phi)]
+        self._factor = np.empty((len(phi), self._multiplied.size, 0), np.float32)
+        self._factor_bias = np.empty((len(phi), 1, 0), np.float32)
         if self._settings.learned_loss.bilinear:
-            *phi, self._factor, self._factor_bias = phi
-        *before, kernel, bias, out, last_bias = phi
+            *parts, self._factor, self._factor_bias = parts
+        *before, kernel, bias, out, last_bias = parts
         pairs = list(zip(before[::2], before[1::2], strict=True))
         to_hidden = kernel[:, self._size :]
         for of_context, its_bias in pairs[-1:]:
             bias = bias + np.matmul(its_bias, to_hidden)
             to_hidden = np.matmul(of_context, to_hidden)
-        self._memory, self._bias = memory, bias
+        self._bias = bias
         self._from_constant = kernel[:, self._constant]
         settings = self._settings.learned_loss
         self._losses = Losses(
@@ -78,9 +80,14 @@ class NativePhi:
         )
         self._contexts = self._lay_out(pairs[:-1], np.ascontiguousarray(to_hidden))
 
-    def before_update(self, batch: UpdateBatch) -> tuple[Losses, Contexts]:
-        """Returns losses and contexts for the gradient steps on a batch."""
-        constant = self._constant_inputs(batch)
+    def before_update(self, batch: UpdateBatch, memory: np.ndarray) -> tuple[Losses, Contexts]:
+        """Returns losses and contexts for the gradient steps on a batch.
+
+        Args:
+            batch: The batch of the update.
+            memory: The memories, [W, 1, U]; used only if they are not trained.
+        """
+        constant = self._constant_inputs(batch, memory)
         newest = constant[:, -self._settings.steps_per_update :]
         with np.errstate(invalid="ignore", over="ignore"):  # from diverging workers
             features = np.matmul(newest, self._from_constant) + self._bias
@@ -90,12 +97,12 @@ class NativePhi:
             )
         return self._losses._replace(features=features, factors=factors), contexts
 
-    def _constant_inputs(self, batch: UpdateBatch) -> np.ndarray:
+    def _constant_inputs(self, batch: UpdateBatch, memory: np.ndarray) -> np.ndarray:
         """Returns the constant inputs of each step of the buffer, [W, N, ...]."""
         shape = batch.observation.shape[:2]
         inputs = [np.empty((*shape, 0), np.float32)]
         for name in self._constant_names:
-            value = self._memory if name == "memory" else getattr(batch, name)
+            value = memory if name == "memory" else getattr(batch, name)
             inputs.append(np.broadcast_to(value, (*shape, value.shape[2])))
         return np.concatenate(inputs, axis=2)
 

@@ -22,6 +22,7 @@ from epg_tf.evolved_loss.description import describe
 from epg_tf.evolved_loss.folder import find_loss
 from epg_tf.evolved_loss.saved_model import export_loss
 from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.networks import build_loss
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.gymnasium_env import TaskEnv
@@ -39,7 +40,7 @@ SETTINGS = InnerLoop(
 
 
 def exported(settings, family, folder):
-    phi = Learner(settings, family, 1).loss.draw(np.random.default_rng(1))
+    phi = build_loss(settings, family).draw(np.random.default_rng(1))
     export_loss(settings, family, phi, folder)
     return folder
 

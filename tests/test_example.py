@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from epg_tf.evolved_loss.saved_model import export_loss
-from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.networks import build_loss
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.discrete import DiscreteActions
@@ -68,7 +68,7 @@ def test_it_learns_what_a_loss_teaches(bounds, least, tmp_path):
         log_std_bounds=bounds,
         learned_loss=LearnedLoss(context_size=0, hidden_size=1),
     )
-    phi = np.zeros(Learner(settings, RandomReacher(), 1).loss.size, np.float32)
+    phi = np.zeros(build_loss(settings, RandomReacher()).size, np.float32)
     phi[[-5, -4]] = 1.0  # of the hidden unit's kernel, the weights of both log standard deviations
     phi[-2] = 1.0  # the output's
     export_loss(settings, RandomReacher(), phi, tmp_path / "loss")
@@ -90,14 +90,14 @@ def test_it_pads_a_long_buffer_and_keeps_means_in_the_box(given, tmp_path):
         observation_statistics=given,
         mean_activation="tanh",
     )
-    phi = Learner(settings, RandomReacher(), 1).loss.draw(np.random.default_rng(0))
+    phi = build_loss(settings, RandomReacher()).draw(np.random.default_rng(0))
     export_loss(settings, RandomReacher(), phi, tmp_path / "loss")
     assert np.isfinite(returns_of(run_example(tmp_path / "loss", 1))).all()
 
 
 def test_it_refuses_a_loss_for_other_actions(tmp_path):
     settings, family = InnerLoop(), DiscreteActions(RandomReacher())
-    phi = Learner(settings, family, 1).loss.draw(np.random.default_rng(0))
+    phi = build_loss(settings, family).draw(np.random.default_rng(0))
     export_loss(settings, family, phi, tmp_path / "loss")
     result = run_example(tmp_path / "loss")
     assert result.returncode == 1

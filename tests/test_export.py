@@ -18,7 +18,7 @@ from epg_tf.evolved_loss.description import describe
 from epg_tf.evolved_loss.load import load
 from epg_tf.evolved_loss.provenance import provenance
 from epg_tf.files import write_npz
-from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.networks import build_loss
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO
 from epg_tf.loss.learned_loss import LearnedLoss
@@ -58,7 +58,7 @@ def run(tmp_path_factory):
     """A run of three epochs in which nobody lived; its losses are drawn."""
     root = tmp_path_factory.mktemp("export") / "run"
     settings = config.read(["tests/data/paper_reacher.gin"], BINDINGS)
-    loss = Learner(settings.inner_loop, settings.family, 1).loss
+    loss = build_loss(settings.inner_loop, settings.family)
     state = settings.strategy.init(loss.draw(np.random.default_rng(0)))
     nothing = {n: np.zeros(4) for n in ("diverged", "physics_seconds", "update_seconds")}
     logs = {"guidance": 0.25, "seconds": 2.0, "phi_norm": 1.0, "gradient_norm": 1.0}
@@ -84,7 +84,7 @@ def run(tmp_path_factory):
 
 def phi_after(epoch, run):
     settings = config.read([str(run / "operative_config.gin")], [])
-    loss = Learner(settings.inner_loop, settings.family, 1).loss
+    loss = build_loss(settings.inner_loop, settings.family)
     return loss.draw(np.random.default_rng(epoch)).astype(np.float32)
 
 

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from epg_tf.evolved_loss.saved_model import export_loss
-from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.networks import build_loss
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.tasks.discrete import DiscreteActions
@@ -96,7 +96,7 @@ def run(*arguments):
 def test_value_and_gradient_are_those_of_tensorflow(framework, case, tmp_path):
     settings, family = CASES[case]
     rng = np.random.default_rng(0)
-    phi = Learner(settings, family, 1).loss.draw(rng)
+    phi = build_loss(settings, family).draw(rng)
     phi += 0.1 * rng.standard_normal(len(phi), np.float32)  # no zeros in it
     export_loss(settings, family, phi, tmp_path / "loss")
     about = json.loads((tmp_path / "loss" / "loss.json").read_text())

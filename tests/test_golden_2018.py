@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from epg_tf import config
-from epg_tf.agent.agents import pad_workers
 from epg_tf.agent.experience import Experience
 from epg_tf.inner_loop.batch import make_update_batch, refreshed_statistics, start_statistics
 from epg_tf.inner_loop.learner import Learner
@@ -122,23 +121,18 @@ def test_every_quantity(case, num_workers, slot):
     learner = Learner(settings, family, num_workers)
     rngs = [np.random.default_rng(worker) for worker in range(num_workers)]
     phi = np.stack([learner.loss.draw(rng) for rng in rngs])
-    learner.reset(phi, rngs)
-    networks = {
-        "policy": learner.agents.policy,
-        "value_function": learner.agents.value_function,
-        "memory": learner.agents.memory,
-    }
+    agents = learner.agents.draw(rngs)
+    views = iter(learner.agents.parts(agents.theta))
+    theta = {k: [next(views) for _ in n.weights] for k, n in learner.agents.networks.items()}
     for name, weights in recorded_weights(data, "init").items():
-        for variable, weight in zip(networks[name].weights, weights, strict=True):
-            # A lone worker shares its arrays with ghosts, which get the same weights.
-            where = slice(None) if num_workers == 1 else slice(slot, slot + 1)
-            variable[where].assign(np.broadcast_to(weight, variable[where].shape))
+        for view, weight in zip(theta[name], weights, strict=True):
+            view[slot : slot + 1] = weight
 
     statistics = start_statistics(settings, family, num_workers)
     alpha = float(data["alpha"])
     for u in range(3):
         phi[slot] = our_phi(data["theta"], constant_column(u))
-        learner.loss.assign(pad_workers(phi, learner.agents.num_workers))
+        learner.load(phi)
         experience = experience_of(data, u, num_workers, slot)
         statistics = refreshed_statistics(settings, statistics, experience, None)
         for name, columns in (("observation", slice(0, 11)), ("action", slice(11, 14))):
@@ -149,22 +143,22 @@ def test_every_quantity(case, num_workers, slot):
         close(np.concatenate(seen, axis=2)[slot], data[f"u{u}_traj"][:, _TRAJECTORY], f"inputs {u}")
         batch.permutation[slot] = data[f"u{u}_perm"]
         wide = learner.padded(batch)
+        learner.agents.assign(agents.theta)
         before = learner.agents.policy(wide.observation)
         targets = learner.objective.targets(wide, before)
         ours = np.stack([targets.advantage[slot], targets.value[slot]])[:, data[f"u{u}_perm"]]
         for row, name in enumerate(("advantage", "value target")):
             close(ours[row], data[f"u{u}_at_vt_in_perm_order"][row], f"{name} {u}")
 
-        logs = learner.update(batch, alpha)
+        loss, diverged = learner.descend(agents, batch, alpha)
         if alpha < 1.0:
-            close(logs["loss"][slot], data[f"u{u}_loss"], f"loss {u}")
+            close(loss[slot], data[f"u{u}_loss"], f"loss {u}")
+        learner.agents.assign(agents.theta)
         policy = learner.agents.policy
         after = policy.distribution(policy(wide.observation))
         kl = tf.reduce_mean(policy.distribution(before).kl_divergence(after), axis=1)
         np.testing.assert_allclose(kl[slot], data[f"u{u}_kl"], rtol=1e-2)
-        assert not logs["diverged"].any()
+        assert not diverged.any()
         for name, weights in recorded_weights(data, f"u{u}").items():
-            for i, (variable, weight) in enumerate(
-                zip(networks[name].weights, weights, strict=True)
-            ):
-                close(variable[slot], weight, f"{name} {i} after update {u}")
+            for i, (view, weight) in enumerate(zip(theta[name], weights, strict=True)):
+                close(view[slot], weight, f"{name} {i} after update {u}")

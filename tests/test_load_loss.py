@@ -15,7 +15,7 @@ from epg_tf.evolved_loss.folder import find_loss, shipped_losses
 from epg_tf.evolved_loss.load import load
 from epg_tf.evolved_loss.saved_model import export_loss
 from epg_tf.files import SHIPPED, read_json
-from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.networks import build_loss
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.tasks.reacher import RandomReacher
 
@@ -36,7 +36,7 @@ def inputs_of(description):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_arrays_make_the_loss_of_the_saved_model(name, tmp_path):
     settings, family, folder = SETTINGS[name], RandomReacher(), tmp_path / "loss"
-    phi = Learner(settings, family, 1).loss.draw(np.random.default_rng(1))
+    phi = build_loss(settings, family).draw(np.random.default_rng(1))
     export_loss(settings, family, phi, folder)
     saved = tf.saved_model.load(str(folder))
     shutil.rmtree(folder / "variables")

@@ -159,11 +159,10 @@ def test_stages_play_from_the_same_states_as_they_would_have_acted():
     workers = Workers(settings.inner_loop, settings.family, 3)
     stages = {}
     for name, scale in (("before", 1.0), ("after", 100.0)):
-        workers.learner.agents.reset([np.random.default_rng(w) for w in range(3)])
-        policy = workers.learner.agents.policy
-        policy.set_weights([scale * weight for weight in policy.get_weights()])
+        agents = workers.agents.draw([np.random.default_rng(w) for w in range(3)])
+        weights = [scale * weight for weight in workers.agents.policy_weights(agents)]
         statistics = RunningStatistics.start(3, settings.family.observation_size)
-        stages[name] = Stage(name, 0, workers.learner.policy_weights(), statistics)
+        stages[name] = Stage(name, 0, weights, statistics)
     played = {name: play(settings.family, seeds, s, 120) for name, s in stages.items()}
     again = play(settings.family, seeds, stages["before"], 120)
     for worker in range(3):

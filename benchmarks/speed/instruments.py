@@ -14,14 +14,11 @@ from epg_tf.inner_loop.native.learner import NativeLearner
 CATEGORIES = ("collecting", "bookkeeping", "update")
 
 # "collecting" covers random numbers, acting, physics, observing and resets. "update" covers
-# gradient steps and fetching the weights. "bookkeeping" is the rest: the buffer, the normaliser,
-# the update's batch, the episodes.
+# gradient steps. "bookkeeping" is the rest: the buffer, the normaliser, the update's batch, the
+# episodes.
 _TIMED = {
     "collecting": ((LifetimeDriver, ("run",)), (CompiledDriver, ("run",))),
-    "update": (
-        (Learner, ("update", "policy_weights")),
-        (NativeLearner, ("policy_weights",)),
-    ),
+    "update": ((Learner, ("descend",)), (NativeLearner, ("descend",))),
 }
 
 

@@ -50,6 +50,7 @@ def measure(
     from epg_tf import config
     from epg_tf.agent.driver import CompiledDriver
     from epg_tf.inner_loop.learner import Learner
+    from epg_tf.inner_loop.native.learner import NativeLearner
     from epg_tf.outer_loop.stop import StopRequest
     from epg_tf.run.folder import RunFolder
     from epg_tf.run.training import train
@@ -77,7 +78,8 @@ def measure(
     with (
         tempfile.TemporaryDirectory(prefix="epg_tf_benchmark_") as root,
         mock.patch.object(CompiledDriver, "run", noted("step", CompiledDriver.run)),
-        mock.patch.object(Learner, "update", noted("update", Learner.update)),
+        mock.patch.object(Learner, "descend", noted("update", Learner.descend)),
+        mock.patch.object(NativeLearner, "descend", noted("update", NativeLearner.descend)),
         contextlib.suppress(_SeenEnough),
     ):
         run = RunFolder(root, settings, ranks, config.complete_config)

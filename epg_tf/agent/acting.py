@@ -1,8 +1,8 @@
 """The policies that act in the simulator: Algorithm 1, line 9, for W agents at a time, in NumPy.
 
 A TensorFlow call per step would cost more than a forward pass of these small networks, and leaks
-memory on Python 3.11 (tensorflow#62551). So the weights are copied from the Keras models, once
-after each update.
+memory on Python 3.11 (tensorflow#62551). So the policies take copies of theta's arrays, once after
+each update.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -118,7 +117,7 @@ class Agents:
     def parts(self, flat: np.ndarray) -> list[np.ndarray]:
         """Returns views of [W, P] in the shapes of `weights`, [W, ...] each."""
         shapes = [weight.shape[1:].as_list() for weight in self.weights]
-        sizes = [math.prod(shape) for shape in shapes]
+        sizes = [int(np.prod(shape)) for shape in shapes]  # pyright: ignore[reportArgumentType, reportCallIssue]
         ends = itertools.accumulate(sizes, initial=0)
         return [
             flat[:, start:end].reshape(len(flat), *shape)

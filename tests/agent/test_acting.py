@@ -34,7 +34,7 @@ def acting(family, agents, num_workers=3, mean_activation=None):
 @pytest.fixture(name="agents")
 def make_agents():
     agents = Agents(3, observation_size=10, action_size=2)
-    agents.reset(generators(0))
+    agents.assign(agents.draw(generators(0)).theta)
     weights = [
         w + 0.1 * np.random.default_rng(9).normal(size=w.shape) for w in agents.policy.get_weights()
     ]
@@ -53,7 +53,7 @@ def test_numpy_acts_as_the_keras_policy_says(agents):
 
 def test_a_squashed_mean_stays_in_the_box_for_both():
     agents = Agents(3, observation_size=10, action_size=2, mean_activation="tanh")
-    agents.reset(generators(0))
+    agents.assign(agents.draw(generators(0)).theta)
     agents.policy.set_weights([30.0 * w for w in agents.policy.get_weights()])
     _, policy, statistics = acting(RandomReacher(), agents, mean_activation="tanh")
     observation = np.random.default_rng(5).normal(size=(3, 10)).astype(np.float32)
@@ -79,7 +79,7 @@ def test_noise_of_a_worker_does_not_depend_on_how_many_there_are(agents):
 def test_finite_actions_come_as_often_as_the_policy_says():
     family = DiscreteActions(RandomReacher(), 3)
     agents = Agents(1, 10, 2, num_actions=9)
-    agents.reset(generators(0, 1))
+    agents.assign(agents.draw(generators(0, 1)).theta)
     *weights, bias = agents.policy.get_weights()
     agents.policy.set_weights([*weights, np.arange(9.0).reshape(1, 1, 9) / 4])
     _, policy, statistics = acting(family, agents, 1)
@@ -96,7 +96,7 @@ def test_finite_actions_come_as_often_as_the_policy_says():
 def test_a_stock_driver_drives_environment_and_policy(discrete):
     family = DiscreteActions(RandomReacher(), 3) if discrete else RandomReacher()
     agents = Agents(3, 10, 2, num_actions=family.num_actions)
-    agents.reset(generators(0))
+    agents.assign(agents.draw(generators(0)).theta)
     environment, policy, _ = acting(family, agents)
     seen = []
     driver = py_driver.PyDriver(environment, policy, [seen.append], max_steps=3 * 120)

@@ -49,7 +49,7 @@ by_name = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def make(kind, family, workers=range(5), num_steps=50, scale=1.0, mean_activation=None):
     """A driver of the workers with these numbers: a number is a task, an agent and its noise."""
     agents = Agents(len(workers), family.observation_size, family.action_size, family.num_actions)
-    agents.reset([np.random.default_rng([w, 0]) for w in workers])
+    agents.assign(agents.draw([np.random.default_rng([w, 0]) for w in workers]).theta)
     simulator = BatchSimulator(
         family,
         [family.sample(w) for w in workers],

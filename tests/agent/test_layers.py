@@ -58,7 +58,7 @@ def test_an_input_constant_in_time_counts_as_if_it_were_repeated(make):
 
 def test_first_weights_follow_the_rule_and_the_workers_own_generator():
     agents = Agents(3, observation_size=5, action_size=2)
-    agents.reset([np.random.default_rng(seed) for seed in (4, 5, 4)])
+    agents.assign(agents.draw([np.random.default_rng(seed) for seed in (4, 5, 4)]).theta)
     *mean, log_std = agents.policy.get_weights()
     kernels, biases = mean[::2], mean[1::2]
     for kernel, norm in zip(kernels, (1.0, 1.0, 0.01), strict=True):

@@ -75,7 +75,9 @@ def test_the_driver_yields_exactly_m_real_transitions_per_worker(family):
     num_workers, num_steps = 3, 120
     size = family.observation_size
     agents = Agents(num_workers, size, family.action_size)
-    agents.reset([np.random.default_rng(worker) for worker in range(num_workers)])
+    agents.assign(
+        agents.draw([np.random.default_rng(worker) for worker in range(num_workers)]).theta
+    )
 
     def make():
         tasks = [family.sample(seed) for seed in range(num_workers)]

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -33,16 +35,19 @@ def workers():
 
 def live(workers, guidance, on_update):
     phi = np.stack([workers.draw_phi(seed) for seed in range(2)])
+    workers.reference.load(phi)
     workers.live(phi, SEEDS, guidance, on_update)
 
 
-def policy(workers):
+def policy(workers, agents):
     """All parameters of the policies, [W, Q]."""
-    return np.concatenate([w.reshape(2, -1) for w in workers.learner.policy_weights()], axis=1)
+    weights = workers.agents.policy_weights(agents)
+    return np.concatenate([w.reshape(2, -1) for w in weights], axis=1)
 
 
-def value_function(workers):
-    return [w.copy() for w in workers.learner.agents.value_function.get_weights()]
+def value_function(workers, agents):
+    number = len(workers.agents.value_function.weights)
+    return workers.agents.parts(agents.theta.copy())[-number:]
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +58,12 @@ def gradients(workers):
         thetas = []
 
         def look(update, alpha=alpha, thetas=thetas):
-            thetas.append(policy(workers).astype(np.float64))
+            thetas.append(policy(workers, update.agents).astype(np.float64))
             if update.k == 1 and alpha == 0.0:
                 assert update.batch.newest_reward is None
-                said[0.0] = workers.learner.policy_gradient(update.batch, 0.0)
-                said[1.0] = workers.learner.policy_gradient(rewarded(update), 1.0)
+                said[0.0] = workers.reference.policy_gradient(update.agents, update.batch, 0.0)
+                with_reward = update.agents, rewarded(update)
+                said[1.0] = workers.reference.policy_gradient(*with_reward, 1.0)
 
         live(workers, alpha, look)
         step = (thetas[0] - thetas[1]) / SETTINGS.learning_rate
@@ -76,7 +82,7 @@ def test_the_gradients_compared_are_those_that_agents_would_follow(gradients, al
 
 def test_what_is_compared_is_kept_for_every_update(workers, gradients):
     said, _ = gradients
-    correlation = GradientCorrelation(workers.learner)
+    correlation = GradientCorrelation(workers.reference)
     live(workers, 0.0, correlation.observe)
     assert correlation.with_ppo.shape == correlation.between_halves.shape == (2, 2)
     np.testing.assert_array_equal(correlation.with_ppo[:, 0], spearman(said[0.0], said[1.0]))
@@ -87,9 +93,12 @@ def test_the_value_function_learns_as_ppos_does_and_nothing_else_changes(workers
     watched, alone, with_ppo = {}, {}, {}
 
     def keep(into):
-        return lambda update: into.update({update.k: (policy(workers), value_function(workers))})
+        def note(update):
+            into[update.k] = policy(workers, update.agents), value_function(workers, update.agents)
 
-    correlation = GradientCorrelation(workers.learner)
+        return note
+
+    correlation = GradientCorrelation(workers.reference)
 
     def watch(update):
         keep(watched)(update)
@@ -105,21 +114,20 @@ def test_the_value_function_learns_as_ppos_does_and_nothing_else_changes(workers
 
 
 def test_half_of_the_steps_are_all_that_a_half_knows(workers):
-    learner, seen = workers.learner, []
+    seen = []
 
     def look(update):
+        gradient = functools.partial(workers.reference.policy_gradient, update.agents)
         batch = rewarded(update)
         first, everything = slice(32), slice(64)
-        whole = learner.policy_gradient(batch, 1.0)
-        np.testing.assert_array_equal(
-            learner.policy_gradient(steps_of(batch, everything), 1.0), whole
-        )
+        whole = gradient(batch, 1.0)
+        np.testing.assert_array_equal(gradient(steps_of(batch, everything), 1.0), whole)
         reward = batch.newest_reward.copy()
         reward[:, 32:] *= -2.0
         other = batch._replace(newest_reward=reward)
-        half = learner.policy_gradient(steps_of(batch, first), 1.0)
-        np.testing.assert_array_equal(learner.policy_gradient(steps_of(other, first), 1.0), half)
-        assert np.any(learner.policy_gradient(other, 1.0) != whole)
+        half = gradient(steps_of(batch, first), 1.0)
+        np.testing.assert_array_equal(gradient(steps_of(other, first), 1.0), half)
+        assert np.any(gradient(other, 1.0) != whole)
         seen.append(update.k)
 
     live(workers, 0.0, look)

@@ -53,8 +53,8 @@ def test_a_change_too_small_for_single_precision_is_seen():
 def test_each_update_is_measured_on_what_it_learned_from(num_actions):
     rng = np.random.default_rng(2)
     agents = Agents(2, 4, 3, num_actions)
-    agents.reset([np.random.default_rng([3, worker]) for worker in range(2)])
-    change = PolicyChange(SimpleNamespace(agents=agents))
+    state = agents.draw([np.random.default_rng([3, worker]) for worker in range(2)])
+    change = PolicyChange(agents)
     expected = []
     for k in range(1, 4):
         # A buffer of seven steps, of which the newest five count.
@@ -62,16 +62,16 @@ def test_each_update_is_measured_on_what_it_learned_from(num_actions):
         change.observe(
             SimpleNamespace(
                 k=k,
+                agents=state,
                 batch=SimpleNamespace(observation=observation),
                 experience=SimpleNamespace(length=5),
             )
         )
         before = agents.policy(observation[:, -5:])
-        agents.policy.set_weights(
-            [w + rng.normal(scale=0.1, size=w.shape) for w in agents.policy.get_weights()]
-        )
+        state.theta += rng.normal(scale=0.1, size=state.theta.shape).astype(np.float32)
+        agents.assign(state.theta)
         expected.append(mean_kl(agents.policy, before, agents.policy(observation[:, -5:])))
-    np.testing.assert_allclose(change.finish(), np.stack(expected, axis=1), rtol=1e-4)
+    np.testing.assert_allclose(change.finish(state), np.stack(expected, axis=1), rtol=1e-4)
 
 
 def test_every_update_counts_whatever_takes_its_steps():
@@ -80,10 +80,10 @@ def test_every_update_counts_whatever_takes_its_steps():
     for backend in ("tensorflow", "numba"):
         settings = InnerLoop(num_updates=3, num_passes=4, learned_loss=loss, backend=backend)
         workers = Workers(settings, RandomReacher(), 2)
-        change = PolicyChange(workers.learner)
+        change = PolicyChange(workers.reference.agents)
         phi = np.tile(workers.draw_phi(0), (2, 1))
         seeds = [held_out_seed(0, task) for task in range(2)]
-        workers.live(phi, seeds, 0.0, change.observe)
-        changes.append(change.finish())
+        lifetimes = workers.live(phi, seeds, 0.0, change.observe)
+        changes.append(change.finish(lifetimes.agents))
     assert changes[0].shape == (2, 3) and (changes[0] > 0.0).all()
     np.testing.assert_allclose(changes[0], changes[1], rtol=0.05)

@@ -82,19 +82,17 @@ def random_batch(settings, workers, family=FAMILY, seed=0):
 compiled_once = functools.cache(Learner)
 
 
-def make_learner(settings, workers, family=FAMILY, phi_scale=1.0, make=compiled_once):
-    """At the start of a lifetime: what another test's agents did there is forgotten."""
-    learner = make(settings, family, len(workers))
+def make_learner(settings, workers, family=FAMILY, phi_scale=1.0):
+    """A learner with its losses, and fresh agents."""
+    learner = compiled_once(settings, family, len(workers))
     phi = np.stack([learner.loss.draw(np.random.default_rng([5, w])) for w in workers])
-    learner.reset(phi_scale * phi, [np.random.default_rng([6, w]) for w in workers])
-    return learner
+    learner.load(phi_scale * phi)
+    return learner, learner.agents.draw([np.random.default_rng([6, w]) for w in workers])
 
 
-def theta(learner):
-    """All parameters of all agents, each [W, ...]."""
-    agents = learner.agents
-    networks = (agents.policy, agents.memory, agents.value_function)
-    return [weight for network in networks for weight in network.get_weights()]
+def theta(learner, agents):
+    """Copies of all parameters of all agents, each [W, ...]."""
+    return learner.agents.parts(agents.theta.copy())
 
 
 def changed(before, after):
@@ -110,18 +108,18 @@ def after_updates(
     num_updates=2,
     **kwargs,
 ):
-    learner = make_learner(settings, workers, family, **kwargs)
+    learner, agents = make_learner(settings, workers, family, **kwargs)
     for seed in range(num_updates):
         data = random_batch(settings, workers, family, seed) if batch is None else batch
-        logs = learner.update(data, alpha)
-    return theta(learner), logs
+        _, diverged = learner.descend(agents, data, alpha)
+    return theta(learner, agents), diverged
 
 
 def test_the_update_reaches_policy_and_memory_and_never_phi():
-    learner = make_learner(SMALL, [0, 1])
-    phi, before = [v.numpy() for v in learner.loss.phi_variables], theta(learner)
-    learner.update(random_batch(SMALL, [0, 1]), 0.0)
-    moved = changed(before, theta(learner))
+    learner, agents = make_learner(SMALL, [0, 1])
+    phi, before = [v.numpy() for v in learner.loss.phi_variables], theta(learner, agents)
+    learner.descend(agents, random_batch(SMALL, [0, 1]), 0.0)
+    moved = changed(before, theta(learner, agents))
     assert moved == [True] * 7 + [True] * 2 + [False] * 6  # policy, memory, value function
     for old, variable in zip(phi, learner.loss.phi_variables, strict=True):
         np.testing.assert_array_equal(old, variable)
@@ -154,10 +152,10 @@ def test_a_loss_that_asks_for_the_reward_sees_it_at_alpha_0():
 
 
 def test_alpha_1_ignores_phi_to_the_bit():
-    ours, logs = after_updates(SMALL, [0, 1], 1.0)
+    ours, diverged = after_updates(SMALL, [0, 1], 1.0)
     theirs, _ = after_updates(SMALL, [0, 1], 1.0, phi_scale=np.float32(np.nan))
     assert not any(changed(ours, theirs))
-    assert not logs["diverged"].any()
+    assert not diverged.any()
     mixed, _ = after_updates(SMALL, [0, 1], 0.5)
     assert any(changed(ours, mixed))
 
@@ -190,17 +188,17 @@ def test_a_worker_depends_neither_on_its_neighbours_nor_on_their_number(settings
 @pytest.mark.parametrize("alpha", [0.0, 0.5])
 def test_a_worker_that_diverges_is_counted_and_harms_nobody(alpha):
     workers = [0, 1, 2]
-    healthy, logs = after_updates(SMALL, workers, alpha)
-    assert not logs["diverged"].any()
-    learner = make_learner(SMALL, workers)
+    healthy, diverged = after_updates(SMALL, workers, alpha)
+    assert not diverged.any()
+    learner, agents = make_learner(SMALL, workers)
     phi = np.stack([learner.loss.draw(np.random.default_rng([5, w])) for w in workers])
     phi[1] = 1e30
-    learner.loss.assign(phi)
-    before = theta(learner)
+    learner.load(phi)
+    before = theta(learner, agents)
     for seed in range(2):
-        logs = learner.update(random_batch(SMALL, workers, seed=seed), alpha)
-    np.testing.assert_array_equal(logs["diverged"], [False, True, False])
-    for old, new, expected in zip(before, theta(learner), healthy, strict=True):
+        _, diverged = learner.descend(agents, random_batch(SMALL, workers, seed=seed), alpha)
+    np.testing.assert_array_equal(diverged, [False, True, False])
+    for old, new, expected in zip(before, theta(learner, agents), healthy, strict=True):
         np.testing.assert_array_equal(new[1], old[1])  # it keeps its parameters
         np.testing.assert_array_equal(new[0], expected[0])
         np.testing.assert_array_equal(new[2], expected[2])
@@ -210,19 +208,20 @@ def test_one_update_is_adam_on_the_loss_of_equation_6():
     """Against tape and Keras's Adam on an ordinary loss, written out again."""
     settings = dataclasses.replace(SMALL, num_minibatches=1)
     batch = random_batch(settings, [0, 1, 2])
-    learner = make_learner(settings, [0, 1, 2])
-    expected = make_learner(settings, [0, 1, 2], make=Learner)
-    learner.update(batch, 0.0)
-    variables = [*expected.agents.policy.weights, *expected.agents.memory.weights]
+    learner, agents = make_learner(settings, [0, 1, 2])
+    learner.agents.assign(agents.theta)
+    variables = [*learner.agents.policy.weights, *learner.agents.memory.weights]
     with tf.GradientTape() as tape:
-        output = expected.agents.policy(batch.observation)
-        inputs = expected.objective.inputs(batch, output)
-        loss = tf.reduce_sum(expected.loss(inputs, settings.steps_per_update))
+        output = learner.agents.policy(batch.observation)
+        inputs = learner.objective.inputs(batch, output)
+        loss = tf.reduce_sum(learner.loss(inputs, settings.steps_per_update))
     gradients = tape.gradient(loss, variables)
     tf.keras.optimizers.Adam(1e-3, epsilon=1e-8).apply_gradients(
         zip(gradients, variables, strict=True)
     )
-    for ours, theirs in zip(theta(learner)[:9], theta(expected)[:9], strict=True):
+    expected = [variable.numpy() for variable in variables]
+    learner.descend(agents, batch, 0.0)
+    for ours, theirs in zip(theta(learner, agents)[:9], expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-6)
 
 
@@ -230,26 +229,27 @@ def test_many_steps_are_keras_adams_between_the_bounds():
     """Every gradient step against tape and Keras's Adam, which also keeps log_std within bounds."""
     workers = [0, 1, 2]
     batch = random_batch(MANY_STEPS, workers)
-    learner = make_learner(MANY_STEPS, workers)
-    expected = make_learner(MANY_STEPS, workers, make=Learner)
-    logs = learner.update(batch, 0.0)
-    policy = expected.agents.policy
+    learner, agents = make_learner(MANY_STEPS, workers)
+    learner.agents.assign(agents.theta)
+    policy = learner.agents.policy
     adam = tf.keras.optimizers.Adam(1e-3, epsilon=1e-8)
     losses = []
     for rows in np.moveaxis(batch.permutation.reshape(3, 12, 8), 1, 0):
         with tf.GradientTape() as tape:
             observation = np.take_along_axis(batch.observation, rows[..., np.newaxis], axis=1)
-            inputs = expected.objective.inputs(
+            inputs = learner.objective.inputs(
                 batch._replace(observation=observation), policy(observation)
             )
-            loss = tf.reduce_mean(expected.loss.per_step(inputs), axis=1)
+            loss = tf.reduce_mean(learner.loss.per_step(inputs), axis=1)
         losses.append(loss)
         gradients = tape.gradient(loss, policy.weights)
         adam.apply_gradients(zip(gradients, policy.weights, strict=True))
-    np.testing.assert_allclose(logs["loss"], np.mean(losses, axis=0), rtol=1e-4)
-    for ours, theirs in zip(theta(learner)[:7], policy.get_weights(), strict=True):
+    expected = policy.get_weights()
+    loss, _ = learner.descend(agents, batch, 0.0)
+    np.testing.assert_allclose(loss, np.mean(losses, axis=0), rtol=1e-4)
+    for ours, theirs in zip(theta(learner, agents)[:7], expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
-    log_std = theta(learner)[6]
+    log_std = theta(learner, agents)[6]
     assert np.abs(log_std).max() == np.float32(0.002)
 
 
@@ -257,21 +257,24 @@ def test_many_steps_are_keras_adams_between_the_bounds():
 def test_every_guide_moves_box_and_finite_policies(guide):
     settings = dataclasses.replace(SMALL, guide=guide, num_passes=1)
     for family in (FAMILY, DiscreteActions(FAMILY)):
-        learner = make_learner(settings, [0, 1], family)
-        before = theta(learner)
-        logs = learner.update(random_batch(settings, [0, 1], family), 0.5)
-        assert not logs["diverged"].any()
+        learner, agents = make_learner(settings, [0, 1], family)
+        before = theta(learner, agents)
+        _, diverged = learner.descend(agents, random_batch(settings, [0, 1], family), 0.5)
+        assert not diverged.any()
         num_policy = len(learner.agents.policy.weights)
-        assert all(changed(before, theta(learner))[:num_policy])
+        assert all(changed(before, theta(learner, agents))[:num_policy])
 
 
-def test_a_new_lifetime_starts_afresh():
-    learner = make_learner(SMALL, [0, 1])
-    first, again = [], []
-    for result in (first, again):
-        rngs = [np.random.default_rng([6, w]) for w in (0, 1)]
-        phi = np.stack([learner.loss.draw(np.random.default_rng([5, w])) for w in (0, 1)])
-        learner.reset(phi, rngs)
-        learner.update(random_batch(SMALL, [0, 1]), 0.5)
-        result.extend(theta(learner))
-    assert not any(changed(first, again))
+def test_an_update_depends_on_the_agents_alone():
+    """Agents take the same steps with their Adam whatever the learner did between them."""
+    results = []
+    for between in (False, True):
+        learner, agents = make_learner(SMALL, [0, 1])
+        for seed in range(2):
+            learner.descend(agents, random_batch(SMALL, [0, 1], seed=seed), 0.5)
+            if between:
+                _, others = make_learner(SMALL, [0, 1])
+                learner.descend(others, random_batch(SMALL, [0, 1], seed=9), 0.5)
+        results.append([agents.theta, agents.moments, agents.counts])
+    assert not any(changed(*results))
+    np.testing.assert_array_equal(results[0][2], [4, 4, 4])

@@ -24,7 +24,7 @@ def seeds(workers):
 
 def phi_of(workers, which):
     rngs = [np.random.default_rng([1, w]) for w in which]
-    return np.stack([workers.learner.loss.draw(rng) for rng in rngs])
+    return np.stack([workers.loss.draw(rng) for rng in rngs])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import tensorflow as tf
 from epg_tf.evolved_loss.saved_model import export_loss
 from epg_tf.inner_loop.batch import UpdateBatch
 from epg_tf.inner_loop.learner import Learner
+from epg_tf.inner_loop.networks import build_loss
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs, gated_observation
 from epg_tf.loss.learned_loss import LearnedLoss
@@ -35,7 +36,7 @@ class Exported:
 
     def __init__(self, settings, family, path):
         self.settings, self.family = settings, family
-        self.phi = Learner(settings, family, 1).loss.draw(np.random.default_rng(3))
+        self.phi = build_loss(settings, family).draw(np.random.default_rng(3))
         export_loss(settings, family, self.phi, path)
         self.loaded = tf.saved_model.load(str(path))
         self.description = json.loads((path / "loss.json").read_text())
@@ -177,7 +178,7 @@ def test_what_stands_where_the_mask_is_zero_does_not_matter(exported):
 def test_an_older_export_is_replaced(tmp_path):
     settings, family = CASES["little"]
     for seed in (1, 2):
-        phi = Learner(settings, family, 1).loss.draw(np.random.default_rng(seed))
+        phi = build_loss(settings, family).draw(np.random.default_rng(seed))
         export_loss(settings, family, phi, tmp_path / "loss", texts={"note.txt": str(seed)})
     flat = [v.numpy().ravel() for v in tf.saved_model.load(str(tmp_path / "loss")).phi]
     np.testing.assert_array_equal(np.concatenate(flat), phi.astype(np.float32))
@@ -203,10 +204,11 @@ def test_an_update_of_a_keras_policy_is_the_update_of_a_lifetime(mean_activation
     )
     exported = Exported(settings, RandomReacher(), tmp_path / "loss")
     learner = Learner(settings, exported.family, 1)
-    learner.reset(exported.phi[np.newaxis], [np.random.default_rng(1)])
+    learner.load(exported.phi[np.newaxis])
+    agents = learner.agents.draw([np.random.default_rng(1)])
     theirs = [
-        v.numpy()[0] for v in (*learner.agents.policy.weights, *learner.agents.memory.weights)
-    ]
+        view[0].copy() for view in learner.agents.parts(agents.theta)[:9]
+    ]  # no value function
 
     # The agent, in plain Keras; log_std comes last among the policy's weights.
     description = exported.description
@@ -246,7 +248,7 @@ def test_an_update_of_a_keras_policy_is_the_update_of_a_lifetime(mean_activation
             newest_next_observation=None,
             permutation=order[np.newaxis],
         )
-        learner.update(batch, 0.0)
+        learner.descend(agents, batch, 0.0)
         for rows in order.reshape(4, 16):
             with tf.GradientTape() as tape:
                 per_step = exported.loaded.per_step_loss(
@@ -257,8 +259,5 @@ def test_an_update_of_a_keras_policy_is_the_update_of_a_lifetime(mean_activation
                 )
                 loss = tf.reduce_mean(tf.gather(per_step, rows + 32))
             optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-    network = (*learner.agents.policy.weights, *learner.agents.memory.weights)
-    for ours, theirs in zip(variables, network, strict=True):
-        np.testing.assert_allclose(
-            ours.numpy().ravel(), theirs.numpy()[0].ravel(), rtol=0, atol=2e-6
-        )
+    for ours, theirs in zip(variables, learner.agents.parts(agents.theta)[:9], strict=True):
+        np.testing.assert_allclose(ours.numpy().ravel(), theirs.ravel(), rtol=0, atol=2e-6)

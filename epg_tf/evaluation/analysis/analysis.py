@@ -121,9 +121,10 @@ class Analysis(Settings, named="--"):
         """
         # Both losses share one batch, so that the measurements are compiled once.
         workers = Workers(self.inner_loop, self.loss.settings.family, 2 * self.num_tasks)
-        learner = workers.learner
+        learner, phi = workers.reference, self._phi(workers)
+        learner.load(phi)
         correlation = GradientCorrelation(learner, value_is_trained=self.loss.guidance > 0.0)
-        change = PolicyChange(learner)
+        change = PolicyChange(learner.agents)
         sensitivity = SensitivityOverLearning(learner, self.position, self.phases)
 
         def observe(update: Update) -> None:
@@ -132,8 +133,8 @@ class Analysis(Settings, named="--"):
             correlation.observe(update)
             on_update()
 
-        lifetimes = workers.live(self._phi(workers), self.seeds * 2, self.loss.guidance, observe)
-        policy_changes = change.finish()
+        lifetimes = workers.live(phi, self.seeds * 2, self.loss.guidance, observe)
+        policy_changes = change.finish(lifetimes.agents)
         agents = {LOSSES[0]: slice(self.num_tasks), LOSSES[1]: slice(self.num_tasks, None)}
         return Findings(
             {method: correlation.with_ppo[ours] for method, ours in agents.items()}

@@ -31,7 +31,7 @@ class GradientCorrelation:
         """Starts without measurements.
 
         Args:
-            learner: The learner of the agents, with PPO as its guide.
+            learner: The reference learner with the agents' losses, and PPO as its guide.
             value_is_trained: True if the agents' updates train the value function already, as
                 guided ones do.
         """
@@ -42,16 +42,16 @@ class GradientCorrelation:
 
     def observe(self, update: Update) -> None:
         """Compares the gradients at the start of an update."""
-        batch = rewarded(update)
-        learned = self._learner.policy_gradient(update.batch, guidance=0.0)
-        ppo = self._learner.policy_gradient(batch, guidance=1.0)
+        agents, batch = update.agents, rewarded(update)
+        learned = self._learner.policy_gradient(agents, update.batch, guidance=0.0)
+        ppo = self._learner.policy_gradient(agents, batch, guidance=1.0)
         self._with_ppo.append(spearman(learned, ppo))
         half = update.experience.length // 2
         halves = (steps_of(batch, slice(half)), steps_of(batch, slice(half, 2 * half)))
-        gradients = [self._learner.policy_gradient(part, guidance=1.0) for part in halves]
+        gradients = [self._learner.policy_gradient(agents, part, guidance=1.0) for part in halves]
         self._between_halves.append(spearman(*gradients))
         if not self._value_is_trained:
-            self._learner.update(batch, 1.0, networks=("value_function",))
+            self._learner.descend(agents, batch, 1.0, networks=("value_function",))
 
     @property
     def with_ppo(self) -> np.ndarray:

@@ -10,46 +10,47 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.agent.agents import pad_workers
+from epg_tf.agent.agents import Agents, AgentState, pad_workers
 from epg_tf.agent.networks import Policy
-from epg_tf.inner_loop.learner import Learner
 from epg_tf.inner_loop.lifetime import Update
 
 
 class PolicyChange:
     """Measures how much each update changes the policies of W agents while they learn."""
 
-    def __init__(self, learner: Learner):
-        """Starts without measurements."""
-        self._learner = learner
-        self._output = tf.function(learner.agents.policy.call, jit_compile=True, autograph=False)
+    def __init__(self, agents: Agents):
+        """Starts without measurements; `agents` are networks that it may give any weights."""
+        self._agents = agents
+        self._output = tf.function(agents.policy.call, jit_compile=True, autograph=False)
         self._last: tuple[tf.Tensor, tuple[tf.Tensor, ...]] | None = None
         self._of_updates: list[np.ndarray] = []
 
     def observe(self, update: Update) -> None:
         """Measures the previous update, and keeps the policies' outputs before this one."""
-        agents = self._learner.agents
-        self._compare()
+        self._compare(update.agents)
         newest = update.batch.observation[:, -update.experience.length :]
         self._num_workers = len(newest)
-        observation = tf.constant(pad_workers(newest, agents.num_workers))
+        observation = tf.constant(pad_workers(newest, self._agents.num_workers))
         self._last = observation, self._output(observation)
 
-    def finish(self) -> np.ndarray:
+    def finish(self, agents: AgentState) -> np.ndarray:
         """Measures the last update.
+
+        Args:
+            agents: The agents after it.
 
         Returns:
             The divergence of every agent at every update, in nats, [W, K].
         """
-        self._compare()
+        self._compare(agents)
         self._last = None
         return np.stack(self._of_updates, axis=1)[: self._num_workers]
 
-    def _compare(self) -> None:
+    def _compare(self, agents: AgentState) -> None:
+        self._agents.assign(agents.theta)
         if self._last is not None:
             observation, before = self._last
-            policy = self._learner.agents.policy  # read first: syncs a native learner's weights
-            divergence = mean_kl(policy, before, self._output(observation))
+            divergence = mean_kl(self._agents.policy, before, self._output(observation))
             self._of_updates.append(divergence.numpy())
 
 

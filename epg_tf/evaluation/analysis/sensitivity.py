@@ -49,7 +49,7 @@ class SensitivityOverLearning:
         """Starts without measurements.
 
         Args:
-            learner: The learner of the agents.
+            learner: The reference learner with the agents' losses.
             position: t, in the buffer.
             phases: The updates of each phase.
         """
@@ -64,6 +64,7 @@ class SensitivityOverLearning:
         if not wanted:
             return
         num_workers = len(update.batch.observation)
+        self._learner.agents.assign(update.agents.theta)
         norms = [
             norm.numpy()[:num_workers].astype(np.float64)
             for norm in self._norms(self._learner.padded(update.batch))

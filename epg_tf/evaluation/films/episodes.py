@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from epg_tf.agent.acting import ActingPolicy
+from epg_tf.agent.agents import AgentState
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.batch import Statistics
 from epg_tf.inner_loop.collection import make_driver
@@ -127,25 +128,24 @@ def live_and_keep_stages(
     """
     names, stages = stage_names(settings.num_updates), []
 
-    def keep(num_updates: int, statistics: Statistics) -> None:
+    def keep(num_updates: int, agents: AgentState, statistics: Statistics) -> None:
         if num_updates in names:
-            weights = workers.learner.policy_weights()
             stages.append(
                 Stage(
                     names[num_updates],
                     num_updates,
-                    weights,
+                    workers.agents.policy_weights(agents),
                     statistics["observation"],
                     settings.mean_activation,
                 )
             )
 
     def watch(update: Update) -> None:
-        keep(update.k - 1, update.statistics)
+        keep(update.k - 1, update.agents, update.statistics)
         on_update(update)
 
     lifetimes = workers.live(np.tile(phi, (workers.num_workers, 1)), seeds, guidance, watch)
-    keep(settings.num_updates, lifetimes.statistics)
+    keep(settings.num_updates, lifetimes.agents, lifetimes.statistics)
     return stages
 
 

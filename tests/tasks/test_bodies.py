@@ -463,3 +463,88 @@ def test_a_goal_is_there_to_be_seen():
     ant, arm = GoalAnt().sample(1), RandomBody(ARM, goal=((0, 1), (0, 1), (0, 1))).sample(1)
     np.testing.assert_allclose(ant.model.site("goal of the task").pos[:2], ant.parameters["goal"])
     np.testing.assert_allclose(arm.model.site("goal of the task").pos, arm.parameters["goal"])
+
+
+FRAMES = """
+<mujoco>
+  <worldbody>
+    <geom type="plane" size="2 2 0.1"/>
+    <body name="upper" pos="0 0 1">
+      <joint name="shoulder" axis="0 1 0"/>
+      <frame pos="0.4 0 0" euler="0 90 0">
+        <frame pos="0 0 -0.1">
+          <geom name="rod" type="capsule" fromto="0 0 -0.3 0 0 0.1" size="0.05"/>
+          <joint name="twist" axis="0 0 1"/>
+        </frame>
+        <site name="tip"/>
+        <camera name="eye" pos="0 0 1" euler="30 0 0"/>
+        <body name="lower" euler="0 -90 0">
+          <joint name="elbow" axis="0 1 0"/>
+          <geom type="capsule" fromto="0 0 0 0.3 0 0" size="0.04"/>
+          <body name="hand" pos="0.3 0 0" euler="90 0 0">
+            <joint name="grip" type="slide" axis="0 0 1"/>
+            <geom type="box" size="0.03 0.01 0.01"/>
+          </body>
+        </body>
+      </frame>
+    </body>
+  </worldbody>
+  <actuator><motor joint="shoulder"/></actuator>
+</mujoco>
+"""
+
+
+def test_limbs_in_frames_stay_whole_and_only_robots_on_a_root_are_lifted(tmp_path):
+    file = tmp_path / "frames.xml"
+    file.write_text(FRAMES)
+    task = RandomBody(str(file), length={"upper": (1.5, 1.5)}).sample(0)
+    model, nominal = task.model, assets.nominal_model(str(file))
+    data, before = mujoco.MjData(model), mujoco.MjData(nominal)
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_kinematics(nominal, before)
+    rod = data.geom("rod")
+    half = rod.xmat.reshape(3, 3)[:, 2] * model.geom("rod").size[1]
+    ends = np.sort([(rod.xpos + half)[0], (rod.xpos - half)[0]])
+    np.testing.assert_allclose(ends, [0.0, 0.6], atol=1e-9)
+    np.testing.assert_allclose(data.site("tip").xpos, [0.6, 0, 1], atol=1e-9)
+    np.testing.assert_allclose(data.body("lower").xpos, [0.6, 0, 1], atol=1e-9)
+    for name in ("xanchor", "xaxis"):
+        np.testing.assert_allclose(
+            getattr(data.joint("twist"), name), getattr(before.joint("twist"), name), atol=1e-9
+        )
+    np.testing.assert_allclose(data.body("lower").xmat, before.body("lower").xmat, atol=1e-9)
+    mujoco.mj_camlight(model, data)
+    mujoco.mj_camlight(nominal, before)
+    np.testing.assert_allclose(data.camera("eye").xpos, before.camera("eye").xpos, atol=1e-9)
+    assert task.parameters["_lift"][0] == -1  # the hand's slide is none of the robot's root
+
+
+def test_lengths_of_closed_loops_are_refused_by_name(tmp_path):
+    file = tmp_path / "loop.xml"
+    rod = "<geom type='capsule' fromto='0 0 0 0 0 0.3' size='0.02'/>"
+    file.write_text(
+        f"<mujoco><worldbody><body name='crank'><joint name='a' axis='0 1 0'/>{rod}"
+        f"<body name='coupler' pos='0 0 0.3'><joint axis='0 1 0'/>{rod}</body></body>"
+        f"<body name='rocker' pos='0.3 0 0'><joint axis='0 1 0'/>{rod}"
+        f"<body name='flag' pos='0 0 0.3'><joint axis='0 1 0'/>{rod}</body></body></worldbody>"
+        "<equality><connect body1='coupler' body2='rocker' anchor='0 0 0.3'/></equality>"
+        "<actuator><motor joint='a'/></actuator></mujoco>"
+    )
+    with pytest.raises(ValueError, match="leave out bodies of closed loops: crank, coupler, rock"):
+        RandomBody(str(file), length=(0.5, 2.0))
+    RandomBody(str(file), length={"flag": (0.5, 2.0)}, mass=(0.5, 2.0))
+
+
+def test_tilted_and_upside_down_roots_are_lifted_by_their_true_axis(tmp_path):
+    file = tmp_path / "root.xml"
+    file.write_text(
+        "<mujoco><worldbody><geom type='plane' size='1 1 1'/><body name='ball' pos='1 0 1'>"
+        "<freejoint/><geom size='0.1'/></body><body name='leg' pos='0 0 1' euler='90 0 0'>"
+        "<joint name='height' type='slide' axis='0 -1 0'/>"
+        "<geom type='capsule' fromto='0 0 0 0 -0.5 0' size='0.05'/></body></worldbody>"
+        "<actuator><motor joint='height'/></actuator></mujoco>"
+    )
+    family = RandomBody(str(file), length={"leg": (1.5, 1.5)}, point="leg")
+    address, height = family.sample(0).parameters["_lift"]
+    assert int(address) == 7
+    assert height == pytest.approx(-0.25)

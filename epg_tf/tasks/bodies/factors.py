@@ -73,6 +73,25 @@ def parts(model: mujoco.MjModel, quantity: str) -> dict[int, str]:
     return {i: part(i).name or f"{kind}{i}" for i in numbers}
 
 
+def in_loops(model: mujoco.MjModel) -> set[int]:
+    """Returns the bodies of closed loops, which other lengths would tear."""
+    found = set()
+    closing = (mujoco.mjtEq.mjEQ_CONNECT.value, mujoco.mjtEq.mjEQ_WELD.value)
+    for number in np.flatnonzero(np.isin(model.eq_type, closing)):
+        ends = np.array([model.eq_obj1id[number], model.eq_obj2id[number]])
+        if model.eq_objtype[number] == mujoco.mjtObj.mjOBJ_SITE.value:
+            ends = model.site_bodyid[ends]
+        paths: list[set[int]] = [set(), set()]
+        for body, path in zip(ends, paths, strict=True):
+            while body:
+                path.add(int(body))
+                body = model.body_parentid[body]
+        found |= paths[0] ^ paths[1]
+        # The body that both branches leave from counts too: they leave it at two places.
+        found |= {max(paths[0] & paths[1])} if paths[0] & paths[1] else set()
+    return found
+
+
 def is_affine(model: mujoco.MjModel, actuator: int) -> bool:
     """Returns whether an actuator's force has a part that its own length or velocity determine."""
     gain, bias = model.actuator_gaintype[actuator], model.actuator_biastype[actuator]

@@ -7,7 +7,7 @@ import math
 import mujoco
 
 from epg_tf.checks import fits
-from epg_tf.tasks.bodies.factors import PARTS, parts, ranges
+from epg_tf.tasks.bodies.factors import PARTS, in_loops, parts, ranges
 from epg_tf.tasks.bodies.settings import BodySettings
 
 
@@ -35,6 +35,9 @@ def check(body: BodySettings) -> None:
             ranges(getattr(body, name), parts(model, name))
         except ValueError as error:
             require(name, False, f"be {error}")
+    lengths = parts(model, "length")
+    torn = [lengths[i] for i in sorted(in_loops(model) & set(ranges(body.length, lengths)))]
+    require("length", not torn, f"leave out bodies of closed loops: {', '.join(torn)}")
     drawn = ("gravity", *PARTS)
     of_these = all(name in drawn for name in body.log_uniform)
     require("log_uniform", of_these, f"be some of {', '.join(map(repr, drawn))}")
@@ -45,8 +48,8 @@ def check(body: BodySettings) -> None:
     require("point", is_place, f"be None, or a body or site: {', '.join(places)}")
     moves = not body.velocity_reward or body.point is not None or model.body_weldid[1] != 0
     require("point", moves, f"name what moves, for the first body does not: {', '.join(places)}")
-    lengths = [math.hypot(*way) if len(way) == 3 else 0.0 for way in body.directions]
-    are_units = bool(lengths) and all(abs(length - 1.0) < 1e-6 for length in lengths)
+    norms = [math.hypot(*way) if len(way) == 3 else 0.0 for way in body.directions]
+    are_units = bool(norms) and all(abs(norm - 1.0) < 1e-6 for norm in norms)
     require("directions", are_units, "be one or more vectors of length 1, of three numbers each")
     costs_nothing = body.goal is not None or not body.distance_cost
     require("distance_cost", costs_nothing, "be 0 where there is no `goal`")

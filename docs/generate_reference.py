@@ -22,10 +22,9 @@ from absl import flags
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
+import epg_tf.rivals.presets  # noqa: E402, F401 since it registers settings
 from epg_tf import config  # noqa: E402
-from epg_tf.outer_loop.settings import MetaTraining  # noqa: E402
 
-_GIN_NAMES = {"MetaTraining": "meta_train", "RivalTraining": "train_rival"}
 _SCHEDULES = ("Constant", "Linear", "PiecewiseLinear")
 
 
@@ -36,7 +35,7 @@ def pages() -> dict[str, str]:
 
 def settings() -> str:
     """A section per class that gin knows, with a row per setting."""
-    known = records()
+    known = config.SETTINGS
     text = [
         "# Settings",
         "Everything that a preset, or `--gin_binding`, can set. `CLASS.setting = value` sets one; "
@@ -47,13 +46,6 @@ def settings() -> str:
     for name, record in known.items():
         text += [f"## {name}", prose(record), table_of(record, known.values())]
     return "\n\n".join(part for part in text if part) + "\n"
-
-
-def records() -> dict[str, type]:
-    """The dataclasses that gin knows, by their names there, that of a run first."""
-    found = [record for record in vars(config).values() if dataclasses.is_dataclass(record)]
-    found.sort(key=lambda record: record is not MetaTraining)
-    return {_GIN_NAMES.get(record.__name__, record.__name__): record for record in found}
 
 
 def table_of(record: type, known: Iterable[type]) -> str:
@@ -111,7 +103,7 @@ def attributes(record: type) -> dict[str, str]:
     """What the docstrings of a class and those that it is made of say of each attribute."""
     found: dict[str, str] = {}
     elsewhere = re.search(r"Attributes are those of `(\w+)`", record.__doc__ or "")
-    for part in (*record.__mro__, *([records()[elsewhere[1]]] if elsewhere else [])):
+    for part in (*record.__mro__, *([config.SETTINGS[elsewhere[1]]] if elsewhere else [])):
         sections = re.split(r"\n\n(?=\w+:\n)", inspect.cleandoc(part.__doc__ or ""))
         for section in sections[1:]:
             if section.startswith("Attributes:\n"):

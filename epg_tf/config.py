@@ -26,10 +26,6 @@ from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionStrategy
-from epg_tf.rivals.es_maml.settings import ESMAML
-from epg_tf.rivals.maml.settings import MAML
-from epg_tf.rivals.meta_training.settings import RivalTraining
-from epg_tf.rivals.rl2.settings import RL2
 from epg_tf.schedules import Constant, Linear, PiecewiseLinear
 from epg_tf.tasks.bodies.random_body import RandomBody
 from epg_tf.tasks.bodies.robots import (
@@ -63,12 +59,27 @@ def _checked(record: type, name: str) -> Any:
     return make
 
 
-_make_meta_training: Any = gin.external_configurable(
-    _checked(MetaTraining, "meta_train"), name="meta_train", module="epg_tf"
-)
-_make_rival_training: Any = gin.external_configurable(
-    _checked(RivalTraining, "train_rival"), name="train_rival", module="epg_tf"
-)
+def register(record: type, command: str = "") -> Any:
+    """Lets presets and bindings set the values of a dataclass.
+
+    Args:
+        record: The dataclass.
+        command: The command that reads it, whose name it then has in presets; empty for a class
+            that has its own name there.
+
+    Returns:
+        The function that makes the record of the values that a config gives.
+    """
+    name = command or record.__name__
+    SETTINGS[name] = record
+    with gin.unlock_config():  # reading a config locks it
+        return gin.external_configurable(
+            _checked(record, name), name=name, module="epg_tf" if command else record.__module__
+        )
+
+
+SETTINGS: dict[str, type] = {}  # by their names in presets
+_make_meta_training = register(MetaTraining, "meta_train")
 for _record in (
     InnerLoop,
     EvolutionStrategy,
@@ -77,9 +88,6 @@ for _record in (
     Reinforce,
     CriticTeacher,
     ExpertTeacher,
-    RL2,
-    MAML,
-    ESMAML,
     Constant,
     Linear,
     PiecewiseLinear,
@@ -95,9 +103,7 @@ for _record in (
     DiscreteActions,
     GymnasiumTasks,
 ):
-    gin.external_configurable(
-        _checked(_record, _record.__name__), name=_record.__name__, module=_record.__module__
-    )
+    register(_record)
 
 
 class _Infinity(float):
@@ -145,19 +151,11 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> MetaTraining:
     Raises:
         ValueError: If a file is missing, a name is unknown or a value is bad; in one sentence.
     """
-    return _read(_make_meta_training, files, bindings)
+    return read_with(_make_meta_training, files, bindings)
 
 
-def read_rival(files: Sequence[str], bindings: Sequence[str]) -> RivalTraining:
-    """Reads the settings of a rival's training, like `read` for a loss.
-
-    Raises:
-        ValueError: If a file is missing, a name is unknown or a value is bad; in one sentence.
-    """
-    return _read(_make_rival_training, files, bindings)
-
-
-def _read(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
+def read_with(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
+    """Reads the settings that a function of `register` makes; otherwise the same as `read`."""
     gin.clear_config()
     for file in files:
         if not pathlib.Path(_preset(file)).is_file():

@@ -141,7 +141,6 @@ def main() -> None:
 
 def _compare(ranks: Ranks, *bindings: str) -> Comparison:
     """Returns the comparison that the flags ask for, with additional bindings."""
-    from epg_tf import config
     from epg_tf.evaluation.learning_curves.comparison import Comparison
     from epg_tf.evaluation.learning_curves.converged import read_levels
     from epg_tf.evolved_loss.load import load
@@ -149,7 +148,7 @@ def _compare(ranks: Ranks, *bindings: str) -> Comparison:
 
     with command_line.one_sentence(ranks):
         # Before the loss, because the config read last is the one that counts.
-        rivals = load_rivals(_RIVALS.value, config.read_rival)
+        rivals = load_rivals(_RIVALS.value)
         loss = load(
             loss_flags.LOSS.value or "",
             config_flags.GIN_FILE.value,

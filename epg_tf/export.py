@@ -43,6 +43,7 @@ def main() -> None:
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     import pathlib
 
+    import epg_tf.rivals.presets  # noqa: F401 so that their presets get a fitting sentence
     from epg_tf.evolved_loss.card import model_card
     from epg_tf.evolved_loss.description import describe
     from epg_tf.evolved_loss.load import load

@@ -51,6 +51,7 @@ _SHORT_FORMS = [
 def main() -> None:
     """Runs the command."""
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
+    import epg_tf.rivals.presets  # noqa: F401 so that their presets get a fitting sentence
     from epg_tf import config
     from epg_tf.evolved_loss.load import loss_to_start_from
     from epg_tf.inner_loop.footprint import require_memory

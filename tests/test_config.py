@@ -17,6 +17,7 @@ from epg_tf.inner_loop.footprint import require_memory
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.stop import StopRequest
 from epg_tf.ranks import Ranks
+from epg_tf.rivals import presets
 from epg_tf.run.folder import RunFolder
 from epg_tf.run.training import train
 from epg_tf.schedules import PiecewiseLinear, epochs_to_look_at
@@ -394,15 +395,15 @@ def test_what_no_host_has_the_memory_for_is_refused(binding):
 
 @pytest.mark.parametrize("preset", RIVALS)
 def test_every_preset_of_a_rival_is_read_and_written_in_full(preset, tmp_path):
-    settings = config.read_rival([f"gin/{preset}"], [])
+    settings = presets.read([f"gin/{preset}"], [])
     complete = tmp_path / "complete.gin"
     complete.write_text(config.complete_config())
-    assert config.read_rival([str(complete)], []) == settings
+    assert presets.read([str(complete)], []) == settings
 
 
 def test_a_rival_that_is_missing_gets_a_sentence():
     with pytest.raises(ValueError, match=r"`train_rival.rival` is missing: a preset must bind it"):
-        config.read_rival([], ["train_rival.family = @RandomReacher()"])
+        presets.read([], ["train_rival.family = @RandomReacher()"])
 
 
 def test_settings_of_two_records_of_a_kind_are_told_apart():

@@ -151,7 +151,7 @@ def test_the_reference_knows_every_setting_of_the_presets():
         found = re.findall(r"(?m)^(?:\w+/)?(\w+)\.(\w+) =", preset.read_text())
         for record, setting in found:
             assert f"\n## {record}\n" in text, record
-            fields = [field.name for field in REFERENCE.fields(REFERENCE.records()[record])]
+            fields = [field.name for field in REFERENCE.fields(config.SETTINGS[record])]
             assert setting in fields, f"{record}.{setting}"
 
 

@@ -30,7 +30,8 @@ KNOWS_NOTHING = (
     "statistics",
     "text",
 )  # of the project
-LAYERS = {  # folder -> the folders below it, of which it may know
+NAMED_BY_USERS = ("tasks/environments/settings.py",)  # modules of their own
+LAYERS = {  # folder or module -> the folders below it, of which it may know
     "rendering": (),
     "native": (),
     "tasks": ("native",),
@@ -39,10 +40,11 @@ LAYERS = {  # folder -> the folders below it, of which it may know
     "inner_loop": ("loss", "agent", "tasks", "native"),
     "teaching": ("inner_loop", "loss", "agent", "tasks"),
     "outer_loop": ("teaching", "inner_loop", "loss", "agent", "tasks"),
+    "config": ("outer_loop", "teaching", "inner_loop", "loss", "tasks"),
     "evolved_loss": ("config", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
     "run": ("evolved_loss", "outer_loop", "inner_loop", "loss"),
     "drop_in": ("evolved_loss",),
-    "rivals": ("run", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
+    "rivals": ("config", "run", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
     "evaluation": (
         *("rivals", "run", "evolved_loss", "outer_loop", "teaching", "inner_loop", "loss"),
         *("agent", "tasks", "rendering"),
@@ -51,13 +53,33 @@ LAYERS = {  # folder -> the folders below it, of which it may know
 
 
 def imports_of(module):
-    """Full names of what a module imports, at any depth, for type checkers too."""
-    for node in ast.walk(ast.parse((PACKAGE / module).read_text())):
+    """Full names of what a module imports, at any depth, for type checkers and by name too."""
+    tree = ast.parse((PACKAGE / module).read_text())
+    yield from imported_by_name(tree, module)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: a relative import hides what it imports"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_by_name(tree, module):
+    """What `import_module` may import: all modules whose names begin as its argument does."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not ast.unparse(node.func).endswith("import_module"):
+            continue
+        name = node.args[0]
+        known = name.values[0] if isinstance(name, ast.JoinedStr) else name
+        if not isinstance(known, ast.Constant):
+            assert module in NAMED_BY_USERS, f"{module}: nobody can tell what it imports"
+            continue
+        if not known.value.startswith("epg_tf"):
+            yield known.value
+            continue
+        paths = (other.removesuffix("/__init__.py").removesuffix(".py") for other in MODULES)
+        names = (f"epg_tf.{path.replace('/', '.')}" for path in paths)
+        yield from (other for other in names if other.startswith(known.value))
 
 
 def own_imports_of(module):
@@ -72,6 +94,23 @@ def own_imports_of(module):
                 break
 
 
+def layer_of(module):
+    return module.split("/")[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("name", ["f'epg_tf.rivals.{x}'", "'epg_tf.rivals'"])
+def test_an_import_by_name_counts(name):
+    tree = ast.parse(f"importlib.import_module({name})")
+    found = set(imported_by_name(tree, "here"))
+    assert "epg_tf.rivals.no_action" in found
+    assert all(found_name.startswith("epg_tf.rivals") for found_name in found)
+
+
+def test_an_import_by_an_unknown_name_is_refused():
+    with pytest.raises(AssertionError, match="nobody can tell"):
+        list(imported_by_name(ast.parse("import_module(name)"), "here"))
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_each_third_party_has_one_door(module):
     for name in imports_of(module):
@@ -82,9 +121,9 @@ def test_each_third_party_has_one_door(module):
             assert file.startswith("plot") or file == "returns_axis.py", f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m.split("/")[0] in LAYERS])
+@pytest.mark.parametrize("module", [m for m in MODULES if layer_of(m) in LAYERS])
 def test_a_layer_knows_nothing_of_those_above_it(module):
-    layer = module.split("/")[0]
+    layer = layer_of(module)
     ours = {path.split("/")[0].removesuffix(".py") for path in own_imports_of(module)}
     assert ours <= {layer, *LAYERS[layer], *KNOWS_NOTHING}
 
@@ -115,7 +154,7 @@ def test_no_folder_has_too_much_in_it():
 
 def test_the_rules_are_about_what_is_there():
     for layer in LAYERS:
-        assert f"{layer}/__init__.py" in MODULES
+        assert layer in map(layer_of, MODULES)
     assert BENCHMARKS
     for third_party in ("gin", "horovod", "mujoco"):
         users = [m for m in MODULES if third_party in {n.split(".")[0] for n in imports_of(m)}]

@@ -10,8 +10,9 @@ import pytest
 from commands import PROJECT, call, make_loss, metrics_of, summary_of
 from refusals import sentence_of
 
-from epg_tf import config, evaluate
+from epg_tf import evaluate
 from epg_tf.files import CONFIG_FILE
+from epg_tf.rivals import presets
 from epg_tf.rivals.meta_training.checkpoint import RivalCheckpointFolder
 from epg_tf.train_rival import __main__ as train_rival
 
@@ -75,7 +76,7 @@ def test_every_epoch_is_written_down(rivals):
     assert checkpoint.best_return == epochs[1]["validation_return"]
     assert (checkpoint.best_epoch, checkpoint.best_env_steps) == (2, 480)
     assert list((rivals[0] / "events").glob("events.out*"))
-    assert config.read_rival([str(rivals[0] / CONFIG_FILE)], []).num_tasks == 2
+    assert presets.read([str(rivals[0] / CONFIG_FILE)], []).num_tasks == 2
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def read_loss() -> EvolvedLoss:
     Raises:
         ValueError: If there is no such loss, or a value is bad; in one sentence.
     """
+    import epg_tf.rivals.presets  # noqa: F401 so that their presets get a fitting sentence
     from epg_tf.checks import PositiveInt, require
     from epg_tf.evolved_loss.load import load
 

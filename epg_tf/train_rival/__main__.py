@@ -21,13 +21,14 @@ def main() -> None:
     # Imported here so that --help and a mistyped flag do not wait for TensorFlow.
     from epg_tf import config
     from epg_tf.outer_loop.stop import StopRequest
+    from epg_tf.rivals import presets
     from epg_tf.rivals.learners import make_learner
     from epg_tf.rivals.meta_training.folder import RivalFolder
     from epg_tf.rivals.meta_training.training import train
     from epg_tf.seeds import TRAINING_TASK_SEEDS
 
     with command_line.one_process("train_rival"):
-        settings = config.read_rival(*config_flags.presets("gin/rivals/rl2_reacher.gin"))
+        settings = presets.read(*config_flags.presets("gin/rivals/rl2_reacher.gin"))
         settings.family.sample(TRAINING_TASK_SEEDS[0])  # raises before there is a folder
         command = command_line.as_typed("train_rival")
         root = config_flags.ROOT_DIR.value or ""

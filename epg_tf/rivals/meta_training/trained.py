@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from epg_tf.agent.arrays import Arrays
 from epg_tf.files import CONFIG_FILE
+from epg_tf.rivals import presets
 from epg_tf.rivals.meta_training.checkpoint import RivalCheckpointFolder
 from epg_tf.rivals.meta_training.settings import RivalTraining
 from epg_tf.tasks.family import TaskFamily
@@ -63,21 +64,18 @@ class TrainedRival:
             )
 
 
-def load_rivals(
-    paths: Sequence[str], read: Callable[[Sequence[str], Sequence[str]], RivalTraining]
-) -> dict[str, TrainedRival]:
-    """Loads rivals; returns them by method.
+def load_rivals(paths: Sequence[str]) -> dict[str, TrainedRival]:
+    """Loads rivals; returns them by method. Their configs replace the one that gin holds.
 
     Args:
         paths: Folders of runs of `epg_tf.train_rival`.
-        read: `config.read_rival`, which reads configs and first clears those that gin holds.
 
     Raises:
         ValueError: If a folder is not a rival's, or two are of one method; in one sentence.
     """
     found: dict[str, TrainedRival] = {}
     for path in paths:
-        rival = _load(pathlib.Path(path), read)
+        rival = _load(pathlib.Path(path))
         if rival.method in found:
             raise ValueError(
                 f"`--rivals` (={','.join(paths)}) must be of one method each: {path} and "
@@ -87,7 +85,7 @@ def load_rivals(
     return found
 
 
-def _load(path: pathlib.Path, read: Callable[..., RivalTraining]) -> TrainedRival:
+def _load(path: pathlib.Path) -> TrainedRival:
     try:
         checkpoint = RivalCheckpointFolder(path / "checkpoints").latest()
     except ValueError as error:
@@ -97,7 +95,7 @@ def _load(path: pathlib.Path, read: Callable[..., RivalTraining]) -> TrainedRiva
             f"`--rivals` (={path}) must be the folder of a run of epg_tf.train_rival, with "
             f"`checkpoints` and {CONFIG_FILE} in it."
         )
-    settings = read([str(path / CONFIG_FILE)], [])
+    settings = presets.read([str(path / CONFIG_FILE)], [])
     return TrainedRival(
         path, settings, checkpoint.best_state, checkpoint.best_epoch, checkpoint.best_env_steps
     )

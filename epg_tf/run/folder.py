@@ -8,12 +8,13 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 from epg_tf.evolved_loss.saved_model import export_loss
-from epg_tf.files import differs_from_run, flatten, plain, read_json, recover, write_json
+from epg_tf.files import flatten, plain, read_json, recover, write_json
 from epg_tf.outer_loop.checkpoint import Checkpoint, CheckpointFolder
 from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.strategy import EvolutionState
 from epg_tf.ranks import Ranks
+from epg_tf.run.epoch_records import misfit
 from epg_tf.run.lock import FolderLock
 from epg_tf.run.reporter import Reporter
 
@@ -103,7 +104,7 @@ class RunFolder:
     def __exit__(self, *exception) -> None:
         """Closes the records and releases the lock."""
         if self._reporter is not None:
-            self._reporter.close()
+            self._reporter.records.close()
         self._lock.release()
 
     def show_steps(self, num_steps: int) -> None:
@@ -122,10 +123,7 @@ class RunFolder:
         if ends or epoch % _EPOCHS_PER_EXPORT == 1:
             self._export(checkpoint)
         if record.stopped:
-            self._reporter.say(
-                f"Stopped after epoch {epoch} of {self._settings.num_epochs}; the same command "
-                "goes on from there."
-            )
+            self._reporter.records.say_stopped(epoch)
 
     def record_comparison(
         self, checkpoint: Checkpoint, compare: Callable[[], dict[str, list[float]]]
@@ -169,13 +167,5 @@ class RunFolder:
             return str(error)
         if self._latest is None:
             return None
-        done, wanted = self._latest.state.epoch, self._settings.num_epochs
-        if wanted < done:
-            return (
-                f"`meta_train.num_epochs` (={wanted}) must be at least the {done} epochs that the "
-                f"run in {self._root} has done."
-            )
-        found = differs_from_run(self._settings, self._latest.config)
-        if not found:
-            return None
-        return f"`--root_dir` (={self._root}) must not hold a run with another config: {found}."
+        done = self._latest.state.epoch, self._latest.config
+        return misfit(self._root, self._settings, "meta_train", *done)

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import pathlib
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from epg_tf.files import (
-    CONFIG_FILE,
-    METRICS_FILE,
-    SETTINGS_FILE,
-    flatten,
-    plain,
-    write_json,
-    write_text,
-)
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.run import dashboard
-from epg_tf.run.log import append_metrics, forget_after, note_command
-from epg_tf.run.progress import progress_bar
+from epg_tf.run.epoch_records import EpochRecords
 from epg_tf.text import number
 
 # Metrics that only some runs or some epochs have.
@@ -39,11 +28,14 @@ _NOT_ALWAYS = (
     "critic_error",
     "expert_return",
 )
-_BAR = "{desc} {percentage:3.0f}%|{bar:20}| epoch {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
 
 
 class Reporter:
-    """The writer of a run's records, on rank 0."""
+    """The writer of a run's records, on rank 0.
+
+    Attributes:
+        records: The records that it has in common with the run of a rival.
+    """
 
     def __init__(
         self,
@@ -66,49 +58,30 @@ class Reporter:
         """
         self._root = root
         self._settings = settings
-        self._metrics = root / METRICS_FILE
         epoch = checkpoint.state.epoch
         self._epoch = epoch + 1  # the one in progress
-        done = epoch >= settings.num_epochs
-        # A run with nothing to add should not leave an empty events file.
-        quiet = done and not settings.compare_at_end
-        self._events = (
-            tf.summary.create_noop_writer()
-            if quiet
-            else tf.summary.create_file_writer(str(root / "events"))
+        start = None if epoch else settings.start_from
+        about = (
+            f"{settings.num_workers} workers on {num_ranks} rank{'s' * (num_ranks > 1)}, "
+            f"{type(settings.family).__name__}, loss of {len(checkpoint.state.phi):,} parameters"
+            f"{f', which begins as {start}' if start else ''}"
         )
-        if done:
-            self.say(
-                f"Nothing to do: the run in {root} has reached epoch {epoch}, and "
-                f"`meta_train.num_epochs` is {settings.num_epochs}; raise it to go on."
-            )
-        else:
-            start = None if epoch else settings.start_from
-            forget_after(self._metrics, epoch)
-            write_text(root / CONFIG_FILE, config_text)
-            write_json(root / SETTINGS_FILE, plain(flatten(settings, free=True)), allow_nan=True)
-            note_command(root, num_ranks, command)
-            with self._events.as_default(step=epoch):
-                dashboard.write_start(config_text, command)
-            self.say(
-                f"{'Going on from' if epoch else 'Starting at'} epoch {epoch} of "
-                f"{settings.num_epochs}: {settings.num_workers} workers on {num_ranks} "
-                f"rank{'s' * (num_ranks > 1)}, {type(settings.family).__name__}, loss of "
-                f"{len(checkpoint.state.phi):,} parameters"
-                f"{f', which begins as {start}' if start else ''}.\n"
-                f"Watch it with: tensorboard --logdir {root}"
-            )
-        self._bar = progress_bar(
-            settings.num_epochs,
-            _BAR,
-            initial=min(epoch, settings.num_epochs),
-            desc=root.name,
-            disable=done,
+        self.records = EpochRecords(
+            root,
+            settings,
+            "meta_train",
+            epoch,
+            about,
+            config_text,
+            command,
+            lambda: dashboard.write_start(config_text, command),
+            num_ranks,
+            settings.compare_at_end,
         )
 
     def show_steps(self, num_steps: int) -> None:
         """Advances the bar by environment steps of the epoch in progress."""
-        self._bar.update(num_steps / self._settings.env_steps_in(self._epoch))
+        self.records.advance(num_steps / self._settings.env_steps_in(self._epoch))
 
     def record_epoch(self, record: EpochRecord) -> None:
         """Writes an epoch to metrics.jsonl, TensorBoard and the bar; see docs/files.md."""
@@ -135,46 +108,31 @@ class Reporter:
             "physics_seconds": float(np.mean(workers["physics_seconds"])),
             "update_seconds": float(np.mean(workers["update_seconds"])),
         }
-        append_metrics(self._metrics, metrics)
-        with self._events.as_default(step=state.epoch):
-            dashboard.write_metrics(metrics)
-            tf.summary.histogram("phi", state.phi)
-            tf.summary.histogram("returns", finite)
-        self._events.flush()
-        self._epoch = state.epoch + 1
-        self._bar.n = state.epoch
-        shown = {
-            "return": f"{metrics['return_mean']:.4g}",
-            "best": f"{checkpoint.best_return:.4g}",
-            "steps/s": f"{metrics['env_steps_per_second']:,.0f}",
-        }
+        shown = {}
         if logs["guidance"]:
             shown["guidance"] = f"{logs['guidance']:.2f}"
         if "validation_return" in logs:
             shown["validation"] = f"{logs['validation_return']:.4g}"
         if "teaching_explained" in logs:
             shown["taught: explained"] = f"{logs['teaching_explained']:.2%}"
-        self._bar.set_postfix(shown, refresh=sys.stderr.isatty())
-        self._bar.update(0)
+        self._epoch = state.epoch + 1
+
+        def write_events() -> None:
+            dashboard.write_metrics(metrics)
+            tf.summary.histogram("phi", state.phi)
+            tf.summary.histogram("returns", finite)
+
+        self.records.add(metrics, checkpoint.best_return, write_events, shown)
 
     def say_comparison(self, result: dict) -> None:
         """Prints the held-out returns with the first and with the last loss."""
         first, last = (float(np.median(result[name])) for name in ("first", "last"))
-        self._bar.close()
-        with self._events.as_default(step=result["epoch"]):
+        self.records.bar.close()
+        with self.records.events.as_default(step=result["epoch"]):
             tf.summary.scalar("held_out/final_return_first_loss", first)
             tf.summary.scalar("held_out/final_return_last_loss", last)
-        self.say(
+        self.records.say(
             f"Median final return of reward-free agents on {len(result['last'])} held-out tasks: "
             f"{number(first)} with the loss of the start, {number(last)} with the loss of epoch "
             f"{result['epoch']}. TensorBoard: tensorboard --logdir {self._root}"
         )
-
-    def close(self) -> None:
-        """Ends the bar and the events file."""
-        self._bar.close()
-        self._events.close()
-
-    def say(self, text: str) -> None:
-        """Prints a line."""
-        print(text, flush=True)

@@ -5,34 +5,21 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
 from epg_tf.agent.arrays import Arrays
-from epg_tf.files import (
-    CONFIG_FILE,
-    METRICS_FILE,
-    SETTINGS_FILE,
-    differs_from_run,
-    flatten,
-    plain,
-    write_json,
-    write_text,
-)
+from epg_tf.files import flatten, plain
 from epg_tf.rivals.meta_training.checkpoint import (
     RivalCheckpoint,
     RivalCheckpointFolder,
 )
 from epg_tf.rivals.meta_training.settings import RivalTraining
+from epg_tf.run.epoch_records import EpochRecords, misfit
 from epg_tf.run.lock import FolderLock
-from epg_tf.run.log import append_metrics, forget_after, note_command
-from epg_tf.run.progress import progress_bar
 
 ROOT = "train_rival"  # gin's name for the settings of such a run
-
-_BAR = "{desc} {percentage:3.0f}%|{bar:20}| epoch {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
 
 
 class RivalFolder:
@@ -83,22 +70,22 @@ class RivalFolder:
         """
         checkpoint = self._latest or RivalCheckpoint.first(first_state(), self._config)
         checkpoint = dataclasses.replace(checkpoint, config=self._config)  # its config may be older
-        epoch, last = checkpoint.epoch, self._settings.num_epochs
-        done = epoch >= last
-        self._events = (
-            tf.summary.create_noop_writer()
-            if done
-            else tf.summary.create_file_writer(str(self._root / "events"))
+        settings, lines = self._settings, self._config_text.splitlines()
+        about = (
+            f"{type(settings.rival).__name__} ({settings.rival.method}), "
+            f"{settings.num_tasks} tasks of {type(settings.family).__name__} an epoch"
         )
-        if done:
-            _say(
-                f"Nothing to do: the run in {self._root} has reached epoch {epoch}, and "
-                f"`{ROOT}.num_epochs` is {last}; raise it to go on."
-            )
-        else:
-            self._begin(epoch)
-        self._bar = progress_bar(
-            last, _BAR, initial=min(epoch, last), desc=self._root.name, disable=done
+        # TensorBoard renders Markdown, in which four spaces mark code.
+        text = "\n".join("    " + line for line in lines)
+        self._records = EpochRecords(
+            self._root,
+            settings,
+            ROOT,
+            checkpoint.epoch,
+            about,
+            self._config_text,
+            self._command,
+            lambda: tf.summary.text("config", text),
         )
         return checkpoint
 
@@ -108,58 +95,28 @@ class RivalFolder:
 
     def __exit__(self, *exception) -> None:
         """Closes the records and unlocks the folder."""
-        if hasattr(self, "_bar"):
-            self._bar.close()
-            self._events.close()
+        if hasattr(self, "_records"):
+            self._records.close()
         self._lock.release()
 
     def show_progress(self, share: float) -> None:
         """Advances the progress bar by a fraction of an epoch."""
-        self._bar.update(share)
+        self._records.advance(share)
 
     def record_epoch(
         self, checkpoint: RivalCheckpoint, metrics: Mapping[str, float], stopped: bool
     ) -> None:
         """Records an epoch and its checkpoint; docs/files.md explains the metrics."""
-        epoch = checkpoint.epoch
-        append_metrics(self._root / METRICS_FILE, metrics)
-        with self._events.as_default(step=epoch):
+
+        def write_events() -> None:
             for name, value in metrics.items():
                 if name != "epoch" and math.isfinite(value):
                     tf.summary.scalar(name, value)
-        self._events.flush()
-        self._checkpoints.save(checkpoint)
-        self._bar.n = epoch
-        shown = {
-            "return": f"{metrics['return_mean']:.4g}",
-            "best": f"{checkpoint.best_return:.4g}",
-            "steps/s": f"{metrics['env_steps_per_second']:,.0f}",
-        }
-        self._bar.set_postfix(shown, refresh=sys.stderr.isatty())
-        self._bar.update(0)
-        if stopped:
-            _say(
-                f"Stopped after epoch {epoch} of {self._settings.num_epochs}; the same command "
-                "goes on from there."
-            )
 
-    def _begin(self, epoch: int) -> None:
-        root, settings = self._root, self._settings
-        forget_after(root / METRICS_FILE, epoch)
-        write_text(root / CONFIG_FILE, self._config_text)
-        text = plain(flatten(settings, free=True, root=ROOT))
-        write_json(root / SETTINGS_FILE, text, allow_nan=True)
-        note_command(root, 1, self._command)
-        with self._events.as_default(step=epoch):
-            # TensorBoard renders Markdown, in which four spaces mark code.
-            lines = self._config_text.splitlines()
-            tf.summary.text("config", "\n".join("    " + line for line in lines))
-        _say(
-            f"{'Going on from' if epoch else 'Starting at'} epoch {epoch} of "
-            f"{settings.num_epochs}: {type(settings.rival).__name__} ({settings.rival.method}), "
-            f"{settings.num_tasks} tasks of {type(settings.family).__name__} an epoch.\n"
-            f"Watch it with: tensorboard --logdir {root}"
-        )
+        self._records.add(metrics, checkpoint.best_return, write_events)
+        self._checkpoints.save(checkpoint)
+        if stopped:
+            self._records.say_stopped(checkpoint.epoch)
 
     def _problem(self) -> str | None:
         """Reads the latest checkpoint; returns a sentence if it does not fit the settings."""
@@ -169,17 +126,4 @@ class RivalFolder:
             return f"`--root_dir` (={self._root}) must not hold another kind of run: {error}"
         if self._latest is None:
             return None
-        done, wanted = self._latest.epoch, self._settings.num_epochs
-        if wanted < done:
-            return (
-                f"`{ROOT}.num_epochs` (={wanted}) must be at least the {done} epochs that the run "
-                f"in {self._root} has done."
-            )
-        found = differs_from_run(self._settings, self._latest.config, ROOT)
-        if not found:
-            return None
-        return f"`--root_dir` (={self._root}) must not hold a run with another config: {found}."
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
+        return misfit(self._root, self._settings, ROOT, self._latest.epoch, self._latest.config)

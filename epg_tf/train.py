@@ -74,7 +74,8 @@ def main() -> None:
             ranks.share(settings.teacher.num_explorers, "ExpertTeacher.num_explorers")
         start = loss_to_start_from(settings)
     if _DRY_RUN.value:
-        planned = plan(settings, ranks)
+        with command_line.one_sentence(ranks):
+            planned = plan(settings, ranks)
         if ranks.is_first:
             result_flags.write_result(planned)
             print(format_plan(planned), flush=True)

@@ -52,6 +52,8 @@ FILES = {
     "variables",
 }
 
+COLUMNS = ("diverged", "failed_steps", "physics_seconds", "update_seconds")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
@@ -60,7 +62,7 @@ def run(tmp_path_factory):
     settings = config.read(["tests/data/paper_reacher.gin"], BINDINGS)
     loss = build_loss(settings.inner_loop, settings.family)
     state = settings.strategy.init(loss.draw(np.random.default_rng(0)))
-    nothing = {n: np.zeros(4) for n in ("diverged", "physics_seconds", "update_seconds")}
+    nothing = {n: np.zeros(4) for n in COLUMNS}
     logs = {"guidance": 0.25, "seconds": 2.0, "phi_norm": 1.0, "gradient_norm": 1.0}
     with (
         RunFolder(str(root), settings, Ranks(), config.complete_config) as folder,

@@ -74,6 +74,7 @@ KEYS = [
     "phi_norm",
     "gradient_norm",
     "diverged_workers",
+    "failed_steps",
     "env_steps_per_second",
     "physics_seconds",
     "update_seconds",
@@ -526,7 +527,7 @@ def test_an_epoch_without_a_return_is_recorded_and_never_the_best(tmp_path, monk
     settings = config.read(["tests/data/paper_reacher.gin"], bindings({"meta_train.num_epochs": 9}))
     start = settings.strategy.init(np.zeros(3))
     logs = {"guidance": 0.0, "seconds": 2.0, "phi_norm": np.inf, "gradient_norm": np.nan}
-    workers = {name: np.zeros(4) for name in ("physics_seconds", "update_seconds")}
+    workers = {name: np.zeros(4) for name in ("failed_steps", "physics_seconds", "update_seconds")}
     workers |= {"diverged": np.ones(4)}
     nan, best, shown = np.nan, [], []
     with RunFolder(str(tmp_path), settings, Ranks()) as run_folder:

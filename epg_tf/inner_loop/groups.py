@@ -127,6 +127,7 @@ def _side_by_side(parts: Sequence[Lifetimes]) -> Lifetimes:
         returns=np.concatenate([part.returns for part in parts]),
         final_returns=np.concatenate([part.final_returns for part in parts]),
         diverged=np.concatenate([part.diverged for part in parts]),
+        failed_steps=np.concatenate([part.failed_steps for part in parts]),
         episodes=EpisodeReturns.side_by_side([part.episodes for part in parts]),
         agents=AgentState.side_by_side([part.agents for part in parts]),
         statistics={

@@ -67,6 +67,7 @@ class Lifetimes(NamedTuple):
         returns: R_i, the fitness that the outer loop maximises, [W]; NaN if a reward was NaN.
         final_returns: The mean return of the last three episodes, [W].
         diverged: True for workers with a gradient or return that was not finite, [W].
+        failed_steps: The steps that the simulator could not take, which end episodes, [W].
         episodes: The returns of all episodes.
         agents: The final agents.
         statistics: The statistics that belong to the final policies.
@@ -77,6 +78,7 @@ class Lifetimes(NamedTuple):
     returns: np.ndarray
     final_returns: np.ndarray
     diverged: np.ndarray
+    failed_steps: np.ndarray
     episodes: EpisodeReturns
     agents: AgentState
     statistics: Statistics
@@ -184,6 +186,7 @@ class Workers:
             returns=returns,
             final_returns=np.array([last_episodes(r) for r in at.episodes.of_lifetimes()]),
             diverged=at.diverged | ~np.isfinite(returns),
+            failed_steps=driver.env.simulator.warnings.copy(),
             episodes=at.episodes,
             agents=at.agents,
             statistics=at.statistics,

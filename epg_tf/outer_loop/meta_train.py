@@ -32,7 +32,7 @@ class EpochRecord(NamedTuple):
     Attributes:
         checkpoint: The checkpoint after the epoch.
         num_steps: The environment steps of all workers in the epoch.
-        workers: Columns with a row per worker, [n] each: `returns`, `diverged`, and
+        workers: Columns with a row per worker, [n] each: `returns`, `diverged`, `failed_steps`, and
             `physics_seconds` and `update_seconds` of its rank.
         logs: Numbers by name: `guidance`, `seconds`, those of the step of phi, and
             `validation_return` after a validation.
@@ -108,6 +108,7 @@ def _gather(
     columns = {
         "returns": lifetimes.returns,
         "diverged": lifetimes.diverged,
+        "failed_steps": lifetimes.failed_steps,
         "physics_seconds": np.full(num_workers, lifetimes.physics_seconds),
         "update_seconds": np.full(num_workers, lifetimes.update_seconds),
         "stop": np.full(num_workers, stop),

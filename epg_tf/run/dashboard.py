@@ -35,6 +35,7 @@ _TAGS = {
         "decides the return, near -1 the perturbation.",
     ),
     "diverged_workers": ("search/diverged_workers", "Those with a return that is not finite."),
+    "failed_steps": ("search/failed_steps", "Those that the simulator could not take."),
     "teaching_error": ("teaching/error", "The squared error per step in the fit's last pass."),
     "teaching_target": ("teaching/target", "The squared norm of the targets, per step."),
     "teaching_explained": ("teaching/explained", "The share of the targets that phi explains."),

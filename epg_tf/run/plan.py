@@ -7,6 +7,7 @@ import resource
 import time
 from typing import Any
 
+from epg_tf.inner_loop.failed_steps import MOST, warn_of_failed_steps
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.ranks import Ranks
@@ -31,19 +32,30 @@ def plan(settings: MetaTraining, ranks: Ranks) -> dict[str, Any]:
         `num_ranks`, `env_steps` of training, `validation_env_steps`, `bytes_per_rank` (the peak so
         far) and `seconds` on this machine. `seconds` covers the steps of training and validation,
         but neither the fits by a teacher nor the final comparison.
+
+    Raises:
+        ValueError: If more than a fifth of the steps failed; in one sentence.
     """
     share, threads = ranks.share(settings.num_workers), ranks.threads(settings.threads_per_rank)
     workers = WorkerGroups(settings.inner_loop, settings.family, len(share), threads)
     phi = workers.draw_phi(settings.seed)
     seeds = [validation_seed(settings.seed, worker) for worker in share]
 
-    def live(num_updates: int) -> float:
+    def live(num_updates: int) -> tuple[float, int]:
         begun = time.perf_counter()
-        workers.live(phi[None].repeat(len(seeds), 0), seeds, 0.0, num_updates=num_updates)
-        return time.perf_counter() - begun
+        lived = workers.live(phi[None].repeat(len(seeds), 0), seeds, 0.0, num_updates=num_updates)
+        return time.perf_counter() - begun, int(lived.failed_steps.sum())
 
     live(1)  # compiles
-    once, several = live(1), live(1 + _TIMED_UPDATES)
+    (once, _), (several, num_failed) = live(1), live(1 + _TIMED_UPDATES)
+    num_lived = len(seeds) * (1 + _TIMED_UPDATES) * settings.inner_loop.steps_per_update
+    failed = max(ranks.gather(num_failed / num_lived))
+    if failed > MOST:
+        raise ValueError(
+            f"`meta_train.family` (={type(settings.family).__name__}) must have physics that the "
+            f"simulator can step: {failed:.0%} of the steps failed."
+        )
+    warn_of_failed_steps(num_failed, num_lived)
     per_update = (several - once) / _TIMED_UPDATES
     if per_update <= 0.0:  # noise hides the updates of tiny lifetimes
         per_update = several / (1 + _TIMED_UPDATES)

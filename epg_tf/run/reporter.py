@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from epg_tf.inner_loop.failed_steps import warn_of_failed_steps
 from epg_tf.outer_loop.checkpoint import Checkpoint
 from epg_tf.outer_loop.meta_train import EpochRecord
 from epg_tf.outer_loop.settings import MetaTraining
@@ -104,10 +105,12 @@ class Reporter:
             "phi_norm": logs["phi_norm"],
             "gradient_norm": logs["gradient_norm"],
             "diverged_workers": int(workers["diverged"].sum()),
+            "failed_steps": int(workers["failed_steps"].sum()),
             "env_steps_per_second": record.num_steps / logs["seconds"],
             "physics_seconds": float(np.mean(workers["physics_seconds"])),
             "update_seconds": float(np.mean(workers["update_seconds"])),
         }
+        warn_of_failed_steps(metrics["failed_steps"], record.num_steps)
         shown = {}
         if logs["guidance"]:
             shown["guidance"] = f"{logs['guidance']:.2f}"

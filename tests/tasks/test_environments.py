@@ -7,6 +7,7 @@ import sys
 import gymnasium
 import numpy as np
 import pytest
+from absl import logging
 from commands import PROJECT, call, execute, make_loss, metrics_of, summary_of
 from gymnasium.spaces import Box, Dict, Discrete
 from refusals import sentence_of
@@ -244,6 +245,30 @@ def test_ranks_do_not_change_phi(tmp_path):
         ended = execute(*job, "--root_dir", tmp_path / str(ranks))
         assert ended.returncode == 0, ended.stderr
     np.testing.assert_array_equal(phi_of(tmp_path / "1"), phi_of(tmp_path / "2"))
+
+
+def test_steps_that_fail_are_counted_named_and_refused(tmp_path, monkeypatch, capfd, caplog):
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    corridor(ranges={})  # sound while it is checked
+    seen = Corridor._seen
+
+    def seen_with_holes(self):
+        found = seen(self)
+        if self.np_random.uniform() < self.share:
+            found["place"][:] = np.nan
+        return found
+
+    monkeypatch.setattr(Corridor, "_seen", seen_with_holes)
+    run = tiny(env=f"{HERE}:Corridor", root_dir=str(tmp_path / "run"))
+    run["gin_binding"] = [*run["gin_binding"], "GymnasiumTasks.time_limit = 20"]
+    monkeypatch.setattr(Corridor, "share", 0.1, raising=False)
+    call(train, **run)
+    assert 0 < metrics_of(tmp_path / "run")[0]["failed_steps"] < 512 * 0.2
+    assert "% of the steps failed" in caplog.text
+    monkeypatch.setattr(Corridor, "share", 0.5)
+    capfd.readouterr()
+    sentence = sentence_of(capfd, lambda: call(train, **run, dry_run=True))
+    assert "of the steps failed." in sentence
 
 
 def test_an_error_in_the_middle_of_a_run_is_one_sentence(capfd):

@@ -16,6 +16,7 @@ import numpy as np
 from epg_tf.evaluation.learning_curves.comparison import Comparison
 from epg_tf.evaluation.methods import BASELINE, METHODS
 from epg_tf.inner_loop.episodes import learning_curves
+from epg_tf.inner_loop.failed_steps import warn_of_failed_steps
 from epg_tf.inner_loop.groups import WorkerGroups
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.ranks import Ranks
@@ -108,6 +109,9 @@ class AgentTraining:
             guidance,
             lambda update: on_update(),
         )
+        if self._ranks.is_first:
+            num_steps = len(agents) * settings.num_updates * settings.steps_per_update
+            warn_of_failed_steps(int(lifetimes.failed_steps.sum()), num_steps)
         curves = learning_curves(lifetimes.episodes, *_budget(settings))
         return curves, lifetimes.diverged | ~np.isfinite(curves).all(axis=1)
 

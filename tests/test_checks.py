@@ -32,7 +32,12 @@ SMALL_EVEN = Annotated[
     [
         (bool, [True, False], 1, "(=1) must be True or False"),
         (str, ["", "a"], None, "(=None) must be a string"),
-        (Literal["adam", "sgd"], ["sgd"], "adm", "(='adm') must be one of 'adam', 'sgd' (did you mean adam?)"),
+        (
+            Literal["adam", "sgd"],
+            ["sgd"],
+            "adm",
+            "(='adm') must be one of 'adam', 'sgd' (did you mean adam?)",
+        ),
         (int, [-1], True, "(=True) must be an integer"),
         (float, [-1, 0.5, math.nan], False, "(=False) must be a number"),
         (dict, [{}], (), "(=()) must be a dictionary"),

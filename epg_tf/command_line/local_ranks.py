@@ -23,7 +23,7 @@ def require() -> None:
     """Starts the ranks if --np asks for several, and ends with them; returns within a rank.
 
     Raises:
-        SystemExit: With the exit code of the first rank that failed, else with 0.
+        SystemExit: With the exit code of a rank that failed, else with 0.
     """
     if NP.value == 1 or "HOROVOD_RANK" in os.environ:
         return
@@ -52,17 +52,17 @@ def require() -> None:
 
 
 def _wait(ranks: Sequence[subprocess.Popen]) -> int:
-    """Waits for all ranks; returns the exit code of the first that failed, else 0."""
-    code, deadline = 0, float("inf")
+    """Waits for all ranks; returns the exit code of one that failed, else 0."""
+    deadline = float("inf")
     while any(rank.poll() is None for rank in ranks):
-        failed = [rank.returncode for rank in ranks if rank.returncode]
-        if failed and not code:
-            code, deadline = failed[0], time.monotonic() + _SECONDS_TO_END
+        if deadline == float("inf") and any(rank.returncode for rank in ranks):
+            deadline = time.monotonic() + _SECONDS_TO_END
         if time.monotonic() > deadline:
             _send(ranks, signal.SIGKILL)
         time.sleep(0.1)
-    code = code or next((rank.returncode for rank in ranks if rank.returncode), 0)
-    return command_line.RANK_LOST if code < 0 else code
+    codes = [rank.returncode for rank in ranks]
+    # The highest is that of a rank that stopped on a signal. Another one may have lost it since.
+    return max(codes) or (command_line.RANK_LOST if min(codes) < 0 else 0)
 
 
 def _send(ranks: Sequence[subprocess.Popen], number: int) -> None:

@@ -15,6 +15,7 @@ import json
 import pathlib
 import re
 import sys
+import typing
 from collections.abc import Iterable
 
 from absl import flags
@@ -23,7 +24,7 @@ PROJECT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 import epg_tf.rivals.presets  # noqa: E402, F401 since it registers settings
-from epg_tf import config  # noqa: E402
+from epg_tf import checks, config  # noqa: E402
 
 _SCHEDULES = ("Constant", "Linear", "PiecewiseLinear")
 
@@ -40,7 +41,7 @@ def settings() -> str:
         "# Settings",
         "Everything that a preset, or `--gin_binding`, can set. `CLASS.setting = value` sets one; "
         "`@CLASS()` stands for an object of that class. Without a default a preset must set it. "
-        "The types are Python's; a `Schedule` is one of "
+        "A `Schedule` is one of "
         f"{', '.join(f'[`{name}`](#{name.lower()})' for name in _SCHEDULES)}.",
     ]
     for name, record in known.items():
@@ -53,12 +54,14 @@ def table_of(record: type, known: Iterable[type]) -> str:
     parents = [parent for parent in record.__mro__[1:] if parent in known]
     inherited = {field.name: default(field) for parent in parents for field in fields(parent)}
     about = attributes(record)
+    hints = typing.get_type_hints(record, include_extras=True)
     rows = [
-        f"| `{field.name}` | {kind(field)} | {default(field)} | {cell(about.get(field.name, ''))} |"
+        f"| `{field.name}` | {cell(checks.kind_of(hints[field.name]))} | {default(field)} "
+        f"| {cell(about.get(field.name, ''))} |"
         for field in fields(record)
         if inherited.get(field.name) != default(field)
     ]
-    head = ["| setting | type | default | what |", "|---|---|---|---|"]
+    head = ["| setting | value | default | what |", "|---|---|---|---|"]
     table = "\n".join(head + rows) if rows else ""
     if not parents:
         return table or "It has no settings."
@@ -81,12 +84,6 @@ def default(field: dataclasses.Field) -> str:
         return ""
     is_record = dataclasses.is_dataclass(field.default)
     return f"`@{type(field.default).__name__}()`" if is_record else f"`{field.default!r}`"
-
-
-def kind(field: dataclasses.Field) -> str:
-    """The type of a setting, in which a bar would end the table's cell."""
-    name = field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
-    return f"`{name.replace(' | ', ' or ')}`"
 
 
 def cell(text: str) -> str:

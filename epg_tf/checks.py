@@ -124,7 +124,7 @@ def require(name: str, value: Any, hint: Any) -> None:
     Raises:
         ValueError: If the type is wrong, or a rule does not hold for the value or a part of it.
     """
-    fault = _fault(value, hint) if _is(value, hint) else (value, _kind(hint))
+    fault = _fault(value, hint) if _is(value, hint) else (value, kind_of(hint))
     if fault is not None:
         value, rule = fault
         shown = repr(value)
@@ -181,19 +181,19 @@ def _fault(value: Any, hint: Any) -> tuple[Any, str] | None:
     return next(filter(None, faults), None)
 
 
-def _kind(hint: Any, several: bool = False) -> str:
+def kind_of(hint: Any, several: bool = False) -> str:
     """Returns the name of an annotation's values."""
     origin, parts = _parts(hint)
     if origin is Annotated:
         return parts[1].plural if several else parts[1].singular
     if origin is types.UnionType:
-        kinds = [_kind(part) for part in parts]
+        kinds = [kind_of(part) for part in parts]
         return (", or " if any("," in kind for kind in kinds) else " or ").join(kinds)
     if origin is Literal:
         return f"one of {_listed(parts)}"
     if origin is tuple:
         number = "" if parts[-1] is ... else f"{len(parts)} "
-        return f"{'tuples' if several else 'a tuple'} of {number}{_kind(parts[0], True)}"
+        return f"{'tuples' if several else 'a tuple'} of {number}{kind_of(parts[0], True)}"
     return _KINDS[hint][several] if hint in _KINDS else f"of type {hint.__name__} (`@Name()`)"
 
 

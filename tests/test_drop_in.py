@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tf_agents.environments import tf_py_environment, utils
+from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
+from tf_agents.utils import common
 
 import epg_tf
-from epg_tf.agent.normaliser import RunningStatistics
-from epg_tf.drop_in.statistics import FixedStatistics, LifetimeStatistics
-from epg_tf.evolved_loss.description import describe
+from epg_tf.agent.acting import ActingPolicy
 from epg_tf.evolved_loss.folder import find_loss
 from epg_tf.evolved_loss.saved_model import export_loss
-from epg_tf.inner_loop.learner import Learner
-from epg_tf.inner_loop.networks import build_loss
+from epg_tf.inner_loop.collection import make_driver
+from epg_tf.inner_loop.networks import build_agents, build_loss
 from epg_tf.inner_loop.settings import InnerLoop
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.discrete import DiscreteActions
 from epg_tf.tasks.gymnasium_env import TaskEnv
 from epg_tf.tasks.reacher import RandomReacher
@@ -37,6 +38,12 @@ SETTINGS = InnerLoop(
     num_passes=2,
     hidden_sizes=(5,),
 )
+
+
+FLOATS = tensor_spec.TensorSpec([10], tf.float32)
+BOX = tensor_spec.BoundedTensorSpec([2], tf.float32, -1.0, 1.0)
+WHOLE_BOX = tensor_spec.BoundedTensorSpec([2], tf.int32, 0, 3)
+FROM_1 = tensor_spec.BoundedTensorSpec([], tf.int32, 1, 9)
 
 
 def exported(settings, family, folder):
@@ -95,10 +102,10 @@ def test_an_update_descends_the_loss_of_what_was_lived(discrete, tmp_path, envir
     time_step = env.reset()
     for update in range(5):
         experience, time_step = lived(agent, env, time_step, 16)
-        before = [variable.numpy() for variable in agent.collect_policy.theta]
+        before = [variable.numpy() for variable in agent.collect_policy.network.weights]
         info = agent.train(experience)
         assert np.isfinite(info.loss) and int(agent.train_step_counter) % 5 == (update + 1) % 5
-        after = [variable.numpy() for variable in agent.collect_policy.theta]
+        after = [variable.numpy() for variable in agent.collect_policy.network.weights]
         assert all(np.abs(a - b).max() > 0 for a, b in zip(before, after, strict=True))
 
 
@@ -109,53 +116,61 @@ def test_rewards_are_not_looked_at(tmp_path, environment):
     for factor in (1.0, -7.0):
         agent = agent_of(folder, env, seed=3)
         agent.train(experience._replace(reward=factor * experience.reward))
-        found.append([variable.numpy() for variable in agent.collect_policy.theta])
+        found.append([variable.numpy() for variable in agent.collect_policy.network.weights])
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_statistics_are_those_of_lifetimes():
-    rule = describe(InnerLoop(), RandomReacher(), np.zeros(3))["normalisation"]
-    rng = np.random.default_rng(0)
-    ours, theirs = LifetimeStatistics(3, rule), RunningStatistics.start(1, 3)
-    for _ in range(3):
-        samples = rng.normal(2.0, [3.0, 1.0, 0.01], (7, 3))
-        np.testing.assert_allclose(ours.normalise(samples), theirs.normalise(samples[None])[0])
-        ours.update(tf.constant(samples))
-        theirs = theirs.updated(samples[None])
-
-
-def test_statistics_that_are_given_are_those_of_lifetimes():
-    given = (0.5, -1.0, 2.0), (0.1, 1.0, 3.0)
-    samples = np.random.default_rng(0).normal(size=(7, 3))
-    ours, theirs = FixedStatistics(*given), RunningStatistics.of(*given, num_workers=1)
-    for _ in range(2):
-        np.testing.assert_allclose(
-            ours.normalise(samples), theirs.normalise(samples[None])[0], rtol=1e-5
-        )
-        ours.update(tf.constant(samples))
-
-
-def test_the_same_weights_act_and_see_as_the_projects_own(tmp_path, environment):
-    settings, family = SETTINGS, RandomReacher()
-    env = environment()
-    agent = agent_of(exported(settings, family, tmp_path / "loss"), env)
+@pytest.mark.parametrize("discrete", [False, True])
+def test_it_acts_as_agents_of_lifetimes_do(discrete, tmp_path, environment):
+    family = DiscreteActions(RandomReacher()) if discrete else RandomReacher()
+    env = environment(family)
+    agent = agent_of(exported(SETTINGS, family, tmp_path / "loss"), env)
+    agent.train(lived(agent, env, env.reset(), 16)[0])
+    driver = make_driver(family, [LifetimeSeed(0, (0,))], ActingPolicy, 1)
+    policy, learning = driver.policy, agent._learning
+    weights = build_agents(SETTINGS, family).policy_weights(learning.agents)
+    policy.load(weights, learning.statistics["observation"])
     observation = np.random.default_rng(0).normal(size=(1, 6, 10)).astype(np.float32)
-    learner = Learner(settings, family, 1)
-    policy = learner.agents.policy
-    wide = tf.constant(np.repeat(observation, policy.weights[0].shape[0], axis=0))  # with ghosts
-    policy(wide)
-    weights = [variable.numpy() for variable in agent.collect_policy.theta]
-    policy.set_weights(
-        [
-            np.broadcast_to(weight.reshape(variable.shape[1:]), variable.shape)
-            for weight, variable in zip(weights, policy.weights, strict=True)
-        ]
-    )
-    mean, log_std = policy(wide)
-    ours = agent.collect_policy.outputs(tf.constant(observation[0]))
-    np.testing.assert_allclose(ours["policy_mean"], mean[0], rtol=1e-5, atol=1e-7)
-    np.testing.assert_array_equal(ours["policy_log_std"], log_std[0])
+    time_step = ts.restart(tf.constant(observation[0]), batch_size=6)
+    distribution = agent.collect_policy.distribution(time_step).action
+    expected = policy.mean(observation)[0]
+    if discrete:
+        assert distribution.dtype == env.action_spec().dtype
+        expected -= np.log(np.exp(expected).sum(axis=1, keepdims=True))
+        np.testing.assert_allclose(distribution.logits, expected, rtol=1e-4, atol=1e-6)
+    else:
+        np.testing.assert_allclose(distribution.mean(), expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            distribution.stddev(), np.broadcast_to(np.exp(weights[-1][0]), (6, 2)), rtol=1e-6
+        )
+
+
+def test_training_within_a_tf_function_is_refused(tmp_path, environment):
+    """TF-Agents' examples say `agent.train = common.function(agent.train)`."""
+    env = environment()
+    agent = agent_of(exported(SETTINGS, RandomReacher(), tmp_path / "loss"), env)
+    experience, _ = lived(agent, env, env.reset(), 16)
+    agent.train = common.function(agent.train)
+    with pytest.raises(
+        ValueError, match=r"`train` \(within a tf.function\) must be"
+    ):
+        agent.train(experience)
+
+
+def test_a_restored_agent_goes_on_to_the_same_numbers(tmp_path, environment):
+    env, folder = environment(), exported(SETTINGS, RandomReacher(), tmp_path / "loss")
+    agent, other = agent_of(folder, env), agent_of(folder, env, seed=5)
+    first, time_step = lived(agent, env, env.reset(), 16)
+    agent.train(first)
+    saved = common.Checkpointer(str(tmp_path / "checkpoints"), agent=agent)
+    saved.save(global_step=0)
+    common.Checkpointer(str(tmp_path / "checkpoints"), agent=other).initialize_or_restore()
+    second, _ = lived(agent, env, time_step, 16)
+    assert float(agent.train(second).loss) == float(other.train(second).loss)
+    variables = (one.collect_policy.variables() for one in (agent, other))
+    for ours, theirs in zip(*variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +187,23 @@ def test_a_loss_for_something_else_is_refused(env, rule, environment):
     made = environment(DiscreteActions(RandomReacher()) if env == "discrete" else env)
     with pytest.raises(ValueError, match=re.escape(rule)):
         agent_of("reacher", made)
+
+
+@pytest.mark.parametrize(
+    ("loss", "observation", "action", "rule"),
+    [
+        ("reacher", {"angles": FLOATS}, BOX, "`time_step_spec.observation` (a dict) must be one"),
+        ("reacher", FLOATS, {"arm": BOX}, "`action_spec` (a dict) must be one"),
+        ("reacher", FLOATS, WHOLE_BOX, "`action_spec` (of int32) must be a box of float32"),
+        ("discrete", FLOATS, WHOLE_BOX, "`action_spec` (of shape [2]) must be one action number"),
+        ("discrete", FLOATS, FROM_1, "`action_spec` (from 1) must begin at 0"),
+    ],
+)
+def test_specs_of_other_kinds_are_refused(loss, observation, action, rule, tmp_path):
+    if loss == "discrete":
+        loss = exported(SETTINGS, DiscreteActions(RandomReacher()), tmp_path / "loss")
+    with pytest.raises(ValueError, match=re.escape(rule)):
+        epg_tf.EvolvedLossAgent(ts.time_step_spec(observation), action, loss)
 
 
 def test_too_few_steps_and_too_many_agents_are_refused(tmp_path, environment):
@@ -192,9 +224,15 @@ def test_the_environment_is_one_of_tf_agents_and_ends_as_gymnasiums_does():
     steps = [env.reset(), *(env.step(np.zeros(2, np.float32)) for _ in range(50))]
     assert steps[-1].step_type == ts.StepType.LAST and steps[-1].discount == 1.0
     assert env.step(np.zeros(2, np.float32)).is_first()
-    space = gymnasium.spaces.Tuple([gymnasium.spaces.Discrete(2)])
-    with pytest.raises(ValueError, match="`observation_space` .* must be a box or finitely many"):
-        epg_tf.GymnasiumEnvironment(type("Other", (gymnasium.Env,), {"observation_space": space})())
+    box, whole = (gymnasium.spaces.Box(0, 3, (2,), dtype) for dtype in (np.float32, np.int64))
+    several = gymnasium.spaces.Tuple([gymnasium.spaces.Discrete(2)])
+    for observations, actions, rule in (
+        (several, box, "`observation_space` .* must be a box or finitely many"),
+        (box, whole, "`action_space` .* must be a box of floats or finitely many"),
+    ):
+        spaces = {"observation_space": observations, "action_space": actions}
+        with pytest.raises(ValueError, match=rule):
+            epg_tf.GymnasiumEnvironment(type("Other", (gymnasium.Env,), spaces)())
 
 
 def test_a_damaged_loss_is_refused(tmp_path, environment):

@@ -43,7 +43,7 @@ LAYERS = {  # folder or module -> the folders below it, of which it may know
     "config": ("outer_loop", "teaching", "inner_loop", "loss", "tasks"),
     "evolved_loss": ("config", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
     "run": ("evolved_loss", "outer_loop", "inner_loop", "loss"),
-    "drop_in": ("evolved_loss",),
+    "drop_in": ("evolved_loss", "inner_loop", "agent"),
     "rivals": ("config", "run", "outer_loop", "teaching", "inner_loop", "loss", "agent", "tasks"),
     "evaluation": (
         *("rivals", "run", "evolved_loss", "outer_loop", "teaching", "inner_loop", "loss"),

@@ -22,7 +22,8 @@ class GymnasiumEnvironment(py_environment.PyEnvironment):
             seed: The seed of its first reset.
 
         Raises:
-            ValueError: If a space is neither a box nor a finite set.
+            ValueError: If a space is neither a box nor a finite set, or actions are a box of whole
+                numbers.
         """
         super().__init__()
         self._env, self._seed = env, seed
@@ -64,5 +65,7 @@ def _spec_of(name: str, space: gymnasium.Space) -> array_spec.BoundedArraySpec:
         )
     if not isinstance(space, gymnasium.spaces.Box):
         raise ValueError(f"`{name}` (={space}) must be a box or finitely many.")
+    if name == "action_space" and not np.issubdtype(space.dtype, np.floating):
+        raise ValueError(f"`{name}` (={space}) must be a box of floats or finitely many.")
     low, high = (bound.astype(np.float32) for bound in (space.low, space.high))
     return array_spec.BoundedArraySpec(space.shape, np.float32, low, high)

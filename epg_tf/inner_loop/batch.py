@@ -11,7 +11,7 @@ from epg_tf.agent.experience import Experience
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import gated_observation
-from epg_tf.tasks.family import TaskFamily
+from epg_tf.tasks.family import Spaces
 
 Statistics = dict[str, RunningStatistics]
 
@@ -46,11 +46,11 @@ class UpdateBatch(NamedTuple):
     permutation: np.ndarray
 
 
-def start_statistics(settings: InnerLoop, family: TaskFamily, num_workers: int) -> Statistics:
+def start_statistics(settings: InnerLoop, spaces: Spaces, num_workers: int) -> Statistics:
     """Returns the initial statistics of everything that `InnerLoop` normalises."""
-    sizes = {"observation": family.observation_size}
+    sizes = {"observation": spaces.observation_size}
     if "action" in settings.learned_loss.normalised:
-        sizes["action"] = family.action_features
+        sizes["action"] = spaces.action_features
     if settings.learned_loss.sees_reward and "reward" in settings.learned_loss.normalised:
         sizes["reward"] = 1
     start = {name: RunningStatistics.start(num_workers, size) for name, size in sizes.items()}

@@ -11,7 +11,6 @@ gradients, and an element-wise optimiser on [W, ...] variables is W independent 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +22,7 @@ from epg_tf.inner_loop.networks import build_agents, build_loss
 from epg_tf.inner_loop.objective import Given, Objective
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.inputs import LossInputs
-from epg_tf.tasks.family import TaskFamily
+from epg_tf.tasks.family import Spaces
 
 # XLA removes an axis of length 1, on some processors of length 2, and then sums in another order.
 # Padding with copies gives one or two workers the same digits as many.
@@ -31,32 +30,8 @@ _FEWEST = 3
 _MANY = 8  # gradient steps; with fewer, unrolling saves less than its compilation takes
 
 
-class Backend(Protocol):
-    """Takes gradient steps: the reference `Learner`, or machine code, `NativeLearner`."""
-
-    def load(self, phi: np.ndarray) -> None:
-        """Takes the losses of W workers, [W, P], for the lifetimes that begin."""
-        ...
-
-    def descend(
-        self, state: AgentState, batch: UpdateBatch, guidance: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Takes one update's gradient steps.
-
-        Args:
-            state: The agents, changed in place.
-            batch: The batch of the update.
-            guidance: alpha in Eq. 6; at 0 no reward is read, at 1 no phi.
-
-        Returns:
-            The mean of L_phi over the gradient steps, and which workers diverged, [W] each. A
-            diverged worker had a gradient that was not finite, and skipped that step.
-        """
-        ...
-
-
 class Learner:
-    """Takes the gradient steps of W agents in TensorFlow, for all settings; a `Backend`.
+    """Takes the gradient steps of W agents in TensorFlow, for all settings; a `backends.Backend`.
 
     Attributes:
         agents: Networks for theta, at least three sets of weights.
@@ -65,19 +40,19 @@ class Learner:
         optimizers: One Adam per network of the agents, by name.
     """
 
-    def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
+    def __init__(self, settings: InnerLoop, spaces: Spaces, num_workers: int):
         """Builds the networks; `load` gives them their losses.
 
         Args:
             settings: The settings of the lifetimes.
-            family: The tasks, for the sizes of observations and actions.
+            spaces: The spaces of observations and actions.
             num_workers: W.
         """
         self._num_workers = num_workers
         self._num_minibatches = settings.num_minibatches
         width = max(_FEWEST, num_workers)
-        self.agents = build_agents(settings, family, width)
-        self.loss = build_loss(settings, family, width)
+        self.agents = build_agents(settings, spaces, width)
+        self.loss = build_loss(settings, spaces, width)
         self.objective = Objective(self.agents, self.loss, settings.guide)
         self.optimizers = {
             name: WorkerAdam(network.weights, settings.learning_rate, settings.adam_epsilon)
@@ -87,7 +62,7 @@ class Learner:
         self._trained = tuple(n for n in self.optimizers if n != "memory" or trains_memory)
 
     def load(self, phi: np.ndarray) -> None:
-        """Takes the losses phi [W, P]; see `Backend`."""
+        """Takes the losses phi [W, P]; see `backends.Backend`."""
         self.loss.assign(pad_workers(phi, self.agents.num_workers))
 
     def padded(self, batch: UpdateBatch) -> UpdateBatch:
@@ -102,7 +77,7 @@ class Learner:
         guidance: float,
         networks: tuple[str, ...] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Takes one update's gradient steps; see `Backend`.
+        """Takes one update's gradient steps; see `backends.Backend`.
 
         `networks` names the networks that take the steps; by default all that the loss reaches.
         """

@@ -16,22 +16,15 @@ import numpy as np
 from epg_tf.agent.acting import ActingPolicy
 from epg_tf.agent.agents import AgentState
 from epg_tf.agent.experience import Experience
-from epg_tf.inner_loop.batch import (
-    Statistics,
-    UpdateBatch,
-    make_update_batch,
-    refreshed_statistics,
-    start_statistics,
-)
+from epg_tf.inner_loop.backends import Backends
+from epg_tf.inner_loop.batch import Statistics, UpdateBatch
 from epg_tf.inner_loop.collection import make_driver
 from epg_tf.inner_loop.episodes import EpisodeReturns, last_episodes
-from epg_tf.inner_loop.learner import Backend, Learner
+from epg_tf.inner_loop.learning import Learning
 from epg_tf.inner_loop.lifetime_state import LifetimeState, Snapshotter
-from epg_tf.inner_loop.native.learner import NativeLearner
 from epg_tf.inner_loop.networks import build_agents, build_loss
 from epg_tf.inner_loop.settings import InnerLoop
-from epg_tf.native.trial import descends_here
-from epg_tf.seeds import LifetimeSeed, Stream
+from epg_tf.seeds import LifetimeSeed
 from epg_tf.tasks.compiled_simulator import Rollout
 from epg_tf.tasks.family import TaskFamily
 
@@ -93,6 +86,7 @@ class Workers:
         num_workers: W.
         agents: The networks of one agent, which draw theta and give its weights their shapes.
         loss: The network of one loss, which draws phi.
+        backends: The choice of what takes gradient steps.
     """
 
     def __init__(self, settings: InnerLoop, family: TaskFamily, num_workers: int):
@@ -101,23 +95,7 @@ class Workers:
         self.num_workers = num_workers
         self.agents = build_agents(settings, family)
         self.loss = build_loss(settings, family)
-
-    @functools.cached_property
-    def reference(self) -> Learner:
-        """The learner in TensorFlow, made when first used."""
-        return Learner(self._settings, self._family, self.num_workers)
-
-    @functools.cached_property
-    def _native(self) -> NativeLearner:
-        return NativeLearner(self._settings, self._family)
-
-    def _backend(self, phi: np.ndarray, guidance: float) -> Backend:
-        """Returns the native learner if it can serve such lifetimes, else the reference."""
-        is_served = self._family.num_actions is None and guidance == 0.0
-        is_native = self._settings.backend == "numba" and is_served and descends_here()
-        backend = self._native if is_native else self.reference
-        backend.load(phi)
-        return backend
+        self.backends = Backends(settings, family, num_workers)
 
     def draw_phi(self, seed: int) -> np.ndarray:
         """Returns a fresh loss, [P] float32."""
@@ -147,36 +125,29 @@ class Workers:
         """
         settings, num_actions = self._settings, self._family.num_actions
         at = self._begin(seeds)
+        learning = at.learning
         if snapshotter is not None and (kept := snapshotter.load()):
             at.restore(kept)
         until = settings.num_updates if num_updates is None else num_updates
         driver, parameters = at.driver, at.driver.env.simulator.parameters
         backend = None
         while at.k < until:  # line 6
-            driver.policy.load(self.agents.policy_weights(at.agents), at.statistics["observation"])
+            driver.policy.load(
+                self.agents.policy_weights(learning.agents), learning.statistics["observation"]
+            )
             experience = driver.run()  # lines 8-11
             at.episodes.add(experience)
             start = time.perf_counter()
             at.k += 1
-            at.buffer = at.buffer.followed_by(experience, settings.buffer_size)
-            acted = at.statistics
-            refreshed = refreshed_statistics(settings, acted, experience, num_actions)
-            early = settings.refresh_statistics == "before_update"
-            batch = make_update_batch(
-                settings,
-                at.buffer,
-                refreshed if early else acted,
-                at.minibatches,
-                num_actions,
-                guidance > 0.0,
-            )
+            batch, refreshed = learning.take_in(settings, experience, num_actions, guidance > 0.0)
             if on_update is not None:
                 steps = experience, driver.rollout, batch
-                on_update(Update(at.k, at.agents, *steps, acted, at.episodes, parameters))
+                acted = learning.statistics
+                on_update(Update(at.k, learning.agents, *steps, acted, at.episodes, parameters))
             # Not before the first steps: native code may still be compiling while they are taken.
-            backend = backend or self._backend(phi, guidance)
-            _, diverged = backend.descend(at.agents, batch, guidance)  # line 12
-            at.statistics = refreshed
+            backend = backend or self.backends.load(phi, guidance)
+            _, diverged = backend.descend(learning.agents, batch, guidance)  # line 12
+            learning.statistics = refreshed
             at.diverged |= diverged
             at.update_seconds += time.perf_counter() - start
             if snapshotter is not None:
@@ -188,8 +159,8 @@ class Workers:
             diverged=at.diverged | ~np.isfinite(returns),
             failed_steps=driver.env.simulator.warnings.copy(),
             episodes=at.episodes,
-            agents=at.agents,
-            statistics=at.statistics,
+            agents=learning.agents,
+            statistics=learning.statistics,
             physics_seconds=driver.physics_seconds,
             update_seconds=at.update_seconds,
         )
@@ -200,15 +171,8 @@ class Workers:
         act = functools.partial(ActingPolicy, mean_activation=settings.mean_activation)
         driver = make_driver(self._family, seeds, act, settings.steps_per_update)  # lines 5, 7
         return LifetimeState(
-            self.agents.draw(_generators(seeds, Stream.AGENT)),
+            Learning.begin(settings, self._family, self.agents, seeds),
             driver,
-            minibatches=_generators(seeds, Stream.MINIBATCHES),
-            statistics=start_statistics(settings, self._family, self.num_workers),
-            buffer=Experience.empty(),
-            episodes=EpisodeReturns(self.num_workers),
+            EpisodeReturns(self.num_workers),
             diverged=np.zeros(self.num_workers, bool),
         )
-
-
-def _generators(seeds: Sequence[LifetimeSeed], stream: Stream) -> list[np.random.Generator]:
-    return [seed.generator(stream) for seed in seeds]

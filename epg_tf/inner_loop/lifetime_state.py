@@ -6,20 +6,21 @@ Everything else in a lifetime follows from its seeds, its phi and the settings.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from epg_tf.agent.agents import AgentState
 from epg_tf.agent.driver import LifetimeDriver
-from epg_tf.agent.experience import Experience
-from epg_tf.agent.normaliser import RunningStatistics
-from epg_tf.inner_loop.batch import Statistics
 from epg_tf.inner_loop.episodes import EpisodeReturns
-
-Arrays = Mapping[str, np.ndarray]
+from epg_tf.inner_loop.learning import (
+    Arrays,
+    Learning,
+    in_one,
+    part_of,
+    restore_states,
+    states_of,
+)
 
 
 class Snapshotter(Protocol):
@@ -39,22 +40,16 @@ class LifetimeState:
     """The state of W lifetimes between two updates.
 
     Attributes:
-        agents: The agents and their Adam.
+        learning: The agents and what they learn from.
         driver: The tasks and the policies that act.
-        minibatches: The workers' generators for the order of minibatches.
-        statistics: The statistics that normalise observations of acting.
-        buffer: The N newest steps.
         episodes: The returns so far.
         diverged: True for workers with a gradient that was not finite, [W].
         k: The number of updates so far.
         update_seconds: The time that this process spent in updates.
     """
 
-    agents: AgentState
+    learning: Learning
     driver: LifetimeDriver
-    minibatches: Sequence[np.random.Generator]
-    statistics: Statistics
-    buffer: Experience
     episodes: EpisodeReturns
     diverged: np.ndarray
     k: int = 0
@@ -62,27 +57,18 @@ class LifetimeState:
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """Returns the state as arrays by name."""
-        parts: dict[str, Arrays] = {
-            "agents": {name: array.copy() for name, array in vars(self.agents).items()},
-            "driver": self.driver.state(),
-            "buffer": vars(self.buffer),
-            "episodes": self.episodes.as_arrays(),
-            "lifetime": {
-                "minibatches": _states_of(self.minibatches),
-                "actions": _states_of(self.driver.policy.generators),
-                "resets": _states_of(self.driver.env.simulator.rngs),
-                "diverged": self.diverged,
-                "k": np.array(self.k),
-            },
-        }
-        for name, running in self.statistics.items():
-            sums = dataclasses.asdict(running)
-            parts[f"statistics_{name}"] = {key: np.asarray(value) for key, value in sums.items()}
-        return {
-            f"{part}/{name}": value
-            for part, named in parts.items()
-            for name, value in named.items()
-        }
+        return self.learning.as_arrays() | in_one(
+            {
+                "driver": self.driver.state(),
+                "episodes": self.episodes.as_arrays(),
+                "lifetime": {
+                    "actions": states_of(self.driver.policy.generators),
+                    "resets": states_of(self.driver.env.simulator.rngs),
+                    "diverged": self.diverged,
+                    "k": np.array(self.k),
+                },
+            }
+        )
 
     def restore(self, arrays: Arrays) -> None:
         """Restores a state that `as_arrays` returned for the same seeds and settings.
@@ -92,35 +78,10 @@ class LifetimeState:
         """
         if arrays.keys() != self.as_arrays().keys():
             return
-        parts: dict[str, dict[str, np.ndarray]] = {}
-        for key, value in arrays.items():
-            part, name = key.split("/", 1)
-            parts.setdefault(part, {})[name] = value
-        self.driver.restore(parts["driver"])
-        self.agents = AgentState(**parts["agents"])
-        self.statistics = {
-            name: RunningStatistics(
-                float(parts[f"statistics_{name}"]["count"]),
-                parts[f"statistics_{name}"]["total"],
-                parts[f"statistics_{name}"]["total_of_squares"],
-            )
-            for name in self.statistics
-        }
-        self.buffer = Experience(**parts["buffer"])
-        self.episodes = EpisodeReturns.from_arrays(parts["episodes"])
-        lifetime = parts["lifetime"]
-        _restore_states(self.minibatches, lifetime["minibatches"])
-        _restore_states(self.driver.policy.generators, lifetime["actions"])
-        _restore_states(self.driver.env.simulator.rngs, lifetime["resets"])
-        self.diverged = lifetime["diverged"]
-        self.k = int(lifetime["k"])
-
-
-def _states_of(generators: Sequence[np.random.Generator]) -> np.ndarray:
-    """Returns the generators' states as JSON, [W] strings."""
-    return np.array([json.dumps(generator.bit_generator.state) for generator in generators])
-
-
-def _restore_states(generators: Sequence[np.random.Generator], states: np.ndarray) -> None:
-    for generator, state in zip(generators, states, strict=True):
-        generator.bit_generator.state = json.loads(str(state))
+        self.learning.restore(arrays)
+        self.driver.restore(part_of(arrays, "driver"))
+        self.episodes = EpisodeReturns.from_arrays(part_of(arrays, "episodes"))
+        restore_states(self.driver.policy.generators, arrays["lifetime/actions"])
+        restore_states(self.driver.env.simulator.rngs, arrays["lifetime/resets"])
+        self.diverged = arrays["lifetime/diverged"]
+        self.k = int(arrays["lifetime/k"])

@@ -6,16 +6,16 @@ from epg_tf.agent.agents import Agents
 from epg_tf.inner_loop.inputs import zeros
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.learned_loss import LossNetwork
-from epg_tf.tasks.family import TaskFamily
+from epg_tf.tasks.family import Spaces
 
 
-def build_agents(settings: InnerLoop, family: TaskFamily, num_workers: int = 1) -> Agents:
+def build_agents(settings: InnerLoop, spaces: Spaces, num_workers: int = 1) -> Agents:
     """Returns theta of W agents; `Agents.draw` needs only one, whose sizes are those of all."""
     return Agents(
         num_workers,
-        family.observation_size,
-        family.action_size,
-        family.num_actions,
+        spaces.observation_size,
+        spaces.action_size,
+        spaces.num_actions,
         hidden_sizes=settings.hidden_sizes,
         memory_size=settings.memory_size,
         initial_log_std=settings.initial_log_std,
@@ -24,8 +24,8 @@ def build_agents(settings: InnerLoop, family: TaskFamily, num_workers: int = 1) 
     )
 
 
-def build_loss(settings: InnerLoop, family: TaskFamily, num_workers: int = 1) -> LossNetwork:
+def build_loss(settings: InnerLoop, spaces: Spaces, num_workers: int = 1) -> LossNetwork:
     """Returns W learned losses with the variables of phi, after a call on a buffer of zeros."""
     loss = settings.learned_loss.build(num_workers)
-    loss.per_step(zeros(settings, family, num_workers))
+    loss.per_step(zeros(settings, spaces, num_workers))
     return loss

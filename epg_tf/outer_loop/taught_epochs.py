@@ -226,6 +226,6 @@ class Teaching:
         threads = self._ranks.threads(self._settings.threads_per_rank)
         self._workers = WorkerGroups(lifetime, self._settings.family, len(self._share), threads)
         self._recorders = [
-            DemonstrationRecorder(group.reference, self._teacher.demonstrate)
+            DemonstrationRecorder(group.backends.reference, self._teacher.demonstrate)
             for group in self._workers.groups
         ]

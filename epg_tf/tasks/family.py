@@ -75,7 +75,26 @@ class Description(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-class TaskFamily(abc.ABC):
+class Spaces:
+    """The spaces of observations and actions.
+
+    Attributes:
+        observation_size: S, the length of an observation.
+        action_size: A, the length of the box action; each number is meant for [-1, 1].
+        num_actions: The size of a finite action space; None for a box.
+    """
+
+    observation_size: int
+    action_size: int
+    num_actions: int | None = None
+
+    @property
+    def action_features(self) -> int:
+        """The size of an action as a loss's input: A, or the number of actions of a finite set."""
+        return self.num_actions or self.action_size
+
+
+class TaskFamily(Spaces, abc.ABC):
     """A distribution over tasks that share observation, action and rules.
 
     A new robot is a subclass: a frozen dataclass with its ranges as fields, the class attributes
@@ -85,9 +104,6 @@ class TaskFamily(abc.ABC):
     and shapes given here.
 
     Attributes:
-        observation_size: S, the length of an observation.
-        action_size: A, the length of the box action; each number is meant for [-1, 1].
-        num_actions: The size of a finite action space; None for a box.
         frame_skip: MuJoCo steps per environment step.
         time_limit: Environment steps after which an episode is truncated.
         simulator_type: The class that steps the tasks, made and used like
@@ -95,17 +111,9 @@ class TaskFamily(abc.ABC):
             an epoch that is cut off begins again.
     """
 
-    observation_size: int
-    action_size: int
-    num_actions: int | None = None
     frame_skip: int
     time_limit: int
     simulator_type: type | None = None
-
-    @property
-    def action_features(self) -> int:
-        """The size of an action as a loss's input: A, or the number of actions of a finite set."""
-        return self.num_actions or self.action_size
 
     def sample(self, task_seed: int) -> Task:
         """Draws the task of a seed.

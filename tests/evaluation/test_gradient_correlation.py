@@ -35,7 +35,7 @@ def workers():
 
 def live(workers, guidance, on_update):
     phi = np.stack([workers.draw_phi(seed) for seed in range(2)])
-    workers.reference.load(phi)
+    workers.backends.reference.load(phi)
     workers.live(phi, SEEDS, guidance, on_update)
 
 
@@ -61,9 +61,11 @@ def gradients(workers):
             thetas.append(policy(workers, update.agents).astype(np.float64))
             if update.k == 1 and alpha == 0.0:
                 assert update.batch.newest_reward is None
-                said[0.0] = workers.reference.policy_gradient(update.agents, update.batch, 0.0)
+                said[0.0] = workers.backends.reference.policy_gradient(
+                    update.agents, update.batch, 0.0
+                )
                 with_reward = update.agents, rewarded(update)
-                said[1.0] = workers.reference.policy_gradient(*with_reward, 1.0)
+                said[1.0] = workers.backends.reference.policy_gradient(*with_reward, 1.0)
 
         live(workers, alpha, look)
         step = (thetas[0] - thetas[1]) / SETTINGS.learning_rate
@@ -82,7 +84,7 @@ def test_the_gradients_compared_are_those_that_agents_would_follow(gradients, al
 
 def test_what_is_compared_is_kept_for_every_update(workers, gradients):
     said, _ = gradients
-    correlation = GradientCorrelation(workers.reference)
+    correlation = GradientCorrelation(workers.backends.reference)
     live(workers, 0.0, correlation.observe)
     assert correlation.with_ppo.shape == correlation.between_halves.shape == (2, 2)
     np.testing.assert_array_equal(correlation.with_ppo[:, 0], spearman(said[0.0], said[1.0]))
@@ -98,7 +100,7 @@ def test_the_value_function_learns_as_ppos_does_and_nothing_else_changes(workers
 
         return note
 
-    correlation = GradientCorrelation(workers.reference)
+    correlation = GradientCorrelation(workers.backends.reference)
 
     def watch(update):
         keep(watched)(update)
@@ -117,7 +119,7 @@ def test_half_of_the_steps_are_all_that_a_half_knows(workers):
     seen = []
 
     def look(update):
-        gradient = functools.partial(workers.reference.policy_gradient, update.agents)
+        gradient = functools.partial(workers.backends.reference.policy_gradient, update.agents)
         batch = rewarded(update)
         first, everything = slice(32), slice(64)
         whole = gradient(batch, 1.0)

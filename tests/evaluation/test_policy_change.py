@@ -80,7 +80,7 @@ def test_every_update_counts_whatever_takes_its_steps():
     for backend in ("tensorflow", "numba"):
         settings = InnerLoop(num_updates=3, num_passes=4, learned_loss=loss, backend=backend)
         workers = Workers(settings, RandomReacher(), 2)
-        change = PolicyChange(workers.reference.agents)
+        change = PolicyChange(workers.backends.reference.agents)
         phi = np.tile(workers.draw_phi(0), (2, 1))
         seeds = [held_out_seed(0, task) for task in range(2)]
         lifetimes = workers.live(phi, seeds, 0.0, change.observe)

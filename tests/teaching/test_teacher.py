@@ -34,7 +34,9 @@ SEEDS = [LifetimeSeed(task, (7, task)) for task in (3, 4)]
 def live(settings, taken=True):
     workers = Workers(settings, FAMILY, len(SEEDS))
     phi = np.repeat(workers.draw_phi(0)[np.newaxis], len(SEEDS), axis=0)
-    recorder = DemonstrationRecorder(workers.reference, TEACHER.demonstrate) if taken else None
+    recorder = (
+        DemonstrationRecorder(workers.backends.reference, TEACHER.demonstrate) if taken else None
+    )
     lifetimes = workers.live(phi, SEEDS, 0.0, recorder)
     if recorder is None:
         return workers, lifetimes, None

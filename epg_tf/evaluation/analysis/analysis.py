@@ -121,7 +121,7 @@ class Analysis(Settings, named="--"):
         """
         # Both losses share one batch, so that the measurements are compiled once.
         workers = Workers(self.inner_loop, self.loss.settings.family, 2 * self.num_tasks)
-        learner, phi = workers.reference, self._phi(workers)
+        learner, phi = workers.backends.reference, self._phi(workers)
         learner.load(phi)
         correlation = GradientCorrelation(learner, value_is_trained=self.loss.guidance > 0.0)
         change = PolicyChange(learner.agents)

@@ -15,38 +15,38 @@ from epg_tf.inner_loop.networks import build_agents
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.native.compiler import prepare
 from epg_tf.native.descend import Adam, Parameters, descend
-from epg_tf.tasks.family import TaskFamily
+from epg_tf.tasks.family import Spaces
 
 
 class NativeLearner:
-    """Takes the gradient steps of W agents on the learned loss; a `Backend`."""
+    """Takes the gradient steps of W agents on the learned loss; a `backends.Backend`."""
 
-    def __init__(self, settings: InnerLoop, family: TaskFamily):
+    def __init__(self, settings: InnerLoop, spaces: Spaces):
         """Makes a learner; `load` gives it the losses.
 
         Args:
             settings: The settings of the lifetimes.
-            family: For the sizes of observations and actions; actions must be a box.
+            spaces: The spaces of observations and actions; actions must be a box.
         """
         self._settings = settings
         self._sizes = np.array(
-            [family.observation_size, *settings.hidden_sizes, family.action_size]
+            [spaces.observation_size, *settings.hidden_sizes, spaces.action_size]
         )
-        self._phi = NativePhi(settings, family)
-        agents = build_agents(settings, family)
+        self._phi = NativePhi(settings, spaces)
+        agents = build_agents(settings, spaces)
         self._parts, self._num_policy = agents.parts, len(agents.policy.weights)
         networks = (agents.policy, agents.memory) if self._phi.trains_memory else (agents.policy,)
         self._num_trained = sum(network.count_params() for network in networks)
         self._is_prepared = False
 
     def load(self, phi: np.ndarray) -> None:
-        """Takes the losses phi [W, P]; see `Backend`."""
+        """Takes the losses phi [W, P]; see `backends.Backend`."""
         self._phi.assign(phi)
 
     def descend(
         self, state: AgentState, batch: UpdateBatch, guidance: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Takes one update's gradient steps; see `Backend`."""
+        """Takes one update's gradient steps; see `backends.Backend`."""
         assert guidance == 0.0
         settings, num_workers = self._settings, len(state.theta)
         num_steps = settings.steps_per_update

@@ -11,7 +11,7 @@ from epg_tf.inner_loop.inputs import input_shapes
 from epg_tf.inner_loop.networks import build_loss
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.native.descend import Contexts, Losses
-from epg_tf.tasks.family import TaskFamily
+from epg_tf.tasks.family import Spaces
 
 
 class NativePhi:
@@ -24,19 +24,19 @@ class NativePhi:
         trains_memory: True if gradient steps reach the memory.
     """
 
-    def __init__(self, settings: InnerLoop, family: TaskFamily):
+    def __init__(self, settings: InnerLoop, spaces: Spaces):
         """Sorts the inputs by kind.
 
         Args:
             settings: The settings of the lifetimes.
-            family: For the sizes of observations and actions.
+            spaces: The spaces of observations and actions.
         """
         self._settings = settings
-        self._loss = build_loss(settings, family)
+        self._loss = build_loss(settings, spaces)
         self.trains_memory = settings.train_memory and "memory" in settings.learned_loss.inputs
         places: dict[str, np.ndarray] = {}
         at = 0
-        for name, (_, size) in input_shapes(settings, family).items():
+        for name, (_, size) in input_shapes(settings, spaces).items():
             if name != "mask":
                 places[name] = np.arange(at, at + size)
                 at += size

@@ -9,8 +9,9 @@ generator.
 """
 
 import atexit
-import functools
+import ctypes
 import math
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -109,7 +110,7 @@ class BatchSimulator:
         self.warnings = np.zeros(self.num_workers, dtype=np.int64)
         self._models = models
         self.parameters = stack_parameters(tasks)
-        self._pool = _thread_pool(num_threads)
+        self._num_threads = num_threads
         self._data = [mujoco.MjData(models[0]) for _ in range(max(1, num_threads))]
         self._chunk_size = math.ceil(self.num_workers / max(1, num_threads))
 
@@ -184,7 +185,7 @@ class BatchSimulator:
         lowest, highest = self.control_bounds
         # The same controls for every substep.
         write_control(control[:, None], (lowest[:, None], highest[:, None]), self._control)
-        self._pool.rollout(
+        _thread_pool(self._num_threads).rollout(
             self._models,
             self._data,
             self._state_before,
@@ -268,9 +269,26 @@ def _state_size(model: mujoco.MjModel) -> int:
     return mujoco.mj_stateSize(model, FULL_PHYSICS)
 
 
-@functools.cache
+_pools: dict[int, Rollout] = {}
+
+
 def _thread_pool(num_threads: int) -> Rollout:
     """Returns the process's pool of this size, so that new simulators do not add threads."""
-    pool = Rollout(nthread=num_threads)
-    atexit.register(pool.close)
-    return pool
+    if num_threads not in _pools:
+        _pools[num_threads] = Rollout(nthread=num_threads)
+        atexit.register(_pools[num_threads].close)
+    return _pools[num_threads]
+
+
+def _abandon_pools() -> None:
+    """Forgets the pools in a forked process, which has none of their threads.
+
+    To end such a pool would wait for its threads for ever, so it is never freed.
+    """
+    for pool in _pools.values():
+        atexit.unregister(pool.close)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(pool))
+    _pools.clear()
+
+
+os.register_at_fork(after_in_child=_abandon_pools)

@@ -1,6 +1,8 @@
 """The batched simulator: W workers, each as if it were alone."""
 
 import pathlib
+import subprocess
+import sys
 
 import mujoco
 import numpy as np
@@ -106,6 +108,33 @@ def test_threads_change_nothing(family):
         threads = trajectory(family, range(5), 60, num_threads)
         for expected, got in zip(calling_thread, threads, strict=True):
             np.testing.assert_array_equal(got, expected)
+
+
+FORKED = """
+import os, sys
+import numpy as np
+from epg_tf.tasks.reacher import RandomReacher
+from epg_tf.tasks.simulator import BatchSimulator
+
+family = RandomReacher()
+rngs = [np.random.default_rng(worker) for worker in range(2)]
+simulator = BatchSimulator(family, [family.sample(worker) for worker in range(2)], rngs, 2)
+simulator.step(np.zeros((2, 2)))
+child = os.fork()
+for _ in range(3):
+    simulator.step(np.ones((2, 2)))
+print(simulator.state.tobytes().hex(), flush=True)
+if child:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_steps_with_threads_of_its_own():
+    found = subprocess.run(
+        [sys.executable, "-c", FORKED], check=True, timeout=120, capture_output=True, text=True
+    )
+    ours, theirs = found.stdout.split()
+    assert ours == theirs
 
 
 def test_simulators_share_their_threads():

@@ -152,9 +152,7 @@ def test_training_within_a_tf_function_is_refused(tmp_path, environment):
     agent = agent_of(exported(SETTINGS, RandomReacher(), tmp_path / "loss"), env)
     experience, _ = lived(agent, env, env.reset(), 16)
     agent.train = common.function(agent.train)
-    with pytest.raises(
-        ValueError, match=r"`train` \(within a tf.function\) must be"
-    ):
+    with pytest.raises(ValueError, match=r"`train` \(within a tf.function\) must be"):
         agent.train(experience)
 
 

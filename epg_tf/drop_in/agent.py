@@ -36,7 +36,7 @@ class EvolvedLossAgent(tf_agent.TFAgent):
     It ignores rewards unless its loss was evolved to see them. `loss.json` says how it acts,
     normalises and learns. `train` takes the M = `steps_per_update` newest steps of `collect_policy`
     as a `TFUniformReplayBuffer` returns them, [1, T] with boundaries between episodes. Call it
-    as it is: its updates are compiled already, and it refuses to be part of a `tf.function`.
+    outside of any `tf.function`: its updates are compiled already.
 
     Attributes:
         loss: The loss with its description.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from epg_tf.agent.agents import Agents, AgentState
+from epg_tf.agent.arrays import Arrays, named, record
 from epg_tf.agent.experience import Experience
 from epg_tf.agent.normaliser import RunningStatistics
 from epg_tf.inner_loop.batch import (
@@ -21,8 +22,6 @@ from epg_tf.inner_loop.batch import (
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.seeds import LifetimeSeed, Stream
 from epg_tf.tasks.family import Spaces
-
-Arrays = Mapping[str, np.ndarray]
 
 
 @dataclasses.dataclass
@@ -75,36 +74,20 @@ class Learning:
         return make_update_batch(settings, *given, num_actions, guided), refreshed
 
     def as_arrays(self) -> dict[str, np.ndarray]:
-        """Returns copies of the state as arrays by name."""
-        parts: dict[str, Arrays] = {
-            "agents": {name: array.copy() for name, array in vars(self.agents).items()},
-            "buffer": vars(self.buffer),
-            "minibatches": {"states": states_of(self.minibatches)},
-        }
-        for name, running in self.statistics.items():
-            sums = dataclasses.asdict(running)
-            parts[f"statistics/{name}"] = {key: np.asarray(value) for key, value in sums.items()}
-        return in_one(parts)
+        """Returns the state as arrays by name."""
+        sums = {f"statistics_{name}": running for name, running in self.statistics.items()}
+        found = named(agents=self.agents, buffer=self.buffer, **sums)
+        return {**found, "minibatches": states_of(self.minibatches)}
 
     def restore(self, arrays: Arrays) -> None:
         """Restores a state that `as_arrays` returned; ignores other arrays."""
-        self.agents = AgentState(**part_of(arrays, "agents"))
-        self.buffer = Experience(**part_of(arrays, "buffer"))
-        restore_states(self.minibatches, arrays["minibatches/states"])
-        for name in self.statistics:
-            sums = part_of(arrays, f"statistics/{name}")
-            self.statistics[name] = RunningStatistics(float(sums.pop("count")), **sums)
-
-
-def in_one(parts: Mapping[str, Arrays]) -> dict[str, np.ndarray]:
-    """Returns the arrays of all parts by "part/name"."""
-    return {f"{part}/{name}": array for part, of in parts.items() for name, array in of.items()}
-
-
-def part_of(arrays: Arrays, part: str) -> dict[str, np.ndarray]:
-    """Returns the arrays of one part by name."""
-    start = f"{part}/"
-    return {key[len(start) :]: array for key, array in arrays.items() if key.startswith(start)}
+        self.agents = record(AgentState, arrays, "agents_")
+        self.buffer = record(Experience, arrays, "buffer_")
+        self.statistics = {
+            name: record(RunningStatistics, arrays, f"statistics_{name}_")
+            for name in self.statistics
+        }
+        restore_states(self.minibatches, arrays["minibatches"])
 
 
 def states_of(generators: Sequence[np.random.Generator]) -> np.ndarray:

@@ -11,16 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
+from epg_tf.agent.arrays import Arrays, below
 from epg_tf.agent.driver import LifetimeDriver
 from epg_tf.inner_loop.episodes import EpisodeReturns
-from epg_tf.inner_loop.learning import (
-    Arrays,
-    Learning,
-    in_one,
-    part_of,
-    restore_states,
-    states_of,
-)
+from epg_tf.inner_loop.learning import Learning, restore_states, states_of
 
 
 class Snapshotter(Protocol):
@@ -57,18 +51,17 @@ class LifetimeState:
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """Returns the state as arrays by name."""
-        return self.learning.as_arrays() | in_one(
-            {
-                "driver": self.driver.state(),
-                "episodes": self.episodes.as_arrays(),
-                "lifetime": {
-                    "actions": states_of(self.driver.policy.generators),
-                    "resets": states_of(self.driver.env.simulator.rngs),
-                    "diverged": self.diverged,
-                    "k": np.array(self.k),
-                },
-            }
-        )
+        driver = {f"driver_{name}": array for name, array in self.driver.state().items()}
+        episodes = {f"episodes_{name}": of for name, of in self.episodes.as_arrays().items()}
+        return {
+            **self.learning.as_arrays(),
+            **driver,
+            **episodes,
+            "actions": states_of(self.driver.policy.generators),
+            "resets": states_of(self.driver.env.simulator.rngs),
+            "diverged": self.diverged,
+            "k": np.array(self.k),
+        }
 
     def restore(self, arrays: Arrays) -> None:
         """Restores a state that `as_arrays` returned for the same seeds and settings.
@@ -79,9 +72,9 @@ class LifetimeState:
         if arrays.keys() != self.as_arrays().keys():
             return
         self.learning.restore(arrays)
-        self.driver.restore(part_of(arrays, "driver"))
-        self.episodes = EpisodeReturns.from_arrays(part_of(arrays, "episodes"))
-        restore_states(self.driver.policy.generators, arrays["lifetime/actions"])
-        restore_states(self.driver.env.simulator.rngs, arrays["lifetime/resets"])
-        self.diverged = arrays["lifetime/diverged"]
-        self.k = int(arrays["lifetime/k"])
+        self.driver.restore(below(arrays, "driver_"))
+        self.episodes = EpisodeReturns.from_arrays(below(arrays, "episodes_"))
+        restore_states(self.driver.policy.generators, arrays["actions"])
+        restore_states(self.driver.env.simulator.rngs, arrays["resets"])
+        self.diverged = arrays["diverged"]
+        self.k = int(arrays["k"])

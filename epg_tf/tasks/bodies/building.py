@@ -26,7 +26,7 @@ _WITH_EXTENT = (
     mujoco.mjtGeom.mjGEOM_BOX,
     mujoco.mjtGeom.mjGEOM_ELLIPSOID,
 )
-# What says where a part stands in a body, by the kind of part.
+# The attributes that say where a part stands in a body, by the kind of part.
 _PLACES = {
     "geom": ("pos", "quat", "size"),
     "site": ("pos", "quat", "size"),

@@ -20,7 +20,7 @@ import gin
 # `import tf_agents` registers all classes that this project uses, except for this one.
 import tf_agents.agents.sac.tanh_normal_projection_network  # noqa: F401
 
-from epg_tf.files import CONFIG_FILE, SHIPPED, read_text
+from epg_tf.files import CONFIG_FILE, SHIPPED, find_preset, read_text
 from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.loss.guidance import PPO, Reinforce
 from epg_tf.loss.learned_loss import LearnedLoss
@@ -41,7 +41,7 @@ from epg_tf.tasks.hopper import DirHopper, RandomHopper
 from epg_tf.tasks.reacher import RandomReacher
 from epg_tf.teaching.critic_teacher import CriticTeacher
 from epg_tf.teaching.expert_teacher import ExpertTeacher
-from epg_tf.text import did_you_mean, printable
+from epg_tf.text import printable
 
 
 def _checked(record: type, name: str) -> Any:
@@ -158,13 +158,7 @@ def read_with(make: Any, files: Sequence[str], bindings: Sequence[str]) -> Any:
     """Reads the settings that a function of `register` makes; otherwise the same as `read`."""
     gin.clear_config()
     for file in files:
-        if not pathlib.Path(_preset(file)).is_file():
-            presets = ", ".join(_presets())
-            raise ValueError(
-                f"`--gin_file` (={file}) must be an existing file, or the name of a preset"
-                f"{did_you_mean(file, _presets())}: {presets}."
-            )
-        _parse(f"`--gin_file` (={file})", gin.parse_config_file, _preset(file))
+        _parse(f"`--gin_file` (={file})", gin.parse_config_file, find_preset(file))
     for binding in bindings:
         _parse(f"`--gin_binding` (={binding})", gin.parse_config, binding)
     _parse("The config", gin.finalize)
@@ -220,20 +214,6 @@ def _is_written_by_hand(file: str) -> bool:
 def complete_config() -> str:
     """Returns all values in force, including defaults, as a gin file that reproduces the run."""
     return gin.operative_config_str()
-
-
-def _presets() -> list[str]:
-    """Returns the names of the presets, top-level ones first, without the parts in gin/tasks."""
-    root = SHIPPED / "gin"
-    files = [*sorted(root.glob("*.gin")), *sorted(root.glob("*/*.gin"))]
-    names = [file.relative_to(root).with_suffix("").as_posix() for file in files]
-    return [name for name in names if not name.startswith("tasks/")]
-
-
-def _preset(path: str) -> str:
-    """Finds a shipped preset (gin/reacher.gin, or reacher for short) unless the path is a file."""
-    places = [pathlib.Path(path), SHIPPED / path, SHIPPED / f"gin/{path}.gin"]
-    return str(next((place for place in places if place.is_file()), path))
 
 
 def _parse(where: str, parse: Callable[..., Any], *arguments: str) -> None:

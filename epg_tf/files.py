@@ -1,4 +1,4 @@
-"""Atomic file writes, the names of a run's files, and the comparison of settings."""
+"""Atomic file writes, the names of a run's files and of presets, and the comparison of settings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from epg_tf.text import did_you_mean
 
 CONFIG_FILE = "operative_config.gin"
 SETTINGS_FILE = "config.json"
@@ -233,3 +235,27 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     return {"class": type(value).__name__, **getattr(value, "__dict__", {"value": str(value)})}
+
+
+def presets() -> list[str]:
+    """Returns the names of the presets, top-level ones first, without the parts in gin/tasks."""
+    root = SHIPPED / "gin"
+    files = [*sorted(root.glob("*.gin")), *sorted(root.glob("*/*.gin"))]
+    names = [file.relative_to(root).with_suffix("").as_posix() for file in files]
+    return [name for name in names if not name.startswith("tasks/")]
+
+
+def find_preset(path: str) -> str:
+    """Finds a shipped preset (gin/reacher.gin, or reacher for short) unless the path is a file.
+
+    Raises:
+        ValueError: If there is no such file or preset; in one sentence.
+    """
+    places = [pathlib.Path(path), SHIPPED / path, SHIPPED / f"gin/{path}.gin"]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise ValueError(
+            f"`--gin_file` (={path}) must be an existing file, or the name of a preset"
+            f"{did_you_mean(path, presets())}: {', '.join(presets())}."
+        )
+    return str(found)

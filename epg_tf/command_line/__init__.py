@@ -180,6 +180,22 @@ def as_typed(name: str) -> list[str]:
 
 
 @contextlib.contextmanager
+def early_sentence() -> Iterator[None]:
+    """Turns a ValueError into one sentence before TensorFlow is imported, and ends the process.
+
+    Ranks do nothing here: each would say it. They say it together later.
+    """
+    if "HOROVOD_RANK" not in os.environ:
+        try:
+            yield
+        except ValueError as error:
+            fail(str(error))
+    else:
+        with contextlib.suppress(ValueError):
+            yield
+
+
+@contextlib.contextmanager
 def one_process(name: str) -> Iterator[None]:
     """Does what `one_sentence` does for a command that refuses to run on several ranks."""
     from epg_tf.ranks import Ranks

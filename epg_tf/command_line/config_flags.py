@@ -3,6 +3,7 @@
 from absl import flags
 
 from epg_tf import command_line
+from epg_tf.files import find_preset
 
 GIN_FILE = flags.DEFINE_multi_string("gin_file", [], "A preset; may be given several times.")
 GIN_BINDING = flags.DEFINE_multi_string(
@@ -11,6 +12,13 @@ GIN_BINDING = flags.DEFINE_multi_string(
 ROOT_DIR = flags.DEFINE(
     command_line.PathParser(), "root_dir", None, "The folder that everything is written to."
 )
+
+
+def require() -> None:
+    """Ends the process at once if --gin_file names no preset; ranks say it together, later."""
+    with command_line.early_sentence():
+        for file in GIN_FILE.value:
+            find_preset(file)
 
 
 def presets(example: str) -> tuple[list[str], list[str]]:

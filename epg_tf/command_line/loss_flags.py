@@ -3,6 +3,7 @@
 from absl import flags
 
 from epg_tf import command_line
+from epg_tf.evolved_loss.folder import require_loss
 
 LOSS = flags.DEFINE(
     command_line.PathParser(),
@@ -13,3 +14,9 @@ LOSS = flags.DEFINE(
     "as reacher (python -m epg_tf.losses lists them). The config is the loss's own; "
     "--gin_file and --gin_binding are read after it.",
 )
+
+
+def require() -> None:
+    """Ends the process at once if --loss names nothing; ranks say it together, later."""
+    with command_line.early_sentence():
+        require_loss(LOSS.value or "")

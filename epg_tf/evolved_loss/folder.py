@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from epg_tf.files import SHIPPED, read_json
+from epg_tf.text import did_you_mean
 
 ARRAYS_FILE = "loss.npz"
 DESCRIPTION_FILE = "loss.json"
@@ -54,3 +55,24 @@ def find_loss(name: str) -> pathlib.Path:
     shipped = shipped_losses()
     names = (path.as_posix().removeprefix("losses/") + end for end in _ENDINGS)
     return next((shipped[known] for known in names if known in shipped), path)
+
+
+def require_loss(path: str) -> None:
+    """Checks that something lies where a loss should.
+
+    Raises:
+        ValueError: If not; in one sentence.
+    """
+    found = find_loss(path)
+    if found.suffix != ".npz" and not any((found / name).exists() for name in _LOSSES_LIE_IN):
+        raise not_a_loss(path)
+
+
+def not_a_loss(path: str, flag: str = "--loss") -> ValueError:
+    """Returns the error for a path where no loss lies, or one without a name that ships."""
+    names = shipped_losses()
+    return ValueError(
+        f"`{flag}` (={path}) must be the folder of a run or of an exported loss, with "
+        f"`checkpoints` or a `{ARRAYS_FILE}` in it, a checkpoint of a run, or the name of a "
+        f"loss that ships{did_you_mean(path, names)}: {', '.join(names)}."
+    )

@@ -16,8 +16,8 @@ from epg_tf.evolved_loss.folder import (
     ARRAYS_FILE,
     SAVED_MODEL_FILES,
     find_loss,
+    not_a_loss,
     read_description,
-    shipped_losses,
 )
 from epg_tf.files import CONFIG_FILE, crc32_of, flatten
 from epg_tf.inner_loop.networks import build_loss
@@ -25,7 +25,6 @@ from epg_tf.inner_loop.settings import InnerLoop
 from epg_tf.outer_loop.checkpoint import CheckpointFolder, load_checkpoint
 from epg_tf.outer_loop.settings import MetaTraining
 from epg_tf.outer_loop.taught_epochs import TrainedTeacher, teacher_arrays
-from epg_tf.text import did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,11 +121,7 @@ def load(
         epoch, env_steps = known.get("epoch"), known.get("env_steps")
         made = known.get("made") or "evolved"
     else:
-        raise ValueError(
-            f"`{flag}` (={path}) must be the folder of a run or of an exported loss, with "
-            f"`checkpoints` or a `{ARRAYS_FILE}` in it, a checkpoint of a run, or the name of a "
-            f"loss that ships{did_you_mean(path, shipped_losses())}: {', '.join(shipped_losses())}."
-        )
+        raise not_a_loss(path, flag)
     configs = [folder, run] if run is not None else [folder]
     found = [str(place / CONFIG_FILE) for place in configs if (place / CONFIG_FILE).is_file()]
     if not found:

@@ -27,6 +27,7 @@ PRESETS = {
     "own_robot_evolved": "gin/own_robot.gin",
     "reacher": "gin/reacher.gin",
     "swimmer_taught": "gin/taught/swimmer.gin",
+    "walker_evolved": "gin/evolved/walker.gin",
     "walker_taught": "gin/taught/walker.gin",
 }
 

@@ -404,10 +404,17 @@ def test_an_environment_of_any_robot():
         ({"directions": ((1.0, 1.0, 0.0),)}, "vectors of length 1"),
         ({"distance_cost": 1.0}, "must be 0 where there is no `goal`"),
         ({"goal": ((0.0, 1.0),)}, "two or three pairs"),
-        ({"healthy": {"wing": (0, 1)}}, "by joints' names: rootx, rootz"),
+        (
+            {"healthy": {"wing": (0, 1)}},
+            "by names of joints, bodies or sites, or 'upright': rootx, rootz",
+        ),
         ({"healthy": {"rootz": 1.0}}, "pairs (low, high), of which either may be None"),
         ({"healthy": {"rootz": (1.3, 0.8)}}, "must hold the start of rootz, 1.25"),
         ({"healthy": {"rootz": (1.5, None)}}, "must hold the start of rootz, 1.25"),
+        ({"healthy": {"torso": (1.3, None)}}, "must hold the start of torso, 1.25"),
+        ({"healthy": {"upright": (None, 0.5)}}, "must hold the start of upright, 1: each"),
+        ({"start": "home"}, "must be None, or a keyframe: there is none"),
+        ({"action_scale": 0.5}, "must be None where there is no `start`"),
         ({"control_cost": -1.0}, "a finite non-negative number"),
         ({"frame_skip": 0}, "must be a positive integer"),
     ],
@@ -455,7 +462,9 @@ def test_parts_are_told_apart_wherever_they_stand_in_the_file(tmp_path):
     assert model.geom("of_b").size[0] == pytest.approx(0.6)
     assert model.geom("of_a").size[1] == pytest.approx(0.3)
     np.testing.assert_allclose(model.body("b").pos, (0, 0, 0.6))
-    with pytest.raises(ValueError, match="by joints' names: hinge"):
+    with pytest.raises(
+        ValueError, match="by names of joints, bodies or sites, or 'upright': hinge"
+    ):
         dataclasses.replace(body, healthy={"ball": (0, 1)})
 
 
@@ -548,3 +557,98 @@ def test_tilted_and_upside_down_roots_are_lifted_by_their_true_axis(tmp_path):
     address, height = family.sample(0).parameters["_lift"]
     assert int(address) == 7
     assert height == pytest.approx(-0.25)
+
+
+STANDING = """
+<mujoco>
+  <compiler angle="radian"/>
+  <option gravity="0 0 0"/>
+  <worldbody>
+    <geom type="plane" size="1 1 1"/>
+    <body name="trunk" pos="0 0 0.1">
+      <freejoint/>
+      <geom type="box" size="0.2 0.1 0.05"/>
+      <body name="leg" pos="0.2 0 0">
+        <joint name="hip" axis="0 1 0" range="-2 2"/>
+        <geom type="capsule" fromto="0 0 0 0 0 -0.2" size="0.02"/>
+        <site name="foot" pos="0 0 -0.2"/>
+      </body>
+    </body>
+  </worldbody>
+  <actuator><position joint="hip" kp="20" ctrlrange="-1 2"/></actuator>
+  <keyframe><key name="home" qpos="0 0 0.5 1 0 0 0 0.7" ctrl="0.7"/></keyframe>
+</mujoco>
+"""
+
+
+@pytest.fixture(name="standing")
+def write_standing(tmp_path):
+    (tmp_path / "standing.xml").write_text(STANDING)
+    return lambda **settings: RandomBody(str(tmp_path / "standing.xml"), **settings)
+
+
+def test_robots_start_in_a_keyframe_and_actions_are_offsets_from_it(standing):
+    family = standing(start="home", action_scale=0.3, start_noise=0.0)
+    qpos, qvel = family.initial_state(family.sample(0), np.random.default_rng(0))
+    np.testing.assert_allclose(qpos, [0, 0, 0.5, 1, 0, 0, 0, 0.7])
+    assert not qvel.any()
+    np.testing.assert_allclose(family.control(np.array([[0.0], [1.0], [-1.0]])).T, [[0.7, 1, 0.4]])
+    half = dataclasses.replace(family, action_scale=None)
+    np.testing.assert_allclose(half.control(np.array([[0.0], [1.0]])).T, [[0.7, 2.2]])
+    about = family.describe()
+    assert any("keyframe 'home', and one of 1 is 0.3 more" in remark for remark in about.remarks)
+    assert any("keyframe 'home' + U" in quantity.range for quantity in about.drawn)
+    # The set point is where it stands, whatever its strength: it does not move.
+    env = TaskEnv(dataclasses.replace(family, strength=(0.5, 0.5)))
+    env.reset(seed=0)
+    for _ in range(20):
+        env.step(np.zeros(1, np.float32))
+    np.testing.assert_allclose(env.data.qpos, qpos, atol=1e-6)
+    # Longer legs lift the robot from where it starts, by what they are longer below.
+    longer = standing(start="home", length={"leg": (1.5, 1.5)}, start_noise=0.0)
+    qpos, _ = longer.initial_state(longer.sample(0), np.random.default_rng(0))
+    assert qpos[2] == pytest.approx(0.5 + 0.1 * math.cos(0.7))
+
+
+def test_velocities_and_quaternions_have_noise_of_their_own(standing):
+    family = standing(start_noise=0.1, start_velocity_noise=0.0, start_rotation_noise=0.0)
+    qpos, qvel = family.initial_state(family.sample(0), np.random.default_rng(0))
+    assert not qvel.any() and qpos[3:7].tolist() == [1, 0, 0, 0]
+    assert (qpos[[0, 1, 7]] != 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("healthy", "height_of"),
+    [
+        ({"joint0": (0.3, 0.6)}, lambda data: data.qpos[2]),
+        ({"trunk": (0.3, 0.6)}, lambda data: data.body("trunk").xpos[2]),
+        ({"foot": (0.2, 0.5)}, lambda data: data.site("foot").xpos[2]),
+        ({"hip": (-0.5, 1), "upright": (0.5, None)}, lambda data: data.body("trunk").xmat[8]),
+        ({"leg": (0.3, 0.6), "foot": (0.2, 0.5)}, lambda data: data.body("leg").xpos[2]),
+    ],
+)
+def test_health_is_told_by_heights_and_tilts_too(standing, healthy, height_of):
+    family = standing(start="home", healthy=healthy, length={"leg": (1.2, 1.2)})
+    task = family.sample(0)
+    data = mujoco.MjData(task.model)
+    parameters = {name: np.asarray(value)[None] for name, value in task.parameters.items()}
+    rng, ended = np.random.default_rng(0), []
+    name, (low, high) = list(healthy.items())[-1]
+    for _ in range(300):
+        data.qpos[:] = rng.normal(size=8) * [1, 1, 0.2, 1, 0.3, 0.3, 0.3, 0.3] + [
+            0,
+            0,
+            0.45,
+            *[0] * 5,
+        ]
+        mujoco.mj_normalizeQuat(task.model, data.qpos)
+        mujoco.mj_kinematics(task.model, data)
+        value = data.site("foot").xpos[2] if name == "foot" else height_of(data)
+        is_healthy = low < value < (math.inf if high is None else high)
+        if "hip" in healthy:
+            is_healthy &= -0.5 < data.qpos[7] < 1
+        if "leg" in healthy:
+            is_healthy &= 0.3 < height_of(data) < 0.6
+        ended.append(bool(family.terminated(data.qpos[None], data.qvel[None], parameters)[0]))
+        assert ended[-1] == (not is_healthy)
+    assert 20 < sum(ended) < 280

@@ -140,30 +140,29 @@ def _strengthen(model: mujoco.MjModel, actuator: int, factor: float) -> None:
     model.actuator_forcerange[actuator] *= factor
 
 
-def lift(model: mujoco.MjModel, nominal: mujoco.MjModel) -> tuple[int, float]:
+def lift(model: mujoco.MjModel, nominal: mujoco.MjModel, start: mujoco.MjData) -> tuple[int, float]:
     """Returns how to raise a robot to the nominal one's distance from the floor.
 
     Args:
         model: The robot.
         nominal: The nominal robot.
+        start: The nominal robot where episodes start, with its kinematics.
 
     Returns:
         The address of its height in qpos, -1 if there is none, and the number to add there.
     """
-    data = mujoco.MjData(nominal)
-    mujoco.mj_kinematics(nominal, data)
     driven = _driven_trees(nominal)
     for joint in range(model.njnt):
         address, kind = int(model.jnt_qposadr[joint]), int(model.jnt_type[joint])
-        body, upwards = model.jnt_bodyid[joint], round(data.xaxis[joint, 2], 9)
+        body, upwards = model.jnt_bodyid[joint], round(start.xaxis[joint, 2], 9)
         tree = int(model.body_rootid[body])
         # A slide within a robot would move a part of it.
         is_root = not model.body_weldid[model.body_parentid[body]] and tree in driven
         is_free = kind == mujoco.mjtJoint.mjJNT_FREE.value
         is_vertical = kind == mujoco.mjtJoint.mjJNT_SLIDE.value and abs(upwards) == 1.0
         if is_root and (is_free or is_vertical):
-            at_start = clearance(nominal, nominal.qpos0, tree)
-            missing = at_start - clearance(model, model.qpos0, tree)
+            of_nominal = clearance(nominal, start.qpos, tree)
+            missing = of_nominal - clearance(model, start.qpos, tree)
             return (address + 2, missing) if is_free else (address, upwards * missing)
     return -1, 0.0
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import mujoco
 
 from epg_tf.checks import fits
 from epg_tf.tasks.bodies.factors import PARTS, in_loops, parts, ranges
 from epg_tf.tasks.bodies.settings import BodySettings
+
+UPRIGHT = "upright"  # the name of the tilt among `healthy`
 
 
 def check(body: BodySettings) -> None:
@@ -53,25 +56,65 @@ def check(body: BodySettings) -> None:
     require("directions", are_units, "be one or more vectors of length 1, of three numbers each")
     costs_nothing = body.goal is not None or not body.distance_cost
     require("distance_cost", costs_nothing, "be 0 where there is no `goal`")
-    ball = mujoco.mjtJoint.mjJNT_BALL.value  # its position is a quaternion
-    joints = [n for n in _names(model, "joint", model.njnt) if model.joint(n).type[0] != ball]
-    for joint, bounds in (body.healthy or {}).items():
-        require("healthy", joint in joints, f"be by joints' names: {', '.join(joints)}")
+    keys = _names(model, "key", model.nkey)
+    is_key = body.start is None or body.start in keys
+    require("start", is_key, f"be None, or a keyframe: {', '.join(keys) or 'there is none'}")
+    is_offset = body.action_scale is None or body.start is not None
+    require("action_scale", is_offset, "be None where there is no `start` to be an offset from")
+    joints = [name for name in map(_name_of_joint(model), range(model.njnt)) if name]
+    known = [*joints, *places, UPRIGHT]
+    data = body.start_state
+    for name, bounds in (body.healthy or {}).items():
+        rule = f"be by names of joints, bodies or sites, or 'upright': {', '.join(known)}"
+        require("healthy", name in known, rule)
         is_pair = fits(bounds, tuple[float | None, float | None])
         require("healthy", is_pair, "be pairs (low, high), of which either may be None")
         low, high = (
             -math.inf if bounds[0] is None else bounds[0],
             math.inf if bounds[1] is None else bounds[1],
         )
-        start = float(model.qpos0[height_or_angle(model, joint)])
-        rule = f"hold the start of {joint}, {start:g}: each step would end an episode"
+        start = _at_start(body, data, name)
+        rule = f"hold the start of {name}, {start:g}: each step would end an episode"
         require("healthy", low < start < high, rule)
 
 
-def height_or_angle(model: mujoco.MjModel, joint: str) -> int:
-    """Returns the address in qpos of a joint's position, of a free joint's height."""
-    is_free = model.joint(joint).type[0] == mujoco.mjtJoint.mjJNT_FREE.value
-    return int(model.joint(joint).qposadr[0]) + 2 * is_free
+def height_or_angle(model: mujoco.MjModel, name: str) -> int | None:
+    """Returns the address in qpos of a joint's position, of a free joint's height.
+
+    Returns None if `name` is not that of a joint.
+    """
+    for joint in range(model.njnt):
+        if _name_of_joint(model)(joint) == name:
+            is_free = model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_FREE.value
+            return int(model.jnt_qposadr[joint]) + 2 * is_free
+    return None
+
+
+def _name_of_joint(model: mujoco.MjModel) -> Callable[[int], str]:
+    """Returns a function from a joint's id to its name, empty for what is no number, a ball."""
+
+    def name(joint: int) -> str:
+        is_ball = model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_BALL.value
+        return "" if is_ball else model.joint(joint).name or f"joint{joint}"
+
+    return name
+
+
+def _at_start(body: BodySettings, data: mujoco.MjData, name: str) -> float:
+    model = body.nominal
+    address = height_or_angle(model, name)
+    if address is not None:
+        return float(data.qpos[address])
+    sites, bodies = (_names(model, "site", model.nsite), _names(model, "body", model.nbody))
+    if name in bodies:
+        return float(data.body(name).xpos[2])
+    if name in sites:
+        return float(data.site(name).xpos[2])
+    number = 1
+    if body.point is not None:
+        is_body = body.point in bodies
+        number = data.body(body.point).id if is_body else int(model.site(body.point).bodyid[0])
+    return float(data.xmat[number, 8])
 
 
 def _names(model: mujoco.MjModel, kind: str, count: int) -> list[str]:

@@ -1,7 +1,9 @@
 """A random body's observation, termination and point for one worker, to be compiled.
 
-The task's parameters lie end to end: layout, healthy ranges, chain of the point, goal. A range has
-an address, a low and a high bound; a chain has nine numbers per segment (see `chain`).
+The task's parameters lie end to end: layout, healthy ranges, chain of the point, goal, heights. A
+range has an address, a low and a high bound; the address -1 - i is that of the height that begins i
+numbers after the goal. A chain has nine numbers per segment (see `chain`). A height is that of one
+point, less that of another if there is one: two numbers of segments and two chains.
 """
 
 import math
@@ -53,10 +55,13 @@ def observe_one(qpos, qvel, parameters, out):
 
 
 def terminated_one(qpos, qvel, parameters):
-    """Returns whether a joint is outside its healthy range."""
+    """Returns whether a joint or a height is outside its healthy range."""
     healthy = True
+    heights = 7 + 3 * int(parameters[4]) + 9 * int(parameters[6]) + int(parameters[5])
     for i in range(int(parameters[4])):
-        value = qpos[int(parameters[7 + 3 * i])]
+        address = int(parameters[7 + 3 * i])
+        place = heights - 1 - address
+        value = qpos[address] if address >= 0 else _height(qpos, parameters, place)
         healthy = healthy and parameters[8 + 3 * i] < value < parameters[9 + 3 * i]
     return not healthy
 
@@ -67,8 +72,7 @@ def point_one(qpos, qvel, parameters, out):
 
 
 @part_of_rules
-def _point(qpos, parameters):
-    start, segments = 7 + 3 * int(parameters[4]), int(parameters[6])
+def _end_of_chain(qpos, parameters, start, segments):
     x, y, z = 0.0, 0.0, 0.0
     for segment in range(segments):
         at = start + 9 * segment
@@ -100,3 +104,16 @@ def _point(qpos, parameters):
         y = q + v + (a * j + d * i - b * k) / square
         z = r + w + (a * k + b * j - c * i) / square
     return x, y, z
+
+
+@part_of_rules
+def _point(qpos, parameters):
+    return _end_of_chain(qpos, parameters, 7 + 3 * int(parameters[4]), int(parameters[6]))
+
+
+@part_of_rules
+def _height(qpos, parameters, at):
+    segments, others = int(parameters[at]), int(parameters[at + 1])
+    _, _, height = _end_of_chain(qpos, parameters, at + 2, segments)
+    _, _, other = _end_of_chain(qpos, parameters, at + 2 + 9 * segments, others)
+    return height - other

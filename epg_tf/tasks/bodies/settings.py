@@ -12,6 +12,7 @@ from epg_tf.checks import (
     FiniteNumber,
     NonNegativeNumber,
     PositiveInt,
+    PositiveNumber,
     PositiveRange,
     Rule,
     Settings,
@@ -61,10 +62,19 @@ class BodySettings(Settings):
         goal: Ranges of x and y (and z) of a goal, m, drawn once per task. An observation ends with
             the vector from the point to the goal.
         distance_cost: Cost of a step per metre from the point to the goal.
-        healthy: Ranges (low, high) of positions, m or rad, by joints' names; None is no bound. A
-            free joint's range is of its height. Leaving any range ends the episode.
-        start_noise: An episode starts at the model's positions and at rest, plus or minus up to
-            this in each number, m, rad and per second.
+        healthy: Ranges (low, high) by names; None is no bound. Leaving any range ends the episode.
+            A joint's is of its position, m or rad; a free joint's, a body's and a site's of the
+            height, m; that of "upright" of the cosine of the tilt of `point`'s body. A joint
+            without a name is called by its id, such as "joint0".
+        start: The keyframe in which episodes start; None for the model's positions. Actions are
+            then offsets from the keyframe's controls.
+        action_scale: The offset for an action of 1, in units of the controls; None for half of an
+            actuator's range.
+        start_noise: An episode starts at these positions and at rest, plus or minus up to this in
+            each number, m, rad and per second.
+        start_velocity_noise: The same for velocities alone; None for `start_noise`.
+        start_rotation_noise: The same for the quaternions of free and ball joints; None for
+            `start_noise`.
         hides_activations: True to accept muscles and filtered actuators, whose activations are
             states that agents do not see.
         frame_skip: MuJoCo steps per environment step.
@@ -93,7 +103,11 @@ class BodySettings(Settings):
     goal: Annotated[tuple[tuple[float, float], ...], _BOX] | None = None
     distance_cost: NonNegativeNumber = 0.0
     healthy: dict | None = None
+    start: str | None = None
+    action_scale: PositiveNumber | None = None
     start_noise: NonNegativeNumber = 5e-3
+    start_velocity_noise: NonNegativeNumber | None = None
+    start_rotation_noise: NonNegativeNumber | None = None
     hides_activations: bool = False
     frame_skip: PositiveInt = 4
     time_limit: PositiveInt = 1000
@@ -107,3 +121,12 @@ class BodySettings(Settings):
     def nominal(self) -> mujoco.MjModel:
         """The body without factors; it is shared, so do not write to it."""
         return assets.nominal_model(self.model)
+
+    @property
+    def start_state(self) -> mujoco.MjData:
+        """The nominal body in the keyframe that episodes start in, with its points in place."""
+        data = mujoco.MjData(self.nominal)
+        if self.start is not None:
+            mujoco.mj_resetDataKeyframe(self.nominal, data, self.nominal.key(self.start).id)
+        mujoco.mj_kinematics(self.nominal, data)
+        return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mujoco
 
 from epg_tf.tasks.bodies.factors import PARTS, parts, ranges
+from epg_tf.tasks.bodies.requirements import height_or_angle
 from epg_tf.tasks.bodies.settings import BodySettings
 from epg_tf.tasks.family import Description, Quantity
 
@@ -33,6 +34,12 @@ def describe(body: BodySettings) -> Description:
         )
     if body.friction is not None:
         remarks.append("Where two geoms touch MuJoCo takes the larger of their frictions.")
+    if body.start is not None:
+        scale = "half an actuator's range" if body.action_scale is None else body.action_scale
+        remarks.append(
+            f"An action of 0 is the control of the keyframe {body.start!r}, and one of 1 is "
+            f"{scale} more."
+        )
     remarks.append("A body begins as far from the floor as the nominal one does.")
     return Description(
         f"Robots of {body.model} with random bodies, rewarded for {_aim(body)}.",
@@ -72,8 +79,13 @@ def _drawn(body: BodySettings, model: mujoco.MjModel) -> list[Quantity]:
             of = "" if len(whose) == len(names) else f" ({', '.join(whose)})"
             law = f"{_distribution(body, quantity, bounds)}, one factor each"
             drawn.append(Quantity(_NAMES[quantity] + of, "nominal", law))
-    noise = f"nominal + U(-{body.start_noise:g}, {body.start_noise:g})"
-    drawn.append(Quantity("start of every position and velocity", "m, rad, 1/s", noise))
+    at = "nominal" if body.start is None else f"keyframe {body.start!r}"
+    others = {"velocity": body.start_velocity_noise, "quaternion": body.start_rotation_noise}
+    stated = {name: noise for name, noise in others.items() if noise is not None}
+    everything = "position" if "velocity" in stated else "position and velocity"
+    for name, noise in {everything: body.start_noise, **stated}.items():
+        law = f"{at} + U(-{noise:g}, {noise:g})"
+        drawn.append(Quantity(f"start of every {name}", "m, rad, 1/s", law))
     return drawn
 
 
@@ -122,7 +134,9 @@ def _end(body: BodySettings) -> str:
             ("∞" if high is None else f"{high:g}"),
         )
         ranges_of.append(f"{joint} ({lowest}, {highest})")
-    return f"Where a joint (m, rad) leaves its range, {', '.join(ranges_of)}; otherwise it is {cut}"
+    joints = all(height_or_angle(body.nominal, name) is not None for name in body.healthy)
+    of = "a joint (m, rad)" if joints else "a joint (m, rad), height (m) or cosine of the tilt"
+    return f"Where {of} leaves its range, {', '.join(ranges_of)}; otherwise it is {cut}"
 
 
 def _vector(numbers: tuple[float, ...]) -> str:

@@ -1,9 +1,9 @@
 """A random body's observation, termination and point for one worker, to be compiled.
 
 The task's parameters lie end to end: layout, healthy ranges, chain of the point, goal, heights. A
-range has an address, a low and a high bound; the address -1 - i is that of the height that begins i
-numbers after the goal. A chain has nine numbers per segment (see `chain`). A height is that of one
-point, less that of another if there is one: two numbers of segments and two chains.
+range has an address, a low and a high bound. An address of -1 - i is that of the height that begins
+i numbers after the goal. A chain has nine numbers per segment (see `chain`). A height is that of
+one point, less that of another if there is one: two numbers of segments and two chains.
 """
 
 import math

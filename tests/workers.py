@@ -9,7 +9,7 @@ import re
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-LIMIT = 700_000  # [kB]; a worker begins with half of it; what tests start comes on top
+LIMIT = 1_100_000  # [kB]; a worker begins with a third of it; what tests start comes on top
 _STARTED = 2  # The test that a worker runs and the next one are no longer in its queue.
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from epg_tf.files import differs_from_run, flatten, plain
 from epg_tf.native.rules import observe_all
 from epg_tf.tasks import assets
 from epg_tf.tasks.bodies import building
@@ -652,3 +653,24 @@ def test_health_is_told_by_heights_and_tilts_too(standing, healthy, height_of):
         ended.append(bool(family.terminated(data.qpos[None], data.qvel[None], parameters)[0]))
         assert ended[-1] == (not is_healthy)
     assert 20 < sum(ended) < 280
+
+
+def test_runs_record_which_robot_it_was_and_refuse_another(tmp_path):
+    file = tmp_path / "robot.xml"
+    file.write_text(STANDING)
+    first = RandomBody(str(file))
+    assert len(first.model_hash) == 8
+    assert RandomBody(str(file), model_hash=first.model_hash) == first
+    for before, after in (('size="0.02"', 'size="0.03"'), ('kp="20"', 'kp="21"'), ("hip", "hop")):
+        edited = tmp_path / f"{after[:3]}.xml"
+        edited.write_text(STANDING.replace(before, after))
+        other = RandomBody(str(edited))
+        assert other.model_hash != first.model_hash
+        with pytest.raises(ValueError, match="`RandomBody.model_hash` .* must be that of .*xml, "):
+            RandomBody(str(edited), model_hash=first.model_hash)
+        found = differs_from_run(other, plain(flatten(first, root="RandomBody")), "RandomBody")
+        assert "RandomBody.model_hash" in found
+    shown = tmp_path / "colours.xml"
+    shown.write_text(STANDING.replace('size="1 1 1"', 'size="1 1 1" rgba="1 0 0 1"'))
+    assert RandomBody(str(shown)).model_hash == first.model_hash
+    assert RandomWalker().model_hash is None

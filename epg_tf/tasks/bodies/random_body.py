@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 
 from epg_tf.native.rules import observe_all
+from epg_tf.tasks import assets
 from epg_tf.tasks.bodies import building, requirements, words
 from epg_tf.tasks.bodies.chain import chain
 from epg_tf.tasks.bodies.factors import PARTS, draw, parts, ranges
@@ -34,6 +35,7 @@ class RandomBody(BodySettings, TaskFamily):
     def __post_init__(self):
         super().__post_init__()
         requirements.check(self)
+        object.__setattr__(self, "model_hash", assets.fingerprint(self.model))
 
     @property
     def observation_size(self) -> int:

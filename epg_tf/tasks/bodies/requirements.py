@@ -8,6 +8,7 @@ from collections.abc import Callable
 import mujoco
 
 from epg_tf.checks import fits
+from epg_tf.tasks import assets
 from epg_tf.tasks.bodies.factors import PARTS, in_loops, parts, ranges
 from epg_tf.tasks.bodies.settings import BodySettings
 
@@ -27,6 +28,9 @@ def check(body: BodySettings) -> None:
         said = " ".join(str(error).split())  # MuJoCo's second line has the place in the file
         require("model", False, f"be an MJCF file that MuJoCo reads: {said.rstrip('.')}")
         raise
+    found = assets.fingerprint(body.model)
+    rule = f"be that of {body.model}, {found}: the file is not the one that was recorded"
+    require("model_hash", body.model_hash in (None, found), rule)
     has_actuators = model.nu > 0 and model.nbody > 1
     require("model", has_actuators, "have bodies and an <actuator> section (a URDF has none)")
     require("model", model.nu == model.nactuator, "have one control for each actuator")

@@ -36,6 +36,8 @@ class BodySettings(Settings):
 
     Attributes:
         model: The MJCF file: a path, or the name of one of gymnasium's, such as "walker2d_v5.xml".
+        model_hash: The fingerprint of a user's own model, which sets itself. Runs and exports
+            record it, and refuse a model that has been edited since.
         gravity: Range of the downward acceleration, m/s²; None keeps the model's.
         mass: Factors on bodies' masses, with their inertias.
         friction: Factors on geoms' sliding frictions. If two geoms touch, the larger one counts.
@@ -111,6 +113,7 @@ class BodySettings(Settings):
     hides_activations: bool = False
     frame_skip: PositiveInt = 4
     time_limit: PositiveInt = 1000
+    model_hash: str | None = None
 
     def __post_init__(self):
         if self.velocity_reward is None:  # runs and exports record the number

@@ -548,7 +548,15 @@ def test_the_end_of_what_draws_is_a_sentence(
 
 def test_from_a_shell_too(tmp_path):
     result = subprocess.run(
-        [sys.executable, "-m", "epg_tf.render", "--loss", "x", "--root_dir", str(tmp_path / "v")],
+        [
+            sys.executable,
+            "-m",
+            "epg_tf.render",
+            "--loss",
+            "reacher",
+            "--root_dir",
+            str(tmp_path / "v"),
+        ],
         cwd=PROJECT,
         env={**os.environ, "MUJOCO_GL": "nonsense"},
         capture_output=True,

@@ -60,9 +60,15 @@ def _wait(ranks: Sequence[subprocess.Popen]) -> int:
         if time.monotonic() > deadline:
             _send(ranks, signal.SIGKILL)
         time.sleep(0.1)
-    codes = [rank.returncode for rank in ranks]
     # The highest is that of a rank that stopped on a signal. Another one may have lost it since.
-    return max(codes) or (command_line.RANK_LOST if min(codes) < 0 else 0)
+    return max(_exit_code(rank.returncode) for rank in ranks)
+
+
+def _exit_code(code: int) -> int:
+    """Returns a shell's exit code for a rank that was asked to stop, or that was lost."""
+    if code in (-signal.SIGINT, -signal.SIGTERM):  # before it could listen
+        return 128 - code
+    return command_line.RANK_LOST if code < 0 else code
 
 
 def _send(ranks: Sequence[subprocess.Popen], number: int) -> None:

@@ -123,6 +123,10 @@ def test_tasks_draw_attributes_arguments_and_options():
     assert corridor(ranges={"goal": (3, 4)}).sample(0).parameters["goal"] % 1.0 > 0
 
 
+def test_an_id_may_follow_the_package_that_registers_it():
+    assert GymnasiumTasks("gymnasium:CartPole-v1", {"gravity": (5.0, 9.0)}).time_limit == 500
+
+
 def test_actions_are_scaled_from_the_box_and_nan_is_its_middle():
     family = corridor()
     found = [family.scaled(np.array([a]))[0] for a in (-5.0, -1.0, 0.0, 1.0, np.nan)]
@@ -158,6 +162,7 @@ def test_a_step_that_is_not_finite_is_counted_and_ends_the_episode():
     [
         ({"id": "Pendlum-v1"}, "`GymnasiumTasks.id` .* registered id.* (did you mean Pendulum-v1"),
         ({"id": "no_module:make"}, "name a module that can be imported"),
+        ({"id": f"{HERE}:Nothing-v0"}, "a registered id, after its package as in"),
         ({"id": f"{HERE}:Unlimited"}, "a box of actions with finite ends"),
         ({"id": f"{HERE}:Pictures"}, "no pictures, not (8, 8, 3)"),
         (

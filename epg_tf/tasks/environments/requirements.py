@@ -11,6 +11,7 @@ import numpy as np
 from absl import logging
 from gymnasium.spaces import Box, Discrete
 from gymnasium.utils.env_checker import check_env
+from gymnasium.wrappers import FlattenObservation
 
 from epg_tf.checks import fits
 from epg_tf.tasks.environments.settings import (
@@ -19,6 +20,7 @@ from epg_tf.tasks.environments.settings import (
     EnvironmentSettings,
     arguments_of,
     constructor_of,
+    spec_of,
 )
 from epg_tf.tasks.environments.simulator import EnvironmentSimulator
 from epg_tf.tasks.family import Task
@@ -92,13 +94,15 @@ def _exists(name: str) -> tuple[bool, str]:
     """Returns whether an id or function exists, and the rule."""
     try:
         if constructor_of(name) is None:
-            gymnasium.spec(name)
+            spec_of(name)
     except ImportError as error:
         return False, f"name a module that can be imported ({error})"
     except gymnasium.error.Error:
         known = [one for one in gymnasium.registry if not one.startswith(("GymV", "epg/"))]
         near = did_you_mean(name, known)
-        return False, f"be a registered id, or a function as in 'my_package:make_env'{near}"
+        example = "'gymnasium_robotics:PointMaze_UMaze-v3'"
+        rule = f"be a registered id, after its package as in {example} if that registers it"
+        return False, f"{rule}, or a function as in 'my_package:make_env'{near}"
     return True, ""
 
 
@@ -112,7 +116,8 @@ def _check_spaces(family: EnvironmentSettings, environment: gymnasium.Env) -> No
         require("id", bool(np.isfinite([actions.low, actions.high]).all()), rule)
     seen = inner.observation_space
     rule = f"have observations of numbers, not {type(seen).__name__}"
-    require("id", seen.is_np_flattenable, rule)
+    is_flat = isinstance(environment, FlattenObservation) and seen.is_np_flattenable
+    require("id", is_flat, rule)
     is_picture = isinstance(seen, Box) and seen.dtype == np.uint8 and len(seen.shape) > 1
     size = int(np.prod(environment.observation_space.shape or ()))
     rule = f"have observations of at most {_MOST_NUMBERS} numbers and no pictures, not {seen.shape}"

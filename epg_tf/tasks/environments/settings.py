@@ -12,6 +12,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Discrete
 from gymnasium.wrappers import FlattenObservation, TimeLimit
 
@@ -71,7 +72,10 @@ class EnvironmentSettings(Settings):
             environment = self._construct(**self.arguments, **rest, **arguments)
             for name, value in own.items():
                 setattr(environment.unwrapped, name, value)
-            return FlattenObservation(environment)
+            try:
+                return FlattenObservation(environment)
+            except NotImplementedError:  # `requirements` refuse it, with a sentence
+                return environment
 
     def reset_options(self, drawn: Mapping[str, Any]) -> dict[str, Any] | None:
         """Returns the options of `reset` that a task has drawn; None if there are none."""
@@ -117,11 +121,19 @@ def constructor_of(name: str) -> Any:
     return found if callable(found) else None
 
 
+def spec_of(name: str) -> EnvSpec:
+    """Returns what gymnasium knows of an id; "package:id" imports the package that registers it."""
+    package, colon, registered = name.rpartition(":")
+    if colon:
+        importlib.import_module(package)
+    return gymnasium.spec(registered)
+
+
 def arguments_of(name: str) -> set[str]:
     """Returns the names of the arguments that an environment's constructor takes."""
     constructor = constructor_of(name)
     if constructor is None:
-        entry = gymnasium.spec(name).entry_point
+        entry = spec_of(name).entry_point
         constructor = gymnasium.envs.registration.load_env_creator(entry) if entry else None
     return set() if constructor is None else set(inspect.signature(constructor).parameters)
 

@@ -12,7 +12,6 @@ if [[ $# -gt 0 ]]; then shift; fi
 train=("$@")
 launch/setup.sh
 source .venv/bin/activate
-export TF_CPP_MIN_LOG_LEVEL=3 # horovodrun imports TensorFlow too, and would let it speak
 folder=runs/ablations/$preset
 
 evolve() { # name, bindings
@@ -20,7 +19,7 @@ evolve() { # name, bindings
   shift
   for binding in "$@"; do bindings+=(--gin_binding "$binding"); done
   for ((seed = 0; seed < seeds; seed++)); do
-    horovodrun -np "$ranks" python -m epg_tf.train --gin_file "gin/$preset.gin" "${bindings[@]}" \
+    python -m epg_tf.train --np "$ranks" --gin_file "gin/$preset.gin" "${bindings[@]}" \
       --gin_binding "meta_train.seed = $seed" --root_dir "$folder/${name}_seed_$seed" "${train[@]}"
   done
 }

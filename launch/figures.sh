@@ -8,11 +8,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ranks=${1:-2}
 launch/setup.sh
 source .venv/bin/activate
-export TF_CPP_MIN_LOG_LEVEL=3 # horovodrun imports TensorFlow too, and would let it speak
 out=runs/figures
 
 compare() { # folder, flags
-  horovodrun -np "$ranks" python -m epg_tf.evaluate --root_dir "$out/$1" --num_tasks 32 --num_seeds 4 \
+  python -m epg_tf.evaluate --np "$ranks" --root_dir "$out/$1" --num_tasks 32 --num_seeds 4 \
     --methods evolved,phi_zero,ppo,tf_agents_ppo,no_action --ppo_learning_rate 1e-3 "${@:2}"
 }
 

@@ -5,11 +5,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 launch/setup.sh
 source .venv/bin/activate
-export TF_CPP_MIN_LOG_LEVEL=3 # horovodrun imports TensorFlow too, and would let it speak
 run=runs/quickstart
-horovodrun -np 2 python -m epg_tf.train --gin_file gin/quickstart.gin --root_dir "$run" "$@"
+python -m epg_tf.train --np 2 --gin_file gin/quickstart.gin --root_dir "$run" "$@"
 # PPO makes as many passes as the loss's agents, with the steps that suit it.
-horovodrun -np 2 python -m epg_tf.evaluate --loss "$run" --root_dir "$run/evaluation" --num_tasks 32 --num_seeds 1 \
+python -m epg_tf.evaluate --np 2 --loss "$run" --root_dir "$run/evaluation" --num_tasks 32 --num_seeds 1 \
   --num_updates 128 --methods evolved,phi_zero,ppo,no_action --ppo_learning_rate 1e-3
 film="The film: $run/videos"
 python -m epg_tf.render --loss "$run" --root_dir "$run/videos" || film="There is no film: the sentence above says what it needs."

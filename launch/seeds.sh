@@ -16,13 +16,12 @@ if [[ $# -gt 0 && $1 != -- ]]; then ranks=$1 && shift; fi
 if [[ $# -gt 0 ]]; then shift; fi
 launch/setup.sh
 source .venv/bin/activate
-export TF_CPP_MIN_LOG_LEVEL=3 # horovodrun imports TensorFlow too, and would let it speak
 folder=runs/seeds/$preset
 for ((seed = 0; seed < seeds; seed++)); do
   run=$folder/seed_$seed
-  horovodrun -np "$ranks" python -m epg_tf.train --gin_file "gin/$preset.gin" --gin_binding "meta_train.seed = $seed" --root_dir "$run"
+  python -m epg_tf.train --np "$ranks" --gin_file "gin/$preset.gin" --gin_binding "meta_train.seed = $seed" --root_dir "$run"
   # The tasks and agents of the evaluation are the same, whatever seed evolved the loss.
-  horovodrun -np "$ranks" python -m epg_tf.evaluate --loss "$run" --root_dir "$run/evaluation" \
+  python -m epg_tf.evaluate --np "$ranks" --loss "$run" --root_dir "$run/evaluation" \
     --gin_binding "meta_train.seed = 0" --num_tasks 32 --num_seeds 4 --num_updates 128 --methods evolved "$@"
 done
 python -m epg_tf.report --root_dir "$folder"

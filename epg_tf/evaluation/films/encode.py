@@ -87,7 +87,11 @@ class Film:
         for path, every, options in zip(self.paths, (1, self._gif_every), (mp4, gif), strict=True):
             options |= {"fps": 1.0 / (self._seconds * every), "quality": None}
             writer = imageio_ffmpeg.write_frames(
-                str(aside_of(path)), (width, height), macro_block_size=1, **options
+                str(aside_of(path)),
+                (width, height),
+                macro_block_size=1,
+                ffmpeg_log_level="error",
+                **options,
             )
             writer.send(None)
             self._writers.append(writer)
